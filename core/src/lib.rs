@@ -1,0 +1,13 @@
+//! Rejoin keeps UDP game sessions alive when connections are not.
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+extern crate alloc;
+
+#[cfg(test)]
+extern crate std;
+
+mod time;
+
+pub use time::Timestamp;
