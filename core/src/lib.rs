@@ -8,6 +8,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod lifecycle;
 mod time;
 
 pub use time::Timestamp;
