@@ -8,7 +8,9 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod ids;
 pub mod lifecycle;
 mod time;
 
+pub use ids::{ClientId, SessionId};
 pub use time::Timestamp;

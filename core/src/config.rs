@@ -1,0 +1,298 @@
+//! What an embedder decides, checked once.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::SocketAddr;
+
+use crate::lifecycle::{DuplicateIdentity, LifecyclePolicy, LoginPolicy};
+use crate::netcode::Key;
+
+/// What netcode payloads carry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Payloads {
+    /// The message layer of `PROTOCOL.md`: lanes, login, heartbeats, moves, state, resume tokens.
+    #[default]
+    Framed,
+    /// The application's own bytes, 1 to 1,200 of them, for foreign netcode clients. The token is the login.
+    Raw,
+}
+
+/// Whether the private key was in use before this start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyHistory {
+    /// It may have been: tokens that could have been used before the start are refused.
+    #[default]
+    Reused,
+    /// It was drawn at this start.
+    Fresh,
+}
+
+/// The settings of a [`MultiSessionManager`](crate::MultiSessionManager).
+///
+/// Make one with [`Config::new`] and change what differs; the manager checks it when it is made. Each field says its unit, its range and,
+/// where it costs memory, how much.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The game and its version; both ends must have the same. Any number.
+    pub protocol_id: u64,
+    /// The key shared with the backend that makes connect tokens.
+    pub private_key: Key,
+    /// Whether `private_key` was in use before this start. Default: `Reused`.
+    pub key_history: KeyHistory,
+    /// The addresses by which clients reach this server, 1 to 32: tokens must name one of them, and resume tokens list them.
+    pub public_addresses: Vec<SocketAddr>,
+    /// What payloads carry. Default: `Framed`.
+    pub payloads: Payloads,
+    /// Who decides that a player is logged in. Default: `Explicit`; must be `TokenIsLogin` where payloads are raw.
+    pub login: LoginPolicy,
+    /// What a second login of the same identity does. Default: `TakeOver`.
+    pub duplicate_identity: DuplicateIdentity,
+    /// Sessions at most, 1 to 16,777,216. Default 1,024.
+    pub sessions_max: u32,
+    /// Milliseconds between heartbeats, 10 to 60,000. Default 500.
+    pub heartbeat_ms: u32,
+    /// The shortest silence that can end a path, in milliseconds, 100 to `timeout_max_ms`. A token's timeout is raised to it. Default 1,000.
+    pub timeout_min_ms: u32,
+    /// The longest silence that a path survives, in milliseconds, up to 3,600,000, and more than `heartbeat_ms`. A token's timeout is
+    /// lowered to it. Default 10,000.
+    pub timeout_max_ms: u32,
+    /// How long a session waits for its player, in milliseconds, 1 to 86,400,000. `None`: a lost path ends the session. Default 60,000.
+    pub reconnect_window_ms: Option<u32>,
+    /// How long a peer may hold a slot without logging in, in milliseconds, 1 to 3,600,000. Default 10,000.
+    pub login_timeout_ms: u32,
+    /// Login attempts of one session, 1 to 255. Default 3.
+    pub login_attempts_max: u32,
+    /// The longest lifetime of a backend token, in seconds, 1 to 86,400. Default 45.
+    pub token_lifetime_max_s: u32,
+    /// How far the backend's clock may be ahead of this server's, in seconds, up to 3,600. Default 5.
+    pub clock_skew_s: u32,
+    /// Handshakes under way at most, 1 to 1,048,576; about 0.5 KiB each. Default 1,024.
+    pub handshakes_max: u32,
+    /// Unexpired backend tokens remembered at most, 1 to 16,777,216; about 100 bytes each. Default 65,536.
+    pub token_history_max: u32,
+    /// The game's ticks a second, 1 to 1,000. Default 60.
+    pub tick_hz: u32,
+    /// How far a move input may be ahead of the reference, in ticks, 1 to 65,536. Default 120.
+    pub move_ticks_ahead_max: u64,
+    /// The longest state published for one session, in bytes, 0 to 1,150. Default 1,150.
+    pub state_bytes_max: usize,
+    /// Reliable messages queued for one session, in bytes, 1,200 to 16,777,216. Default 262,144.
+    pub lane_queue_bytes_max: usize,
+    /// Unreliable messages queued for one session, in bytes, 1,200 to 16,777,216; the oldest goes first. Default 16,384.
+    pub datagram_queue_bytes_max: usize,
+    /// Bytes of events that wait for `poll_event`, 1,200 to 268,435,456. Default 1,048,576.
+    pub event_queue_bytes_max: usize,
+    /// Bytes of handshake answers that wait for `poll_transmit`, 1,200 to 268,435,456. Default 262,144.
+    pub reply_queue_bytes_max: usize,
+    /// Lateness of the host, in milliseconds, above which deadlines are shifted, 10 to 60,000. Default 250.
+    pub stall_threshold_ms: u32,
+    /// The most that one deadline of one session is shifted, in milliseconds, up to 3,600,000. Default 30,000.
+    pub stall_credit_max_ms: u32,
+    /// Protocol violations that a session survives, 0 to 1,000. Default 8.
+    pub violations_max: u32,
+    /// Take-overs of a live path within 60 seconds that a session survives, 1 to 1,000. Default 3.
+    pub take_overs_max: u32,
+    /// Whether heartbeats are events. Default: no.
+    pub heartbeat_events: bool,
+}
+
+impl Config {
+    /// The default settings for a game with this protocol id, this private key and one public address.
+    #[must_use]
+    pub fn new(protocol_id: u64, private_key: Key, public_address: SocketAddr) -> Self {
+        Self {
+            protocol_id,
+            private_key,
+            key_history: KeyHistory::default(),
+            public_addresses: alloc::vec![public_address],
+            payloads: Payloads::default(),
+            login: LoginPolicy::default(),
+            duplicate_identity: DuplicateIdentity::default(),
+            sessions_max: 1_024,
+            heartbeat_ms: 500,
+            timeout_min_ms: 1_000,
+            timeout_max_ms: 10_000,
+            reconnect_window_ms: Some(60_000),
+            login_timeout_ms: 10_000,
+            login_attempts_max: 3,
+            token_lifetime_max_s: 45,
+            clock_skew_s: 5,
+            handshakes_max: 1_024,
+            token_history_max: 65_536,
+            tick_hz: 60,
+            move_ticks_ahead_max: 120,
+            state_bytes_max: 1_150,
+            lane_queue_bytes_max: 262_144,
+            datagram_queue_bytes_max: 16_384,
+            event_queue_bytes_max: 1_048_576,
+            reply_queue_bytes_max: 262_144,
+            stall_threshold_ms: 250,
+            stall_credit_max_ms: 30_000,
+            violations_max: 8,
+            take_overs_max: 3,
+            heartbeat_events: false,
+        }
+    }
+
+    /// The same settings for foreign netcode clients: raw payloads, and the token is the login.
+    #[must_use]
+    pub fn raw(mut self) -> Self {
+        self.payloads = Payloads::Raw;
+        self.login = LoginPolicy::TokenIsLogin;
+        self
+    }
+
+    /// Checks every range and every relation between fields.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        for (field, value, min, max) in self.ranges() {
+            if value < min || value > max {
+                return Err(ConfigError::OutOfRange { field, value, min, max });
+            }
+        }
+        if self.public_addresses.is_empty() || self.public_addresses.len() > 32 {
+            return Err(ConfigError::PublicAddresses { count: self.public_addresses.len() });
+        }
+        if let Some(&address) = self.public_addresses.iter().find(|address| !is_reachable(address)) {
+            return Err(ConfigError::UnreachableAddress(address));
+        }
+        if self.payloads == Payloads::Raw && self.login == LoginPolicy::Explicit {
+            return Err(ConfigError::RawNeedsTokenLogin);
+        }
+        Ok(())
+    }
+
+    fn ranges(&self) -> [(&'static str, u64, u64, u64); 23] {
+        let timeout_max_ms = u64::from(self.timeout_max_ms);
+        let heartbeat_ms = u64::from(self.heartbeat_ms);
+        [
+            ("sessions_max", self.sessions_max.into(), 1, 16_777_216),
+            ("heartbeat_ms", heartbeat_ms, 10, 60_000),
+            ("timeout_min_ms", self.timeout_min_ms.into(), 100, timeout_max_ms),
+            ("timeout_max_ms", timeout_max_ms, heartbeat_ms + 1, 3_600_000),
+            ("reconnect_window_ms", self.reconnect_window_ms.unwrap_or(1).into(), 1, 86_400_000),
+            ("login_timeout_ms", self.login_timeout_ms.into(), 1, 3_600_000),
+            ("login_attempts_max", self.login_attempts_max.into(), 1, 255),
+            ("token_lifetime_max_s", self.token_lifetime_max_s.into(), 1, 86_400),
+            ("clock_skew_s", self.clock_skew_s.into(), 0, 3_600),
+            ("handshakes_max", self.handshakes_max.into(), 1, 1_048_576),
+            ("token_history_max", self.token_history_max.into(), 1, 16_777_216),
+            ("tick_hz", self.tick_hz.into(), 1, 1_000),
+            ("move_ticks_ahead_max", self.move_ticks_ahead_max, 1, 65_536),
+            ("state_bytes_max", self.state_bytes_max as u64, 0, 1_150),
+            ("lane_queue_bytes_max", self.lane_queue_bytes_max as u64, 1_200, 16_777_216),
+            ("datagram_queue_bytes_max", self.datagram_queue_bytes_max as u64, 1_200, 16_777_216),
+            ("event_queue_bytes_max", self.event_queue_bytes_max as u64, 1_200, 268_435_456),
+            ("reply_queue_bytes_max", self.reply_queue_bytes_max as u64, 1_200, 268_435_456),
+            ("stall_threshold_ms", self.stall_threshold_ms.into(), 10, 60_000),
+            ("stall_credit_max_ms", self.stall_credit_max_ms.into(), 0, 3_600_000),
+            ("violations_max", self.violations_max.into(), 0, 1_000),
+            ("take_overs_max", self.take_overs_max.into(), 1, 1_000),
+            ("token_history_max", self.token_history_max.into(), self.handshakes_max.into(), 16_777_216),
+        ]
+    }
+
+    pub(crate) fn lifecycle_policy(&self) -> LifecyclePolicy {
+        LifecyclePolicy {
+            login: self.login,
+            reconnect: self.reconnect_window_ms.is_some(),
+            duplicate: self.duplicate_identity,
+        }
+    }
+}
+
+/// Whether a client could send to this address at all.
+fn is_reachable(address: &SocketAddr) -> bool {
+    !address.ip().is_unspecified() && address.port() != 0
+}
+
+/// Why a [`Config`] cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A number is outside its range.
+    OutOfRange {
+        /// The field.
+        field: &'static str,
+        /// What it was set to.
+        value: u64,
+        /// The least it may be.
+        min: u64,
+        /// The most it may be.
+        max: u64,
+    },
+    /// There must be 1 to 32 public addresses.
+    PublicAddresses {
+        /// How many there are.
+        count: usize,
+    },
+    /// No client can send to this public address: it is a wildcard, or its port is 0.
+    UnreachableAddress(SocketAddr),
+    /// With raw payloads there is no login message, so the token has to be the login.
+    RawNeedsTokenLogin,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfRange { field, value, min, max } => {
+                write!(f, "{field} is {value}, it must be {min} to {max}")
+            }
+            Self::PublicAddresses { count } => {
+                write!(f, "there are {count} public addresses, there must be 1 to 32")
+            }
+            Self::UnreachableAddress(address) => {
+                write!(f, "no client can send to the public address {address}: name a real address and port")
+            }
+            Self::RawNeedsTokenLogin => f.write_str("raw payloads need `login: LoginPolicy::TokenIsLogin`"),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        Config::new(1, Key::new([7; 32]), "203.0.113.1:40000".parse().unwrap())
+    }
+
+    #[test]
+    fn the_defaults_are_valid_framed_and_raw() {
+        assert_eq!(config().validate(), Ok(()));
+        assert_eq!(config().raw().validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_named_with_its_range() {
+        let mut config = config();
+        config.tick_hz = 0;
+        let error = config.validate().unwrap_err();
+        assert_eq!(error, ConfigError::OutOfRange { field: "tick_hz", value: 0, min: 1, max: 1_000 });
+        assert_eq!(std::format!("{error}"), "tick_hz is 0, it must be 1 to 1000");
+    }
+
+    #[test]
+    fn timeouts_that_contradict_each_other_are_refused() {
+        let mut config = config();
+        config.timeout_max_ms = config.heartbeat_ms;
+        assert!(matches!(config.validate(), Err(ConfigError::OutOfRange { field: "timeout_min_ms", .. })));
+    }
+
+    #[test]
+    fn a_wildcard_public_address_is_refused() {
+        let mut config = config();
+        let wildcard = "0.0.0.0:40000".parse().unwrap();
+        config.public_addresses.push(wildcard);
+        assert_eq!(config.validate(), Err(ConfigError::UnreachableAddress(wildcard)));
+    }
+
+    #[test]
+    fn raw_payloads_need_the_token_to_be_the_login() {
+        let mut config = config();
+        config.payloads = Payloads::Raw;
+        assert_eq!(config.validate(), Err(ConfigError::RawNeedsTokenLogin));
+    }
+}

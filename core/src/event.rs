@@ -1,0 +1,89 @@
+//! What the core tells the application.
+
+use crate::lifecycle::{Cause, LifecycleEventKind, SessionState};
+use crate::{ClientId, SessionId, Timestamp};
+
+/// Something that happened, in the order it happened. Small and `Copy`; bytes that belong to it come in the buffer given to
+/// `poll_event`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A session changed its state. Never dropped. With `TransportConnected` come the token's 256 bytes of user data, with
+    /// `LoginStarted` the credential the peer sent (empty where the token is the login).
+    Lifecycle(LifecycleEvent),
+    /// A message of a reliable lane, exactly once and in order. Its bytes are in the buffer.
+    Message {
+        /// The session it came from.
+        session: SessionId,
+        /// The lane it came on.
+        lane: u8,
+    },
+    /// An unreliable message, or a payload where payloads are raw. Its bytes are in the buffer.
+    Datagram {
+        /// The session it came from.
+        session: SessionId,
+    },
+    /// An accepted move input: each tick once, ascending. Its bytes are in the buffer.
+    Move {
+        /// The session it came from.
+        session: SessionId,
+        /// Its tick.
+        tick: u64,
+    },
+    /// A heartbeat left for this session. Only where `Config::heartbeat_events` is set.
+    HeartbeatSent {
+        /// The session.
+        session: SessionId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A heartbeat of this session arrived. Only where `Config::heartbeat_events` is set.
+    HeartbeatReceived {
+        /// The session.
+        session: SessionId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A resume token was presented again after its successor had been confirmed: somebody may hold a copy. It opened nothing.
+    TokenReuse {
+        /// The session the token belongs to.
+        session: SessionId,
+        /// The generation presented.
+        generation: u64,
+    },
+    /// The host came back later than the core had asked for; deadlines were shifted by as much, within the configured cap.
+    Stalled {
+        /// How late, in milliseconds.
+        late_ms: u64,
+    },
+}
+
+/// One transition of one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LifecycleEvent {
+    /// The session.
+    pub session: SessionId,
+    /// Its identity.
+    pub client_id: ClientId,
+    /// What happened.
+    pub kind: LifecycleEventKind,
+    /// The state before; `None` for the first event of a session.
+    pub previous: Option<SessionState>,
+    /// The state after.
+    pub current: SessionState,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub cause: Cause,
+    /// For `Reconnected`: whether the lanes go on where they were.
+    pub continuity: Option<Continuity>,
+}
+
+/// Whether messages go on across a reconnect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Continuity {
+    /// Nothing was lost: what was unacknowledged is sent again, and nothing arrives twice.
+    Kept,
+    /// The peer lost its memory: lanes begin afresh on both ends, and what was queued is gone.
+    Restarted,
+}

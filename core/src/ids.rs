@@ -1,0 +1,56 @@
+//! The names of sessions and of the identities behind them.
+
+use core::fmt;
+
+/// The handle of one session, valid until its `Disconnected` event was polled.
+///
+/// A slot is reused with another generation, so a stale handle is an error, never somebody else's session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId {
+    /// The slot, below `Config::sessions_max` in normal use; suitable as an index into the application's own tables.
+    pub index: u32,
+    /// How often the slot had been used before.
+    pub generation: u32,
+}
+
+impl SessionId {
+    /// Both halves in one number, as it travels on the wire.
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        (self.generation as u64) << 32 | self.index as u64
+    }
+
+    /// The handle that [`to_bits`](Self::to_bits) was called on.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "each half is taken on purpose")]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self { index: bits as u32, generation: (bits >> 32) as u32 }
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}v{}", self.index, self.generation)
+    }
+}
+
+/// The identity a connect token vouches for: netcode's client id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u64);
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_id_survives_the_way_through_its_bits() {
+        let id = SessionId { index: 0xdead_beef, generation: 7 };
+        assert_eq!(SessionId::from_bits(id.to_bits()), id);
+    }
+}
