@@ -1,0 +1,5 @@
+//! What the tests of rejoin share across packages.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod foreign;
