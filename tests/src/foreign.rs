@@ -1,8 +1,8 @@
 //! Independent implementations of netcode 1.02 behind one interface, to test ours against.
 //!
 //! Three crates are wrapped: `netcode-official` and `renetcode` as client and server, `netcode-rs` as client. All are
-//! pure Rust. Each party owns one non-blocking UDP socket and does everything inside `poll`: nothing happens between
-//! two calls, and no call waits.
+//! pure Rust. Each party owns one non-blocking UDP socket and reads it only inside `poll`. Sends leave at once; no call
+//! waits.
 //!
 //! Time is what the caller says it is: `poll` moves the party's clock by `elapsed`, so a test may run faster than real
 //! time or freeze one side. The exception is the Unix time against which tokens expire, which `netcode-official` reads
@@ -16,8 +16,8 @@
 //! - Both directions use replay windows of 256 packets.
 //! - A payload that arrives before the client is connected is lost.
 //!
-//! Each wrapper's own documentation lists how that implementation departs from the standard. The wrappers hide none of
-//! it, except a connect token on which the crate would panic, and a goodbye after the connection has ended.
+//! The module of each implementation lists how it departs from the standard. The wrappers hide none of that; they only
+//! refuse a connect token on which the crate would panic, and a goodbye after the connection has ended.
 
 mod netcode_rs;
 mod official;

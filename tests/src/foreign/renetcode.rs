@@ -10,7 +10,8 @@
 //! - Any number of sequence bytes is accepted, zero included. More than 8, or a packet too short for its sequence
 //!   bytes, makes it panic, before anything is authenticated. So does a sequence number close to 2^64 in a build with
 //!   overflow checks. Feed it no garbage.
-//! - A server numbers challenges and denials from 0 like the packets to each client, under the same keys: nonces repeat.
+//! - A server numbers challenges and denials from 0, like the packets to each client and under the same keys: nonces
+//!   repeat.
 //! - A server's challenge tokens are numbered from 1, where the standard says 0.
 //! - A server never sends a keep-alive before a payload to an unconfirmed client, and payloads put off the next
 //!   keep-alive. A client connects only by keep-alive: one that misses the first stays unconnected for as long as the

@@ -18,7 +18,8 @@ const CLIENT_SLOTS_MAX: usize = 1024;
 ///
 /// Payloads are 0 to 1,300 bytes. Keep-alives go out at 4 Hz and are put off by payloads, also before the client knows
 /// that it is connected. Its first challenge and its first packet to each client lack their sequence number. It does
-/// not find an IPv6 address of its own in a standard token. Malformed packets from a pending or connected client's address can make it panic.
+/// not find an IPv6 address of its own in a standard token. Malformed packets from a pending or connected client's
+/// address can make it panic.
 pub struct RenetcodeServer {
     server: NetcodeServer,
     socket: Socket,
