@@ -10,9 +10,12 @@ extern crate std;
 
 mod ids;
 pub mod lifecycle;
+#[cfg_attr(not(test), expect(dead_code, reason = "the session that owns it comes next"))]
+mod movement;
 mod time;
 #[cfg_attr(not(test), expect(dead_code, reason = "the session manager that arms it comes next"))]
 mod timers;
 
 pub use ids::{ClientId, SessionId};
+pub use movement::{ArrivalMargin, MovementCounters, MovementRules};
 pub use time::Timestamp;
