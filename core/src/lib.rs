@@ -10,6 +10,8 @@ extern crate std;
 
 mod ids;
 pub mod lifecycle;
+#[cfg_attr(not(test), expect(dead_code, reason = "the lanes that ride on it come next"))]
+mod link;
 #[cfg_attr(not(test), expect(dead_code, reason = "the session that owns it comes next"))]
 mod movement;
 mod time;
