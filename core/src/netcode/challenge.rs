@@ -1,0 +1,125 @@
+//! The challenge token, by which a client proves that it receives at its address (netcode standard, section
+//! Challenge Token).
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::aead::{self, MAC_BYTES, Mac};
+use super::key::Key;
+use super::wire::{Reader, Writer};
+use super::{CHALLENGE_TOKEN_BYTES, USER_DATA_BYTES};
+
+const BODY_BYTES: usize = CHALLENGE_TOKEN_BYTES - MAC_BYTES;
+
+// The parts fit the fixed size, so writing a challenge token cannot fail.
+const _: () = assert!(8 + USER_DATA_BYTES + MAC_BYTES <= BODY_BYTES);
+
+/// What the server gives a client to echo; sealed under a key that only this server has.
+///
+/// The standard leaves the bytes after the user data zero and clients echo the token unread. Here the first 16
+/// of them bind the challenge to the connect token it answers, so that the answer to one token's challenge
+/// cannot complete the handshake of another.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct ChallengeToken {
+    pub(crate) client_id: u64,
+    pub(crate) user_data: Zeroizing<[u8; USER_DATA_BYTES]>,
+    /// The MAC of the connect token that is being challenged.
+    pub(crate) binding: Mac,
+}
+
+impl ChallengeToken {
+    /// The plain form; the last 16 bytes stay zero, room for the MAC.
+    pub(super) fn write(&self, plain: &mut [u8; CHALLENGE_TOKEN_BYTES]) {
+        let mut writer = Writer::zeroed(plain);
+        writer.bytes(&self.client_id.to_le_bytes());
+        writer.bytes(&*self.user_data);
+        writer.bytes(&self.binding);
+    }
+
+    pub(super) fn read(plain: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(plain);
+        Some(Self {
+            client_id: reader.u64()?,
+            user_data: Zeroizing::new(*reader.array()?),
+            binding: *reader.array()?,
+        })
+    }
+
+    /// The sealed form. The same `sequence` must never seal two tokens under one `challenge_key`.
+    pub(crate) fn seal(&self, sequence: u64, challenge_key: &Key) -> [u8; CHALLENGE_TOKEN_BYTES] {
+        let mut sealed = [0; CHALLENGE_TOKEN_BYTES];
+        self.write(&mut sealed);
+        let (body, mac) = sealed.split_at_mut(BODY_BYTES);
+        mac.copy_from_slice(&aead::seal(challenge_key, sequence, &[], body));
+        sealed
+    }
+
+    /// Opens a sealed token; `None` if it was not sealed under this key and sequence.
+    ///
+    /// `sealed` is overwritten, and wiped of the plaintext.
+    pub(crate) fn open(
+        sealed: &mut [u8; CHALLENGE_TOKEN_BYTES],
+        sequence: u64,
+        challenge_key: &Key,
+    ) -> Option<Self> {
+        let plain = aead::open(challenge_key, sequence, &[], sealed)?;
+        let token = Self::read(plain);
+        plain.zeroize();
+        token
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{self, CHALLENGE_SEQUENCE, CLIENT_ID};
+    use super::*;
+
+    fn token() -> ChallengeToken {
+        ChallengeToken {
+            client_id: CLIENT_ID,
+            user_data: Zeroizing::new(fixtures::user_data()),
+            binding: [0xb1; MAC_BYTES],
+        }
+    }
+
+    fn sealed() -> [u8; CHALLENGE_TOKEN_BYTES] {
+        token().seal(CHALLENGE_SEQUENCE, &fixtures::challenge_key())
+    }
+
+    #[test]
+    fn a_sealed_challenge_opens_with_its_binding_and_leaves_no_plaintext() {
+        let mut sealed = sealed();
+
+        let opened = ChallengeToken::open(&mut sealed, CHALLENGE_SEQUENCE, &fixtures::challenge_key());
+
+        assert!(opened == Some(token()));
+        assert_eq!(sealed[..BODY_BYTES], [0; BODY_BYTES]);
+    }
+
+    #[test]
+    fn another_key_or_sequence_opens_nothing() {
+        let key = fixtures::challenge_key();
+
+        assert!(ChallengeToken::open(&mut sealed(), CHALLENGE_SEQUENCE + 1, &key).is_none());
+        assert!(ChallengeToken::open(&mut sealed(), CHALLENGE_SEQUENCE, &fixtures::private_key()).is_none());
+    }
+
+    #[test]
+    fn a_challenge_with_any_byte_changed_opens_nothing() {
+        for index in 0..CHALLENGE_TOKEN_BYTES {
+            let mut changed = sealed();
+            changed[index] ^= 1;
+            let opened = ChallengeToken::open(&mut changed, CHALLENGE_SEQUENCE, &fixtures::challenge_key());
+            assert!(opened.is_none(), "byte {index}");
+        }
+    }
+
+    #[test]
+    fn the_bytes_after_the_binding_are_zero() {
+        let mut plain = [0xff; CHALLENGE_TOKEN_BYTES];
+
+        token().write(&mut plain);
+
+        assert_eq!(plain[8 + USER_DATA_BYTES..][..MAC_BYTES], token().binding);
+        assert_eq!(plain[8 + USER_DATA_BYTES + MAC_BYTES..], [0; 20]);
+    }
+}
