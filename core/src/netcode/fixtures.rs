@@ -109,3 +109,18 @@ impl SpecInputs {
         }
     }
 }
+
+/// Numbers that look random and are the same in each run: a linear congruential generator.
+pub(super) struct Lcg(pub(super) u64);
+
+impl Lcg {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+
+    /// A value below `bound`.
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+}

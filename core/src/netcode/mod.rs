@@ -11,6 +11,7 @@ mod key;
 mod mint;
 pub(crate) mod packet;
 pub(crate) mod private_token;
+pub(crate) mod replay;
 pub(crate) mod request;
 mod token;
 mod wire;
