@@ -8,6 +8,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod hash;
 mod ids;
 pub mod lifecycle;
 #[cfg_attr(not(test), expect(dead_code, reason = "the lanes that ride on it come next"))]
