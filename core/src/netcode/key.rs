@@ -16,6 +16,8 @@ impl Key {
     pub const BYTES: usize = 32;
 
     /// A key of these bytes, which must come from a source nobody can guess.
+    ///
+    /// The bytes are copied; wiping the original is up to the caller.
     #[must_use]
     pub const fn new(bytes: [u8; Self::BYTES]) -> Self {
         Self(bytes)
