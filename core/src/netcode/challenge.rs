@@ -7,6 +7,7 @@ use super::aead::{self, MAC_BYTES, Mac};
 use super::key::Key;
 use super::wire::{Reader, Writer};
 use super::{CHALLENGE_TOKEN_BYTES, USER_DATA_BYTES};
+use crate::ClientId;
 
 const BODY_BYTES: usize = CHALLENGE_TOKEN_BYTES - MAC_BYTES;
 
@@ -20,7 +21,7 @@ const _: () = assert!(8 + USER_DATA_BYTES + MAC_BYTES <= BODY_BYTES);
 /// cannot complete the handshake of another.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ChallengeToken {
-    pub(crate) client_id: u64,
+    pub(crate) client_id: ClientId,
     pub(crate) user_data: Zeroizing<[u8; USER_DATA_BYTES]>,
     /// The MAC of the connect token that is being challenged.
     pub(crate) binding: Mac,
@@ -30,7 +31,7 @@ impl ChallengeToken {
     /// The plain form; the last 16 bytes stay zero, room for the MAC.
     pub(super) fn write(&self, plain: &mut [u8; CHALLENGE_TOKEN_BYTES]) {
         let mut writer = Writer::zeroed(plain);
-        writer.bytes(&self.client_id.to_le_bytes());
+        writer.bytes(&self.client_id.0.to_le_bytes());
         writer.bytes(&*self.user_data);
         writer.bytes(&self.binding);
     }
@@ -38,7 +39,7 @@ impl ChallengeToken {
     pub(super) fn read(plain: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(plain);
         Some(Self {
-            client_id: reader.u64()?,
+            client_id: ClientId(reader.u64()?),
             user_data: Zeroizing::new(*reader.array()?),
             binding: *reader.array()?,
         })

@@ -7,11 +7,12 @@ use zeroize::Zeroizing;
 use super::address::ServerAddresses;
 use super::private_token::{PrivateToken, TokenSeal};
 use super::{ConnectToken, Key, TOKEN_NONCE_BYTES, TokenSpec, USER_DATA_BYTES};
+use crate::ClientId;
 
 pub(super) const PROTOCOL_ID: u64 = 0xC0FF_EE01_2345_6789;
 pub(super) const CREATE_UNIX: u64 = 1_900_000_000;
 pub(super) const EXPIRE_UNIX: u64 = 1_900_000_045;
-pub(super) const CLIENT_ID: u64 = 0xF1E2_D3C4_B5A6_9788;
+pub(super) const CLIENT_ID: ClientId = ClientId(0xF1E2_D3C4_B5A6_9788);
 pub(super) const TIMEOUT_SECONDS: i32 = 17;
 pub(super) const CHALLENGE_SEQUENCE: u64 = 5;
 pub(super) const CLIENT_INDEX: u32 = 3;

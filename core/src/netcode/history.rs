@@ -27,9 +27,9 @@ use core::net::SocketAddr;
 pub(crate) use pending::PendingMapping;
 use pending::PendingMappings;
 
-use super::aead::Mac;
-use crate::Timestamp;
+use super::Mac;
 use crate::hash::{KeyedMap, keyed_map};
+use crate::{ClientId, Timestamp};
 
 /// The most addresses one pending token is mapped to.
 const MAPPINGS_PER_TOKEN_MAX: usize = 4;
@@ -70,12 +70,12 @@ pub(crate) struct TokenHistory {
     floor_unix: u64,
     entries: KeyedMap<Mac, Entry>,
     by_expiry: BTreeSet<(u64, Mac)>,
-    tokens_of_client: KeyedMap<u64, usize>,
+    tokens_of_client: KeyedMap<ClientId, usize>,
     pending: PendingMappings,
 }
 
 struct Entry {
-    client_id: u64,
+    client_id: ClientId,
     state: EntryState,
 }
 
@@ -207,7 +207,7 @@ impl TokenHistory {
         FREED_PER_CALL_MAX
     }
 
-    fn check_room_for_token(&self, client_id: u64, address: SocketAddr) -> Result<(), AdmitRefusal> {
+    fn check_room_for_token(&self, client_id: ClientId, address: SocketAddr) -> Result<(), AdmitRefusal> {
         if self.entries.len() >= self.limits.entries_max {
             return Err(AdmitRefusal::Full);
         }

@@ -10,6 +10,7 @@ use super::key::Key;
 use super::private_token::{PrivateToken, TokenSeal};
 use super::token::ConnectToken;
 use super::{TOKEN_NONCE_BYTES, USER_DATA_BYTES};
+use crate::ClientId;
 
 /// Everything a connect token is made of; [`TokenSpec::mint`] makes it.
 ///
@@ -28,7 +29,7 @@ pub struct TokenSpec<'a> {
     /// The secret that servers and backends share.
     pub private_key: &'a Key,
     /// Who the holder of the token is.
-    pub client_id: u64,
+    pub client_id: ClientId,
     /// Seconds of silence after which either end gives up; negative means never, which is for development only.
     pub timeout_seconds: i32,
     /// The servers to try, in this order: between 1 and 32.

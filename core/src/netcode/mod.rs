@@ -22,6 +22,7 @@ mod fixtures;
 #[cfg(test)]
 mod vectors;
 
+pub(crate) use aead::Mac;
 pub use key::Key;
 pub use mint::{MintError, TokenSpec};
 pub use token::{ConnectToken, TokenError};

@@ -11,6 +11,7 @@ use super::key::Key;
 use super::token::{TokenError, read_key};
 use super::wire::{Reader, Writer};
 use super::{PRIVATE_TOKEN_BYTES, TOKEN_NONCE_BYTES, USER_DATA_BYTES, VERSION_INFO};
+use crate::ClientId;
 
 const BODY_BYTES: usize = PRIVATE_TOKEN_BYTES - MAC_BYTES;
 
@@ -20,7 +21,7 @@ const _: () = assert!(8 + 4 + ADDRESS_LIST_BYTES_MAX + 2 * Key::BYTES + USER_DAT
 /// Who may connect, where to and under which keys. Keys and user data are wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct PrivateToken {
-    pub(crate) client_id: u64,
+    pub(crate) client_id: ClientId,
     /// Seconds of silence after which either end gives up; negative means never.
     pub(crate) timeout_seconds: i32,
     pub(crate) addresses: ServerAddresses,
@@ -51,7 +52,7 @@ impl PrivateToken {
     /// Writes the plain form; the last 16 bytes stay zero, room for the MAC.
     pub(crate) fn write(&self, plain: &mut [u8; PRIVATE_TOKEN_BYTES]) {
         let mut writer = Writer::zeroed(plain);
-        writer.bytes(&self.client_id.to_le_bytes());
+        writer.bytes(&self.client_id.0.to_le_bytes());
         writer.bytes(&self.timeout_seconds.to_le_bytes());
         self.addresses.write(&mut writer);
         writer.bytes(self.client_to_server_key.as_bytes());
@@ -63,7 +64,7 @@ impl PrivateToken {
     pub(crate) fn read(plain: &[u8; PRIVATE_TOKEN_BYTES]) -> Result<Self, TokenError> {
         let mut reader = Reader::new(plain);
         Ok(Self {
-            client_id: reader.u64().ok_or(TokenError::Size)?,
+            client_id: ClientId(reader.u64().ok_or(TokenError::Size)?),
             timeout_seconds: reader.i32().ok_or(TokenError::Size)?,
             addresses: ServerAddresses::read(&mut reader)?,
             client_to_server_key: read_key(&mut reader)?,

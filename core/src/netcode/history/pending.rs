@@ -6,17 +6,16 @@ use core::net::SocketAddr;
 
 use zeroize::Zeroizing;
 
-use crate::Timestamp;
 use crate::hash::{KeyedMap, keyed_map};
-use crate::netcode::aead::Mac;
-use crate::netcode::{Key, USER_DATA_BYTES};
+use crate::netcode::{Key, Mac, USER_DATA_BYTES};
+use crate::{ClientId, Timestamp};
 
 /// What is needed to finish the handshake of an opened token; wiped of its secrets when dropped.
 #[derive(PartialEq, Eq)]
 pub(crate) struct PendingMapping {
     /// The MAC of the token's private part, which identifies the token.
     pub(crate) token_mac: Mac,
-    pub(crate) client_id: u64,
+    pub(crate) client_id: ClientId,
     /// When the token expires, in Unix seconds.
     pub(crate) expire_unix: u64,
     /// Seconds of silence after which the connection ends.

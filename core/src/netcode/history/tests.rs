@@ -26,7 +26,7 @@ fn mac(token: u8) -> Mac {
 fn token(token: u8) -> PendingMapping {
     PendingMapping {
         token_mac: mac(token),
-        client_id: u64::from(token),
+        client_id: ClientId(token.into()),
         expire_unix: EXPIRE,
         timeout_seconds: 5,
         client_to_server_key: fixtures::client_to_server_key(),
@@ -160,7 +160,7 @@ fn a_full_history_refuses_new_tokens_and_serves_known_ones() {
 #[test]
 fn a_client_id_has_at_most_four_unexpired_tokens() {
     let mut history = history(ROOMY);
-    let of_one_client = |number| PendingMapping { client_id: 77, ..token(number) };
+    let of_one_client = |number| PendingMapping { client_id: ClientId(77), ..token(number) };
     for number in 1..=4 {
         history.admit(at(number.into()), of_one_client(number), DEADLINE).unwrap();
         history.consume(&mac(number), at(number.into())).unwrap();
@@ -323,7 +323,8 @@ fn no_sequence_of_calls_lets_a_token_complete_twice_or_breaks_a_bound() {
             let now_unix = FLOOR + step / 10;
             match random.below(20) {
                 0..=9 => {
-                    let (client_id, expire_unix) = (u64::from(number % 5), FLOOR + 2 * u64::from(number));
+                    let (client_id, expire_unix) =
+                        (ClientId(u64::from(number % 5)), FLOOR + 2 * u64::from(number));
                     let mapping = PendingMapping { client_id, expire_unix, ..token(number) };
                     let deadline = Timestamp::from_millis(step + random.below(50));
                     let outcome = history.admit(address, mapping, deadline);
