@@ -50,14 +50,14 @@ impl ReplayWindow {
         *self.word_mut(sequence) |= mask(sequence);
     }
 
-    /// Clears the bits of `newest` and of the sequences skipped since `previous`: they stood for older ones.
+    /// Clears the bits of the sequences skipped between `previous` and `newest`: they stood for older ones.
     fn forget_between(&mut self, previous: u64, newest: u64) {
         let advanced = newest - previous;
         if advanced >= WINDOW {
             self.arrived = [0; WORDS];
             return;
         }
-        for ahead in 1..=advanced {
+        for ahead in 1..advanced {
             *self.word_mut(previous + ahead) &= !mask(previous + ahead);
         }
     }

@@ -117,6 +117,17 @@ fn a_response_from_an_address_without_that_token_consumes_nothing() {
 }
 
 #[test]
+fn a_request_repeated_from_one_of_four_addresses_replaces_none() {
+    let mut history = history(ROOMY);
+    for port in [1, 2, 3, 4, 3] {
+        history.admit(at(port), token(1), DEADLINE).unwrap();
+    }
+
+    assert!((1..=4).all(|port| pending_mac(&history, port) == Some(mac(1))));
+    assert_consistent(&history);
+}
+
+#[test]
 fn a_fifth_address_replaces_the_least_recently_requested_one() {
     let mut history = history(ROOMY);
     for port in [1, 2, 3, 4, 1] {
