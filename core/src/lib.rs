@@ -8,6 +8,9 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod config;
+mod counters;
+mod event;
 mod hash;
 mod ids;
 pub mod lifecycle;
@@ -20,11 +23,17 @@ mod movement;
     expect(dead_code, reason = "both ends of a connection are built on it, and none is here yet")
 )]
 mod netcode;
+#[cfg_attr(not(test), expect(dead_code, reason = "the outbox that is made of it comes next"))]
+mod queue;
 mod time;
 #[cfg_attr(not(test), expect(dead_code, reason = "the session manager that arms it comes next"))]
 mod timers;
 
+pub use config::{Config, ConfigError, KeyHistory, Payloads};
+pub use counters::{Counters, DenyReason, DropReason};
+pub use event::{Continuity, Event, LifecycleEvent};
 pub use ids::{ClientId, SessionId};
+pub use lifecycle::{DuplicateIdentity, LoginPolicy, SessionState};
 pub use movement::{ArrivalMargin, MovementCounters, MovementRules};
 pub use netcode::{
     CONNECT_TOKEN_BYTES, ConnectToken, Key, MintError, TokenError, TokenSpec, USER_DATA_BYTES,

@@ -7,6 +7,7 @@
 mod address;
 mod aead;
 pub(crate) mod challenge;
+pub(crate) mod connection;
 pub(crate) mod history;
 mod key;
 mod mint;

@@ -1,0 +1,77 @@
+//! A first-in first-out queue of values with bytes, all bytes in one ring.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// Values with byte strings attached. Once its rings have grown, it allocates nothing.
+#[derive(Debug)]
+pub(crate) struct ByteQueue<T> {
+    entries: VecDeque<(T, usize)>,
+    bytes: VecDeque<u8>,
+}
+
+impl<T> Default for ByteQueue<T> {
+    fn default() -> Self {
+        Self { entries: VecDeque::new(), bytes: VecDeque::new() }
+    }
+}
+
+impl<T> ByteQueue<T> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Bytes queued, without the values they belong to.
+    pub(crate) fn bytes_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) fn push(&mut self, value: T, bytes: &[u8]) {
+        self.entries.push_back((value, bytes.len()));
+        self.bytes.extend(bytes);
+    }
+
+    /// The length of the first entry's bytes.
+    pub(crate) fn front_len(&self) -> Option<usize> {
+        self.entries.front().map(|&(_, len)| len)
+    }
+
+    /// Takes the first entry; its bytes replace what `buffer` held.
+    pub(crate) fn pop(&mut self, buffer: &mut Vec<u8>) -> Option<T> {
+        let (value, len) = self.entries.pop_front()?;
+        buffer.clear();
+        buffer.extend(self.bytes.drain(..len));
+        Some(value)
+    }
+
+    /// Takes the first entry; its bytes go to the front of `buffer`. `None`, with the entry kept, if they do not fit.
+    pub(crate) fn pop_into(&mut self, buffer: &mut [u8]) -> Option<(T, usize)> {
+        let room = buffer.get_mut(..self.front_len()?)?;
+        let (value, len) = self.entries.pop_front()?;
+        for (to, from) in room.iter_mut().zip(self.bytes.drain(..len)) {
+            *to = from;
+        }
+        Some((value, len))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_and_their_bytes_come_out_together_and_in_order() {
+        let mut queue = ByteQueue::default();
+        queue.push('a', b"one");
+        queue.push('b', b"");
+        queue.push('c', b"three");
+        let mut buffer = std::vec![9; 40];
+        assert_eq!((queue.pop(&mut buffer), &buffer[..]), (Some('a'), &b"one"[..]));
+        assert_eq!((queue.pop(&mut buffer), &buffer[..]), (Some('b'), &b""[..]));
+        let mut room = [0; 8];
+        assert_eq!(queue.pop_into(&mut room[..4]), None, "five bytes do not fit into four");
+        assert_eq!(queue.pop_into(&mut room), Some(('c', 5)));
+        assert_eq!(&room[..5], b"three");
+        assert!(queue.is_empty() && queue.bytes_len() == 0);
+    }
+}
