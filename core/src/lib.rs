@@ -14,7 +14,7 @@ mod event;
 mod hash;
 mod ids;
 pub mod lifecycle;
-#[cfg_attr(not(test), expect(dead_code, reason = "the lanes that ride on it come next"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "the two ends of a session, its users, are still to come"))]
 mod link;
 #[cfg_attr(not(test), expect(dead_code, reason = "the session that owns it comes next"))]
 mod movement;

@@ -1,5 +1,10 @@
-//! What both ends know about the packets of a connection: which arrived, which are in flight, how long they take.
+//! The message layer inside netcode payload packets, as PROTOCOL.md specifies it; both ends use it.
 
+mod byte_ring;
+mod datagrams;
+mod frame;
+mod lane;
 mod received;
 mod rtt;
 mod sent;
+mod varint;

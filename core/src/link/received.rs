@@ -13,8 +13,8 @@ pub(crate) const ACK_RANGES_MAX: usize = 32;
 /// As many unacknowledged urgent packets are acknowledged at once.
 const URGENT_PACKETS_PER_ACK: u8 = 2;
 
-/// What the content of a packet asks of its receiver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the content of a packet asks of its receiver; of several frames the most urgent counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum AckUrgency {
     /// Nothing: it is reported only along with packets that want it. Acknowledgements themselves are of this kind,
     /// or two ends would acknowledge each other for ever.

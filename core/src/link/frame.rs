@@ -1,0 +1,374 @@
+//! What a framed payload is made of (PROTOCOL.md, section 3): the frames, and the check of a whole payload.
+
+mod read;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use read::FrameReader;
+pub(crate) use write::FrameWriter;
+
+use super::received::AckUrgency;
+
+/// The most bytes of a payload (P6).
+pub(crate) const PAYLOAD_BYTES_MAX: usize = 1_200;
+/// The most bytes of one message of a lane (P50).
+pub(crate) const MESSAGE_BYTES_MAX: usize = 1_150;
+/// The most bytes of a login's credential.
+pub(crate) const CREDENTIAL_BYTES_MAX: usize = 1_024;
+/// The most bytes of a rejection's text and of a goodbye's detail.
+pub(crate) const TEXT_BYTES_MAX: usize = 255;
+/// The most bytes of a resume token frame (P7).
+pub(crate) const RESUME_TOKEN_BYTES_MAX: usize = 1_175;
+/// The most ranges after the first that an ack names (P10).
+pub(crate) const FURTHER_RANGES_MAX: usize = 31;
+/// The most inputs of a moves frame.
+pub(crate) const MOVES_MAX: usize = 32;
+/// The most server addresses of a connect token (netcode standard, section Connect Token).
+pub(crate) const ADDRESSES_MAX: u8 = 32;
+
+/// The first eight bytes of every hello.
+pub(crate) const HELLO_MAGIC: [u8; 8] = *b"REJOIN\r\n";
+/// The version of the message layer that this library speaks.
+pub(crate) const PROTOCOL_VERSION: u64 = 1;
+
+/// The only lane of this version (P50).
+const LANE: u64 = 0;
+
+/// Which end of a session a sender is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The end that connects, and that comes back.
+    Client,
+    /// The end that keeps the session.
+    Server,
+}
+
+/// Why a payload is refused as a whole (P5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FrameError {
+    /// The payload holds no frame.
+    Empty,
+    /// The payload is longer than [`PAYLOAD_BYTES_MAX`].
+    TooLong,
+    /// No frame has this type byte.
+    UnknownType(u8),
+    /// The payload ends inside a frame.
+    Truncated,
+    /// A varint is not in its shortest form or does not fit 64 bits (P1).
+    MalformedVarint,
+    /// A field holds a value that its frame does not allow.
+    OutOfRange,
+    /// The sender's role may not send this frame.
+    WrongRole,
+}
+
+/// The first frame of a client in a key epoch (P20).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hello {
+    /// [`HELLO_MAGIC`], unless the sender speaks something else.
+    pub(crate) magic: [u8; 8],
+    /// The version of the message layer.
+    pub(crate) version: u64,
+    /// Drawn by the client process for the session; never zero.
+    pub(crate) lane_epoch: u64,
+}
+
+impl Hello {
+    /// The hello of this version.
+    pub(crate) const fn new(lane_epoch: u64) -> Self {
+        Self { magic: HELLO_MAGIC, version: PROTOCOL_VERSION, lane_epoch }
+    }
+
+    /// Whether it may open a key epoch (P23).
+    pub(crate) fn is_acceptable(&self) -> bool {
+        self.magic == HELLO_MAGIC && self.version == PROTOCOL_VERSION && self.lane_epoch != 0
+    }
+}
+
+/// The server's answer to a hello (P21).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Welcome {
+    /// The version of the message layer.
+    pub(crate) version: u64,
+    /// The lane epoch of the hello that it answers.
+    pub(crate) lane_epoch: u64,
+    /// Message numbers go on where they were (P24).
+    pub(crate) lanes_kept: bool,
+    /// The session asks for a login frame (P30).
+    pub(crate) login_explicit: bool,
+    /// The session is logged in already.
+    pub(crate) logged_in: bool,
+    /// Names the session.
+    pub(crate) session: u64,
+    /// Ticks in a second.
+    pub(crate) tick_rate_hz: u64,
+    /// Where the server's simulation stands (P44).
+    pub(crate) server_tick: u64,
+    /// The interval of heartbeats (P35).
+    pub(crate) heartbeat_ms: u64,
+    /// After how long a silent client counts as gone (P37).
+    pub(crate) timeout_ms: u64,
+    /// For how long a session is kept after that (P37).
+    pub(crate) reconnect_window_ms: u64,
+    /// The highest move tick accepted from this session (P26).
+    pub(crate) move_high_water: Option<u64>,
+}
+
+/// Which packets its sender has received (P10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ack<'a> {
+    /// The highest sequence received.
+    pub(crate) largest: u64,
+    /// From the receipt of `largest` to the sending of the ack (P11).
+    pub(crate) delay_micros: u64,
+    /// How many sequences below `largest` belong to the first range.
+    first_range: u64,
+    /// The further ranges as they came, checked.
+    further: &'a [u8],
+}
+
+/// The answer to a heartbeat (P36).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HeartbeatResponse {
+    /// The heartbeat's stamp.
+    pub(crate) stamp: u64,
+    /// From the heartbeat's receipt to this answer.
+    pub(crate) delay_micros: u64,
+    /// The tick the server's simulation stood at.
+    pub(crate) server_tick: u64,
+    /// For how long it had stood there.
+    pub(crate) tick_phase_micros: u64,
+}
+
+/// A rejected login (P30).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LoginRejected<'a> {
+    /// The attempt that it answers.
+    pub(crate) attempt: u64,
+    /// How many more the client may make.
+    pub(crate) attempts_left: u64,
+    /// The application's code for the cause.
+    pub(crate) code: u64,
+    /// The application's words for the cause, at most [`TEXT_BYTES_MAX`] bytes.
+    pub(crate) text: &'a str,
+}
+
+/// A connect token for coming back (P60), without what both ends know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ResumeToken<'a> {
+    /// Its number in the session, from 1.
+    pub(crate) generation: u64,
+    /// When it was made, in unix seconds.
+    pub(crate) create_unix: u64,
+    /// When it ends, in unix seconds.
+    pub(crate) expire_unix: u64,
+    /// The nonce of the private part.
+    pub(crate) nonce: &'a [u8; 24],
+    /// The sealed private part.
+    pub(crate) private: &'a [u8; 1024],
+    /// The key the client seals with.
+    pub(crate) client_to_server_key: &'a [u8; 32],
+    /// The key the client opens with.
+    pub(crate) server_to_client_key: &'a [u8; 32],
+    /// The token's timeout; negative means none.
+    pub(crate) timeout_seconds: i32,
+    /// How many addresses follow, 1 to [`ADDRESSES_MAX`].
+    pub(crate) address_count: u8,
+    /// The addresses in the form they have in a connect token, checked.
+    pub(crate) addresses: &'a [u8],
+}
+
+impl core::fmt::Debug for ResumeToken<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // Its keys stay out of every log.
+        f.debug_struct("ResumeToken").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
+/// The newest state of the game for this client (P45).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct State<'a> {
+    /// The tick it shows.
+    pub(crate) server_tick: u64,
+    /// The highest move tick the server had accepted.
+    pub(crate) acknowledged_tick: Option<u64>,
+    /// The application's bytes.
+    pub(crate) bytes: &'a [u8],
+}
+
+/// Move inputs, the newest first (P46).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moves<'a> {
+    newest_tick: u64,
+    /// The inputs as they came, checked.
+    inputs: &'a [u8],
+}
+
+/// One frame; what it refers to stays in the payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Frame<'a> {
+    /// 0x01
+    Hello(Hello),
+    /// 0x02
+    Welcome(Welcome),
+    /// 0x03
+    Ack(Ack<'a>),
+    /// 0x04
+    Heartbeat {
+        /// Comes back in the response as it is.
+        stamp: u64,
+    },
+    /// 0x05
+    HeartbeatResponse(HeartbeatResponse),
+    /// 0x06
+    Login {
+        /// Counts from 1.
+        attempt: u64,
+        /// The application's proof of who this is, at most [`CREDENTIAL_BYTES_MAX`] bytes.
+        credential: &'a [u8],
+    },
+    /// 0x07
+    LoginAccepted {
+        /// The attempt that it answers; 0 where the token is the login.
+        attempt: u64,
+    },
+    /// 0x08
+    LoginRejected(LoginRejected<'a>),
+    /// 0x09
+    ResumeToken(ResumeToken<'a>),
+    /// 0x0A
+    Goodbye {
+        /// Why (P8).
+        code: u8,
+        /// The host's own bytes, at most [`TEXT_BYTES_MAX`].
+        detail: &'a [u8],
+    },
+    /// 0x10
+    Lane {
+        /// The message's number in its direction.
+        number: u64,
+        /// 1 to [`MESSAGE_BYTES_MAX`] bytes.
+        message: &'a [u8],
+    },
+    /// 0x11
+    Datagram {
+        /// The application's bytes.
+        message: &'a [u8],
+    },
+    /// 0x12
+    State(State<'a>),
+    /// 0x13
+    Moves(Moves<'a>),
+}
+
+impl Frame<'_> {
+    /// Whether `sender` may send it (P5).
+    const fn may_come_from(&self, sender: Role) -> bool {
+        match self {
+            Self::Hello(_) | Self::Login { .. } | Self::Moves(_) => matches!(sender, Role::Client),
+            Self::Welcome(_)
+            | Self::LoginAccepted { .. }
+            | Self::LoginRejected(_)
+            | Self::ResumeToken(_)
+            | Self::State(_) => matches!(sender, Role::Server),
+            Self::Ack(_)
+            | Self::Heartbeat { .. }
+            | Self::HeartbeatResponse(_)
+            | Self::Goodbye { .. }
+            | Self::Lane { .. }
+            | Self::Datagram { .. } => true,
+        }
+    }
+
+    /// How soon it wants to be acknowledged (P12).
+    const fn ack_urgency(&self) -> AckUrgency {
+        match self {
+            Self::Ack(_) | Self::Goodbye { .. } => AckUrgency::None,
+            Self::Heartbeat { .. }
+            | Self::HeartbeatResponse(_)
+            | Self::Datagram { .. }
+            | Self::State(_)
+            | Self::Moves(_) => AckUrgency::Lazy,
+            Self::Hello(_)
+            | Self::Welcome(_)
+            | Self::Login { .. }
+            | Self::LoginAccepted { .. }
+            | Self::LoginRejected(_)
+            | Self::ResumeToken(_)
+            | Self::Lane { .. } => AckUrgency::Urgent,
+        }
+    }
+}
+
+/// A payload whose frames are all well-formed and may come from their sender.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CheckedPayload<'a> {
+    payload: &'a [u8],
+    ack_urgency: AckUrgency,
+}
+
+impl<'a> CheckedPayload<'a> {
+    /// Its frames, in order; at least one.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = Frame<'a>> + use<'a> {
+        // The check has read all of them, so that none is lost here.
+        FrameReader::new(self.payload).map_while(Result::ok)
+    }
+
+    /// How soon the packet is to be acknowledged.
+    pub(crate) const fn ack_urgency(&self) -> AckUrgency {
+        self.ack_urgency
+    }
+
+    /// How many bytes it has.
+    pub(crate) const fn len(&self) -> usize {
+        self.payload.len()
+    }
+}
+
+/// Checks all frames of a payload before any of them is acted on (P5).
+pub(crate) fn check_form(payload: &[u8], sender: Role) -> Result<CheckedPayload<'_>, FrameError> {
+    if payload.is_empty() {
+        return Err(FrameError::Empty);
+    }
+    if payload.len() > PAYLOAD_BYTES_MAX {
+        return Err(FrameError::TooLong);
+    }
+    let mut ack_urgency = AckUrgency::None;
+    for frame in FrameReader::new(payload) {
+        let frame = frame?;
+        if !frame.may_come_from(sender) {
+            return Err(FrameError::WrongRole);
+        }
+        ack_urgency = ack_urgency.max(frame.ack_urgency());
+    }
+    Ok(CheckedPayload { payload, ack_urgency })
+}
+
+/// The type bytes.
+mod kind {
+    pub(super) const HELLO: u8 = 0x01;
+    pub(super) const WELCOME: u8 = 0x02;
+    pub(super) const ACK: u8 = 0x03;
+    pub(super) const HEARTBEAT: u8 = 0x04;
+    pub(super) const HEARTBEAT_RESPONSE: u8 = 0x05;
+    pub(super) const LOGIN: u8 = 0x06;
+    pub(super) const LOGIN_ACCEPTED: u8 = 0x07;
+    pub(super) const LOGIN_REJECTED: u8 = 0x08;
+    pub(super) const RESUME_TOKEN: u8 = 0x09;
+    pub(super) const GOODBYE: u8 = 0x0A;
+    pub(super) const LANE: u8 = 0x10;
+    pub(super) const DATAGRAM: u8 = 0x11;
+    pub(super) const STATE: u8 = 0x12;
+    pub(super) const MOVES: u8 = 0x13;
+}
+
+/// The bits of a welcome's flags.
+mod flag {
+    pub(super) const LANES_KEPT: u8 = 1;
+    pub(super) const LOGIN_EXPLICIT: u8 = 2;
+    pub(super) const LOGGED_IN: u8 = 4;
+    pub(super) const MOVE_HIGH_WATER: u8 = 8;
+    pub(super) const ALL: u8 = LANES_KEPT | LOGIN_EXPLICIT | LOGGED_IN | MOVE_HIGH_WATER;
+}

@@ -1,0 +1,330 @@
+//! Reading frames without copying.
+
+use core::ops::RangeInclusive;
+
+use super::{
+    ADDRESSES_MAX, Ack, CREDENTIAL_BYTES_MAX, FURTHER_RANGES_MAX, Frame, FrameError, HeartbeatResponse,
+    Hello, LANE, LoginRejected, MESSAGE_BYTES_MAX, MOVES_MAX, Moves, PAYLOAD_BYTES_MAX,
+    RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, Welcome, flag, kind,
+};
+use crate::link::varint::{VarintError, read_varint};
+
+/// The frames of a payload, until the first that cannot be read.
+#[derive(Clone, Debug)]
+pub(super) struct FrameReader<'a> {
+    cursor: Cursor<'a>,
+}
+
+impl<'a> FrameReader<'a> {
+    /// Reads from the start of `payload`.
+    pub(super) const fn new(payload: &'a [u8]) -> Self {
+        Self { cursor: Cursor(payload) }
+    }
+}
+
+impl<'a> Iterator for FrameReader<'a> {
+    type Item = Result<Frame<'a>, FrameError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.cursor.0.is_empty() {
+            return None;
+        }
+        let frame = read_frame(&mut self.cursor);
+        if frame.is_err() {
+            // Where the next frame begins is unknown.
+            self.cursor = Cursor(&[]);
+        }
+        Some(frame)
+    }
+}
+
+/// The bytes that are still to be read.
+#[derive(Clone, Copy, Debug)]
+struct Cursor<'a>(&'a [u8]);
+
+impl<'a> Cursor<'a> {
+    fn bytes(&mut self, len: usize) -> Result<&'a [u8], FrameError> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or(FrameError::Truncated)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], FrameError> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(FrameError::Truncated)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn u8(&mut self) -> Result<u8, FrameError> {
+        self.array::<1>().map(|&[byte]| byte)
+    }
+
+    fn u64(&mut self) -> Result<u64, FrameError> {
+        self.array().map(|bytes| u64::from_le_bytes(*bytes))
+    }
+
+    fn i32(&mut self) -> Result<i32, FrameError> {
+        self.array().map(|bytes| i32::from_le_bytes(*bytes))
+    }
+
+    fn varint(&mut self) -> Result<u64, FrameError> {
+        let (value, len) = read_varint(self.0).map_err(|error| match error {
+            VarintError::Truncated => FrameError::Truncated,
+            VarintError::Malformed => FrameError::MalformedVarint,
+        })?;
+        self.bytes(len)?;
+        Ok(value)
+    }
+
+    fn byte_string(&mut self, len_max: usize) -> Result<&'a [u8], FrameError> {
+        let len = usize::try_from(self.varint()?).map_err(|_| FrameError::OutOfRange)?;
+        if len > len_max {
+            return Err(FrameError::OutOfRange);
+        }
+        self.bytes(len)
+    }
+
+    /// A count of at most `max`.
+    fn count(&mut self, max: usize) -> Result<usize, FrameError> {
+        usize::try_from(self.varint()?).ok().filter(|&count| count <= max).ok_or(FrameError::OutOfRange)
+    }
+
+    /// The bytes from here up to where `end` begins.
+    fn until(self, end: Self) -> &'a [u8] {
+        let len = self.0.len().saturating_sub(end.0.len());
+        self.0.get(..len).unwrap_or_default()
+    }
+}
+
+fn read_frame<'a>(cursor: &mut Cursor<'a>) -> Result<Frame<'a>, FrameError> {
+    Ok(match cursor.u8()? {
+        kind::HELLO => Frame::Hello(read_hello(cursor)?),
+        kind::WELCOME => Frame::Welcome(read_welcome(cursor)?),
+        kind::ACK => Frame::Ack(read_ack(cursor)?),
+        kind::HEARTBEAT => Frame::Heartbeat { stamp: cursor.varint()? },
+        kind::HEARTBEAT_RESPONSE => Frame::HeartbeatResponse(HeartbeatResponse {
+            stamp: cursor.varint()?,
+            delay_micros: cursor.varint()?,
+            server_tick: cursor.varint()?,
+            tick_phase_micros: cursor.varint()?,
+        }),
+        kind::LOGIN => {
+            Frame::Login { attempt: cursor.varint()?, credential: cursor.byte_string(CREDENTIAL_BYTES_MAX)? }
+        }
+        kind::LOGIN_ACCEPTED => Frame::LoginAccepted { attempt: cursor.varint()? },
+        kind::LOGIN_REJECTED => Frame::LoginRejected(read_login_rejected(cursor)?),
+        kind::RESUME_TOKEN => Frame::ResumeToken(read_resume_token(cursor)?),
+        kind::GOODBYE => Frame::Goodbye { code: cursor.u8()?, detail: cursor.byte_string(TEXT_BYTES_MAX)? },
+        kind::LANE => read_lane(cursor)?,
+        kind::DATAGRAM => Frame::Datagram { message: cursor.byte_string(PAYLOAD_BYTES_MAX)? },
+        kind::STATE => Frame::State(read_state(cursor)?),
+        kind::MOVES => Frame::Moves(read_moves(cursor)?),
+        unknown => return Err(FrameError::UnknownType(unknown)),
+    })
+}
+
+fn read_hello(cursor: &mut Cursor<'_>) -> Result<Hello, FrameError> {
+    Ok(Hello { magic: *cursor.array()?, version: cursor.varint()?, lane_epoch: cursor.u64()? })
+}
+
+fn read_welcome(cursor: &mut Cursor<'_>) -> Result<Welcome, FrameError> {
+    let version = cursor.varint()?;
+    let lane_epoch = cursor.u64()?;
+    let flags = cursor.u8()?;
+    if flags & !flag::ALL != 0 {
+        return Err(FrameError::OutOfRange);
+    }
+    Ok(Welcome {
+        version,
+        lane_epoch,
+        lanes_kept: flags & flag::LANES_KEPT != 0,
+        login_explicit: flags & flag::LOGIN_EXPLICIT != 0,
+        logged_in: flags & flag::LOGGED_IN != 0,
+        session: cursor.u64()?,
+        tick_rate_hz: cursor.varint()?,
+        server_tick: cursor.varint()?,
+        heartbeat_ms: cursor.varint()?,
+        timeout_ms: cursor.varint()?,
+        reconnect_window_ms: cursor.varint()?,
+        move_high_water: if flags & flag::MOVE_HIGH_WATER == 0 { None } else { Some(cursor.varint()?) },
+    })
+}
+
+fn read_login_rejected<'a>(cursor: &mut Cursor<'a>) -> Result<LoginRejected<'a>, FrameError> {
+    Ok(LoginRejected {
+        attempt: cursor.varint()?,
+        attempts_left: cursor.varint()?,
+        code: cursor.varint()?,
+        text: core::str::from_utf8(cursor.byte_string(TEXT_BYTES_MAX)?)
+            .map_err(|_| FrameError::OutOfRange)?,
+    })
+}
+
+fn read_resume_token<'a>(cursor: &mut Cursor<'a>) -> Result<ResumeToken<'a>, FrameError> {
+    let start = *cursor;
+    let generation = cursor.varint()?;
+    if generation == 0 {
+        return Err(FrameError::OutOfRange);
+    }
+    let token = ResumeToken {
+        generation,
+        create_unix: cursor.u64()?,
+        expire_unix: cursor.u64()?,
+        nonce: cursor.array()?,
+        private: cursor.array()?,
+        client_to_server_key: cursor.array()?,
+        server_to_client_key: cursor.array()?,
+        timeout_seconds: cursor.i32()?,
+        address_count: cursor.u8()?,
+        addresses: &[],
+    };
+    let addresses = read_addresses(cursor, token.address_count)?;
+    let frame_len = 1 + start.until(*cursor).len();
+    if frame_len > RESUME_TOKEN_BYTES_MAX {
+        return Err(FrameError::OutOfRange);
+    }
+    Ok(ResumeToken { addresses, ..token })
+}
+
+/// Checks the form of a connect token's address list (netcode standard, section Connect Token).
+fn read_addresses<'a>(cursor: &mut Cursor<'a>, count: u8) -> Result<&'a [u8], FrameError> {
+    const IPV4: u8 = 1;
+    const IPV6: u8 = 2;
+    if !(1..=ADDRESSES_MAX).contains(&count) {
+        return Err(FrameError::OutOfRange);
+    }
+    let start = *cursor;
+    for _ in 0..count {
+        match cursor.u8()? {
+            IPV4 => cursor.bytes(4 + 2)?,
+            IPV6 => cursor.bytes(16 + 2)?,
+            _ => return Err(FrameError::OutOfRange),
+        };
+    }
+    Ok(start.until(*cursor))
+}
+
+fn read_lane<'a>(cursor: &mut Cursor<'a>) -> Result<Frame<'a>, FrameError> {
+    if cursor.varint()? != LANE {
+        return Err(FrameError::OutOfRange);
+    }
+    let number = cursor.varint()?;
+    let message = cursor.byte_string(MESSAGE_BYTES_MAX)?;
+    if message.is_empty() { Err(FrameError::OutOfRange) } else { Ok(Frame::Lane { number, message }) }
+}
+
+fn read_state<'a>(cursor: &mut Cursor<'a>) -> Result<State<'a>, FrameError> {
+    let server_tick = cursor.varint()?;
+    let acknowledged_tick = match cursor.u8()? {
+        0 => None,
+        1 => Some(cursor.varint()?),
+        _ => return Err(FrameError::OutOfRange),
+    };
+    Ok(State { server_tick, acknowledged_tick, bytes: cursor.byte_string(PAYLOAD_BYTES_MAX)? })
+}
+
+fn read_ack<'a>(cursor: &mut Cursor<'a>) -> Result<Ack<'a>, FrameError> {
+    let largest = cursor.varint()?;
+    let delay_micros = cursor.varint()?;
+    let further_count = cursor.count(FURTHER_RANGES_MAX)?;
+    let first_range = cursor.varint()?;
+    let mut smallest = largest.checked_sub(first_range).ok_or(FrameError::OutOfRange)?;
+    let start = *cursor;
+    for _ in 0..further_count {
+        smallest = *read_further_range(cursor, smallest)?.start();
+    }
+    Ok(Ack { largest, delay_micros, first_range, further: start.until(*cursor) })
+}
+
+/// The range after the one that ends at `smallest` (P10).
+fn read_further_range(cursor: &mut Cursor<'_>, smallest: u64) -> Result<RangeInclusive<u64>, FrameError> {
+    let gap = cursor.varint()?;
+    let length = cursor.varint()?;
+    let end = gap.checked_add(2).and_then(|gap| smallest.checked_sub(gap)).ok_or(FrameError::OutOfRange)?;
+    let start = end.checked_sub(length).ok_or(FrameError::OutOfRange)?;
+    Ok(start..=end)
+}
+
+impl<'a> Ack<'a> {
+    /// The sequences it names, the highest range first; the ranges are disjoint and not adjacent.
+    pub(crate) const fn ranges(&self) -> AckRanges<'a> {
+        let smallest = self.largest.saturating_sub(self.first_range);
+        AckRanges { first: Some(smallest..=self.largest), smallest, further: Cursor(self.further) }
+    }
+}
+
+/// The ranges of an [`Ack`], read as they are asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct AckRanges<'a> {
+    first: Option<RangeInclusive<u64>>,
+    smallest: u64,
+    further: Cursor<'a>,
+}
+
+impl Iterator for AckRanges<'_> {
+    type Item = RangeInclusive<u64>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
+        let range = read_further_range(&mut self.further, self.smallest).ok()?;
+        self.smallest = *range.start();
+        Some(range)
+    }
+}
+
+fn read_moves<'a>(cursor: &mut Cursor<'a>) -> Result<Moves<'a>, FrameError> {
+    let newest_tick = cursor.varint()?;
+    let count = cursor.count(MOVES_MAX)?;
+    if count == 0 {
+        return Err(FrameError::OutOfRange);
+    }
+    let start = *cursor;
+    let mut earlier_tick = None;
+    for _ in 0..count {
+        earlier_tick = Some(read_move(cursor, newest_tick, earlier_tick)?.0);
+    }
+    Ok(Moves { newest_tick, inputs: start.until(*cursor) })
+}
+
+/// One input; `later_tick` is that of the input before it, which is the later one (P46).
+fn read_move<'a>(
+    cursor: &mut Cursor<'a>,
+    newest_tick: u64,
+    later_tick: Option<u64>,
+) -> Result<(u64, &'a [u8]), FrameError> {
+    let tick = match later_tick {
+        None => newest_tick,
+        Some(later) => match cursor.varint()? {
+            0 => return Err(FrameError::OutOfRange),
+            distance => later.checked_sub(distance).ok_or(FrameError::OutOfRange)?,
+        },
+    };
+    Ok((tick, cursor.byte_string(PAYLOAD_BYTES_MAX)?))
+}
+
+impl<'a> Moves<'a> {
+    /// The ticks and bytes of its inputs, the newest first; the ticks fall strictly.
+    pub(crate) const fn inputs(&self) -> MoveInputs<'a> {
+        MoveInputs { newest_tick: self.newest_tick, later_tick: None, inputs: Cursor(self.inputs) }
+    }
+}
+
+/// The inputs of a [`Moves`], read as they are asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct MoveInputs<'a> {
+    newest_tick: u64,
+    later_tick: Option<u64>,
+    inputs: Cursor<'a>,
+}
+
+impl<'a> Iterator for MoveInputs<'a> {
+    type Item = (u64, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let input = read_move(&mut self.inputs, self.newest_tick, self.later_tick).ok()?;
+        self.later_tick = Some(input.0);
+        Some(input)
+    }
+}

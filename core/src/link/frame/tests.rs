@@ -1,0 +1,433 @@
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::RangeInclusive;
+
+use super::*;
+use crate::link::varint::write_varint;
+
+const NONCE: [u8; 24] = [0x11; 24];
+const PRIVATE: [u8; 1024] = [0x22; 1024];
+const KEY_OUT: [u8; 32] = [0x33; 32];
+const KEY_IN: [u8; 32] = [0x44; 32];
+/// Port 40000 of both loopback addresses.
+const ADDRESSES: [u8; 26] =
+    [1, 127, 0, 0, 1, 0x40, 0x9C, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0x40, 0x9C];
+
+fn token() -> ResumeToken<'static> {
+    ResumeToken {
+        generation: 7,
+        create_unix: 1_700_000_000,
+        expire_unix: 1_700_086_400,
+        nonce: &NONCE,
+        private: &PRIVATE,
+        client_to_server_key: &KEY_OUT,
+        server_to_client_key: &KEY_IN,
+        timeout_seconds: -1,
+        address_count: 2,
+        addresses: &ADDRESSES,
+    }
+}
+
+fn welcome() -> Welcome {
+    Welcome {
+        version: 1,
+        lane_epoch: 0x0102_0304_0506_0708,
+        lanes_kept: true,
+        login_explicit: false,
+        logged_in: true,
+        session: u64::MAX,
+        tick_rate_hz: 60,
+        server_tick: 300,
+        heartbeat_ms: 1_000,
+        timeout_ms: 5_000,
+        reconnect_window_ms: 30_000,
+        move_high_water: Some(299),
+    }
+}
+
+fn rejected() -> LoginRejected<'static> {
+    LoginRejected { attempt: 2, attempts_left: 1, code: 403, text: "nein, später" }
+}
+
+fn response() -> HeartbeatResponse {
+    HeartbeatResponse { stamp: u64::MAX, delay_micros: 12, server_tick: 900, tick_phase_micros: 16_000 }
+}
+
+fn state() -> State<'static> {
+    State { server_tick: 77, acknowledged_tick: Some(76), bytes: b"here" }
+}
+
+fn moves<'a>() -> impl Iterator<Item = (u64, &'a [u8])> {
+    [(500, &b"newest"[..]), (499, b""), (490, b"older")].into_iter()
+}
+
+const RANGES: [RangeInclusive<u64>; 3] = [1_000..=1_005, 998..=998, 0..=300];
+
+/// Every frame once, with the role that sends it.
+fn all_frames() -> Vec<(Role, Vec<u8>)> {
+    let mut all = Vec::new();
+    let mut add = |sender, write: &dyn Fn(&mut FrameWriter<'_>) -> bool| {
+        let mut bytes = [0; PAYLOAD_BYTES_MAX];
+        let mut writer = FrameWriter::new(&mut bytes);
+        assert!(write(&mut writer));
+        let len = writer.len();
+        all.push((sender, bytes[..len].to_vec()));
+    };
+    add(Role::Client, &|to| to.write_hello(&Hello::new(99)));
+    add(Role::Server, &|to| to.write_welcome(&welcome()));
+    add(Role::Client, &|to| to.write_ack(25_000, RANGES.into_iter()));
+    add(Role::Client, &|to| to.write_heartbeat(123_456));
+    add(Role::Server, &|to| to.write_heartbeat_response(&response()));
+    add(Role::Client, &|to| to.write_login(1, b"secret"));
+    add(Role::Server, &|to| to.write_login_accepted(1));
+    add(Role::Server, &|to| to.write_login_rejected(&rejected()));
+    add(Role::Server, &|to| to.write_resume_token(&token()));
+    add(Role::Server, &|to| to.write_goodbye(2, b"see you"));
+    add(Role::Client, &|to| to.write_lane(300, (b"ab", b"c")));
+    add(Role::Client, &|to| to.write_datagram((b"x", b"yz")));
+    add(Role::Server, &|to| to.write_state(&state()));
+    add(Role::Client, &|to| to.write_moves(moves()) == 3);
+    all
+}
+
+fn only_frame(payload: &[u8], sender: Role) -> Frame<'_> {
+    let checked = check_form(payload, sender).unwrap();
+    let mut frames = checked.frames();
+    let frame = frames.next().unwrap();
+    assert!(frames.next().is_none());
+    frame
+}
+
+/// A payload of raw parts: bytes as they are, numbers as varints.
+enum Part<'a> {
+    Bytes(&'a [u8]),
+    Varint(u64),
+}
+use Part::{Bytes, Varint};
+
+fn payload(parts: &[Part<'_>]) -> Vec<u8> {
+    let mut payload = Vec::new();
+    for part in parts {
+        match part {
+            Bytes(bytes) => payload.extend_from_slice(bytes),
+            Varint(value) => {
+                let (bytes, len) = write_varint(*value);
+                payload.extend_from_slice(&bytes[..len]);
+            }
+        }
+    }
+    payload
+}
+
+#[test]
+fn every_frame_is_read_as_it_was_written() {
+    let frames = all_frames();
+    assert_eq!(frames.len(), 14);
+    for (index, (sender, payload)) in frames.iter().enumerate() {
+        let frame = only_frame(payload, *sender);
+        match (index, frame) {
+            (0, Frame::Hello(read)) => {
+                assert_eq!(read, Hello::new(99));
+                assert!(read.is_acceptable());
+            }
+            (1, Frame::Welcome(read)) => assert_eq!(read, welcome()),
+            (2, Frame::Ack(read)) => {
+                assert_eq!((read.largest, read.delay_micros), (1_005, 25_000));
+                assert_eq!(read.ranges().collect::<Vec<_>>(), RANGES);
+            }
+            (3, Frame::Heartbeat { stamp }) => assert_eq!(stamp, 123_456),
+            (4, Frame::HeartbeatResponse(read)) => assert_eq!(read, response()),
+            (5, Frame::Login { attempt, credential }) => {
+                assert_eq!((attempt, credential), (1, &b"secret"[..]))
+            }
+            (6, Frame::LoginAccepted { attempt }) => assert_eq!(attempt, 1),
+            (7, Frame::LoginRejected(read)) => assert_eq!(read, rejected()),
+            (8, Frame::ResumeToken(read)) => assert!(read == token()),
+            (9, Frame::Goodbye { code, detail }) => assert_eq!((code, detail), (2, &b"see you"[..])),
+            (10, Frame::Lane { number, message }) => assert_eq!((number, message), (300, &b"abc"[..])),
+            (11, Frame::Datagram { message }) => assert_eq!(message, b"xyz"),
+            (12, Frame::State(read)) => assert_eq!(read, state()),
+            (13, Frame::Moves(read)) => assert!(read.inputs().eq(moves())),
+            (_, other) => panic!("frame {index} was read as {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn frames_of_one_payload_are_read_in_order() {
+    let mut joined = Vec::new();
+    for (_, frame) in all_frames().iter().filter(|(sender, _)| *sender == Role::Client) {
+        joined.extend_from_slice(frame);
+    }
+    let checked = check_form(&joined, Role::Client).unwrap();
+    let kinds: Vec<_> = checked.frames().map(|frame| core::mem::discriminant(&frame)).collect();
+    assert_eq!(kinds.len(), 7);
+    assert!(matches!(checked.frames().last(), Some(Frame::Moves(_))));
+    assert_eq!(checked.len(), joined.len());
+}
+
+#[test]
+fn a_frame_cut_short_at_any_byte_is_truncated() {
+    for (sender, payload) in all_frames() {
+        for cut in 1..payload.len() {
+            assert_eq!(check_form(&payload[..cut], sender).err(), Some(FrameError::Truncated), "{payload:?}");
+        }
+    }
+}
+
+#[test]
+fn a_good_frame_does_not_save_a_bad_one_behind_it() {
+    for (sender, mut payload) in all_frames() {
+        payload.push(0x7F);
+        assert_eq!(check_form(&payload, sender).err(), Some(FrameError::UnknownType(0x7F)));
+    }
+}
+
+#[test]
+fn every_type_byte_without_a_frame_is_unknown() {
+    let known = [1, 2, 3, 4, 5, 6, 7, 8, 9, 0x0A, 0x10, 0x11, 0x12, 0x13];
+    for kind in (0..=u8::MAX).filter(|kind| !known.contains(kind)) {
+        assert_eq!(check_form(&[kind; 40], Role::Client).err(), Some(FrameError::UnknownType(kind)));
+    }
+}
+
+#[test]
+fn a_payload_holds_1_to_1200_bytes() {
+    assert_eq!(check_form(&[], Role::Client).err(), Some(FrameError::Empty));
+    let heartbeats = [0x04, 0x00].repeat(600);
+    assert_eq!(check_form(&heartbeats, Role::Client).unwrap().frames().count(), 600);
+    let too_long = [0x04, 0x00].repeat(601);
+    assert_eq!(check_form(&too_long, Role::Client).err(), Some(FrameError::TooLong));
+}
+
+#[test]
+fn a_frame_of_the_other_role_is_refused() {
+    for (index, (sender, payload)) in all_frames().into_iter().enumerate() {
+        let other = if sender == Role::Client { Role::Server } else { Role::Client };
+        let expected = match payload[0] {
+            0x03 | 0x04 | 0x05 | 0x0A | 0x10 | 0x11 => None,
+            _ => Some(FrameError::WrongRole),
+        };
+        assert_eq!(check_form(&payload, other).err(), expected, "frame {index}");
+    }
+}
+
+#[test]
+fn a_padded_varint_is_malformed_in_any_frame() {
+    for payload in [&[0x04, 0x80, 0x00][..], &[0x07, 0x81, 0x00], &[0x11, 0x81, 0x80, 0x00, b'x']] {
+        assert_eq!(check_form(payload, Role::Server).err(), Some(FrameError::MalformedVarint));
+    }
+}
+
+#[test]
+fn values_outside_their_range_are_refused() {
+    let token_bytes = all_frames()[8].1.clone();
+    let with = |at: usize, byte: u8| {
+        let mut changed = token_bytes.clone();
+        changed[at] = byte;
+        changed
+    };
+    let count_at = token_bytes.len() - ADDRESSES.len() - 1;
+    let from_server = [
+        ("generation 0", with(1, 0)),
+        ("no address", with(count_at, 0)),
+        ("33 addresses", with(count_at, 33)),
+        ("address type 3", with(count_at + 1, 3)),
+        ("welcome flag 16", payload(&[Bytes(&[2, 1, 0, 0, 0, 0, 0, 0, 0, 1, 16]), Bytes(&[0; 20])])),
+        ("text not UTF-8", payload(&[Bytes(&[8, 1, 1, 0, 1, 0xFF])])),
+        ("text of 256 bytes", payload(&[Bytes(&[8, 1, 1, 0]), Varint(256), Bytes(&[b'a'; 256])])),
+        ("acknowledged 2", payload(&[Bytes(&[0x12, 5, 2, 0, 0])])),
+    ];
+    for (what, payload) in from_server {
+        assert_eq!(check_form(&payload, Role::Server).err(), Some(FrameError::OutOfRange), "{what}");
+    }
+    let from_client = [
+        ("credential of 1,025 bytes", payload(&[Bytes(&[6, 1]), Varint(1_025), Bytes(&[0; 1_025])])),
+        ("detail of 256 bytes", payload(&[Bytes(&[0x0A, 1]), Varint(256), Bytes(&[0; 256])])),
+        ("lane 1", payload(&[Bytes(&[0x10, 1, 0, 1, b'a'])])),
+        ("empty message", payload(&[Bytes(&[0x10, 0, 0, 0])])),
+        ("message of 1,151 bytes", payload(&[Bytes(&[0x10, 0, 0]), Varint(1_151), Bytes(&[0; 1_151])])),
+        ("no move", payload(&[Bytes(&[0x13, 5, 0])])),
+        ("33 moves", payload(&[Bytes(&[0x13]), Varint(100), Bytes(&[33, 0]), Bytes(&[1, 0].repeat(32))])),
+        ("tick distance 0", payload(&[Bytes(&[0x13, 5, 2, 0, 0, 0])])),
+        ("tick below zero", payload(&[Bytes(&[0x13, 5, 2, 0, 6, 0])])),
+        ("32 further ranges", payload(&[Bytes(&[3]), Varint(100), Bytes(&[0, 32, 0]), Bytes(&[0; 64])])),
+        ("a length of 2^64 - 1", payload(&[Bytes(&[0x11]), Varint(u64::MAX)])),
+    ];
+    for (what, payload) in from_client {
+        assert_eq!(check_form(&payload, Role::Client).err(), Some(FrameError::OutOfRange), "{what}");
+    }
+}
+
+#[test]
+fn p10_ranges_below_zero_are_malformed() {
+    let ack = |largest, first, further: &[(u64, u64)]| {
+        let mut parts =
+            vec![Bytes(&[3]), Varint(largest), Varint(0), Varint(further.len() as u64), Varint(first)];
+        parts.extend(further.iter().flat_map(|&(gap, length)| [Varint(gap), Varint(length)]));
+        check_form(&payload(&parts), Role::Client).err()
+    };
+    assert_eq!(ack(5, 5, &[]), None);
+    assert_eq!(ack(5, 6, &[]), Some(FrameError::OutOfRange));
+    assert_eq!(ack(5, 1, &[(0, 2)]), None);
+    assert_eq!(ack(5, 1, &[(0, 3)]), Some(FrameError::OutOfRange));
+    assert_eq!(ack(5, 1, &[(2, 0)]), None);
+    assert_eq!(ack(5, 1, &[(3, 0)]), Some(FrameError::OutOfRange));
+    assert_eq!(ack(5, 1, &[(u64::MAX, 0)]), Some(FrameError::OutOfRange));
+    assert_eq!(ack(u64::MAX, 0, &[(u64::MAX - 2, 0)]), None);
+    assert_eq!(ack(u64::MAX, u64::MAX, &[]), None);
+}
+
+#[test]
+fn an_ack_takes_the_room_that_is_left_and_keeps_the_newest_ranges() {
+    let ranges = || (0..32_u64).rev().map(|index| index * 1_000..=index * 1_000 + 3);
+    for room in 0..200 {
+        let mut bytes = vec![0; room];
+        let mut writer = FrameWriter::new(&mut bytes);
+        let written = writer.write_ack(9, ranges());
+        let len = writer.len();
+        if !written {
+            assert!(room < 7 && len == 0);
+            continue;
+        }
+        let Frame::Ack(ack) = only_frame(&bytes[..len], Role::Server) else { panic!("no ack") };
+        let count = ack.ranges().count();
+        assert!(ack.ranges().eq(ranges().take(count)));
+        assert!(count == 32 || room - len < 3, "{room} {len}");
+    }
+}
+
+#[test]
+fn an_ack_names_at_most_32_ranges() {
+    let mut bytes = [0; PAYLOAD_BYTES_MAX];
+    let mut writer = FrameWriter::new(&mut bytes);
+    assert!(writer.write_ack(0, (0..40_u64).rev().map(|index| index * 10..=index * 10)));
+    let len = writer.len();
+    let Frame::Ack(ack) = only_frame(&bytes[..len], Role::Server) else { panic!("no ack") };
+    assert_eq!(ack.ranges().count(), 32);
+}
+
+#[test]
+fn moves_leave_out_the_oldest_that_do_not_fit() {
+    let inputs = || (0..40_u64).map(|age| (1_000 - age, &b"12345678"[..]));
+    let mut bytes = [0; 64];
+    let mut writer = FrameWriter::new(&mut bytes);
+    let count = writer.write_moves(inputs());
+    let len = writer.len();
+    let Frame::Moves(moves) = only_frame(&bytes[..len], Role::Client) else { panic!("no moves") };
+    assert_eq!(count, 6);
+    assert!(moves.inputs().eq(inputs().take(count)));
+
+    let mut bytes = [0; PAYLOAD_BYTES_MAX];
+    assert_eq!(FrameWriter::new(&mut bytes).write_moves(inputs()), MOVES_MAX);
+}
+
+#[test]
+fn a_frame_that_does_not_fit_is_not_written_at_all() {
+    for (_, frame) in all_frames() {
+        let mut bytes = vec![0xEE; frame.len() + 1];
+        let mut writer = FrameWriter::new(&mut bytes);
+        assert!(writer.write_heartbeat(1));
+        let start = writer.len();
+        let written = match frame[0] {
+            0x09 => writer.write_resume_token(&token()),
+            0x08 => writer.write_login_rejected(&rejected()),
+            0x06 => writer.write_login(1, b"secret"),
+            0x12 => writer.write_state(&state()),
+            0x10 => writer.write_lane(300, (b"ab", b"c")),
+            0x02 => writer.write_welcome(&welcome()),
+            _ => false,
+        };
+        assert!(!written);
+        assert_eq!(writer.len(), start);
+    }
+}
+
+#[test]
+fn reserved_bytes_are_kept_for_a_later_frame() {
+    let mut bytes = [0; 10];
+    let mut writer = FrameWriter::new(&mut bytes);
+    let lane_len = FrameWriter::lane_frame_len(0, 4);
+    writer.reserve(lane_len);
+    assert!(writer.write_heartbeat(1));
+    assert!(!writer.write_heartbeat(1));
+    writer.reserve(0);
+    assert!(writer.write_lane(0, (b"1234", b"")));
+    assert_eq!(writer.len(), 2 + lane_len);
+}
+
+#[test]
+fn bounds_of_fields_hold_when_writing_too() {
+    let mut bytes = [0; 2_000];
+    let mut writer = FrameWriter::new(&mut bytes);
+    assert!(!writer.write_goodbye(0, &[0; 256]));
+    assert!(!writer.write_login(1, &[0; 1_025]));
+    assert!(!writer.write_lane(0, (&[], &[])));
+    assert!(!writer.write_lane(0, (&[0; 1_150], &[0])));
+    let addresses = [1; 7 * 7];
+    assert!(!writer.write_resume_token(&ResumeToken { address_count: 7, addresses: &addresses, ..token() }));
+    assert_eq!(writer.len(), 0);
+}
+
+#[test]
+fn p12_the_most_urgent_frame_of_a_packet_decides() {
+    for (sender, payload) in all_frames() {
+        let expected = match payload[0] {
+            0x03 | 0x0A => AckUrgency::None,
+            0x04 | 0x05 | 0x11 | 0x12 | 0x13 => AckUrgency::Lazy,
+            _ => AckUrgency::Urgent,
+        };
+        assert_eq!(check_form(&payload, sender).unwrap().ack_urgency(), expected);
+    }
+    let mut mixed = all_frames()[10].1.clone();
+    mixed.extend_from_slice(&[0x04, 0x00]);
+    assert_eq!(check_form(&mixed, Role::Client).unwrap().ack_urgency(), AckUrgency::Urgent);
+}
+
+#[test]
+fn p23_only_a_hello_of_this_version_with_a_lane_epoch_is_acceptable() {
+    let good = Hello::new(1);
+    assert!(good.is_acceptable());
+    assert!(!Hello::new(0).is_acceptable());
+    assert!(!Hello { version: 2, ..good }.is_acceptable());
+    assert!(!Hello { magic: *b"REJOIN\n\n", ..good }.is_acceptable());
+}
+
+#[test]
+fn a_logged_token_shows_no_key() {
+    let shown = std::format!("{:?}", token());
+    assert!(shown.contains('7') && !shown.contains("51"));
+}
+
+#[test]
+fn changed_and_random_bytes_are_read_or_refused_but_never_harm() {
+    let mut random = 1_u64;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(random >> 33).unwrap() % below
+    };
+    let (mut accepted, mut refused) = (0, 0);
+    for _ in 0..200 {
+        for (sender, mut payload) in all_frames() {
+            for _ in 0..3 {
+                let at = next(payload.len().min(40));
+                payload[at] = next(256).to_le_bytes()[0];
+            }
+            let Ok(checked) = check_form(&payload, sender) else {
+                refused += 1;
+                continue;
+            };
+            accepted += 1;
+            for frame in checked.frames() {
+                match frame {
+                    Frame::Ack(ack) => assert!(ack.ranges().all(|range| range.start() <= range.end())),
+                    Frame::Moves(moves) => {
+                        assert!(moves.inputs().is_sorted_by(|newer, older| newer.0 > older.0))
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert!(accepted > 100 && refused > 100);
+}

@@ -1,0 +1,189 @@
+//! The sending half of a lane.
+
+use alloc::collections::VecDeque;
+
+use super::{WINDOW_BYTES, WINDOW_MESSAGES};
+use crate::link::byte_ring::{ByteRing, TwoParts};
+use crate::link::frame::MESSAGE_BYTES_MAX;
+
+/// Why a message was not queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LaneSendError {
+    /// The message is empty or larger than [`MESSAGE_BYTES_MAX`].
+    Size,
+    /// The queue has no room; it has when the peer has acknowledged what is in it.
+    Full,
+}
+
+/// Where a message stands on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Queued,
+    InFlight,
+    Acked,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    position: u64,
+    len: u16,
+    progress: Progress,
+}
+
+/// A message that is to be written next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OutgoingMessage<'a> {
+    /// Its number in this direction.
+    pub(crate) number: u64,
+    /// Its bytes as they lie in the queue.
+    pub(crate) bytes: TwoParts<'a>,
+}
+
+impl OutgoingMessage<'_> {
+    /// How many bytes it has.
+    pub(crate) const fn len(&self) -> usize {
+        self.bytes.0.len() + self.bytes.1.len()
+    }
+}
+
+/// Numbers messages and keeps each until the peer has acknowledged it.
+///
+/// A message stays in the queue until all before it are acknowledged too, so its bytes count for that long.
+#[derive(Debug)]
+pub(crate) struct ReliableSender {
+    bytes: ByteRing,
+    /// One for each message from the oldest that is not acknowledged.
+    records: VecDeque<Record>,
+    /// The number of the first record.
+    first_number: u64,
+    /// How many records were sent at least once; those behind them are new.
+    sent_once: usize,
+    /// How many of them are queued again.
+    requeued: usize,
+    queue_bytes_max: usize,
+    queue_messages_max: usize,
+}
+
+impl ReliableSender {
+    /// A lane that keeps at most `queue_bytes_max` bytes in at most `queue_messages_max` messages.
+    pub(crate) fn new(queue_bytes_max: usize, queue_messages_max: usize) -> Self {
+        Self {
+            bytes: ByteRing::default(),
+            records: VecDeque::new(),
+            first_number: 0,
+            sent_once: 0,
+            requeued: 0,
+            queue_bytes_max,
+            queue_messages_max,
+        }
+    }
+
+    /// Queues a message; returns its number.
+    pub(crate) fn push(&mut self, message: &[u8]) -> Result<u64, LaneSendError> {
+        let len = u16::try_from(message.len())
+            .ok()
+            .filter(|len| (1..=MESSAGE_BYTES_MAX).contains(&usize::from(*len)))
+            .ok_or(LaneSendError::Size)?;
+        if self.records.len() >= self.queue_messages_max
+            || self.bytes.len() + message.len() > self.queue_bytes_max
+        {
+            return Err(LaneSendError::Full);
+        }
+        let number = self.first_number.saturating_add(self.records.len() as u64);
+        let position = self.bytes.push(message);
+        self.records.push_back(Record { position, len, progress: Progress::Queued });
+        Ok(number)
+    }
+
+    /// The message to be sent next, if the window of P51 has room for it: what was lost goes ahead of what is new (P15).
+    pub(crate) fn next_to_send(&self) -> Option<OutgoingMessage<'_>> {
+        let index = if self.requeued > 0 {
+            self.records.iter().position(|record| record.progress == Progress::Queued)?
+        } else {
+            self.sent_once
+        };
+        let record = self.records.get(index)?;
+        if index as u64 >= WINDOW_MESSAGES || !self.is_in_byte_window(record) {
+            return None;
+        }
+        let number = self.first_number.saturating_add(index as u64);
+        Some(OutgoingMessage { number, bytes: self.bytes.get(record.position, usize::from(record.len)) })
+    }
+
+    /// To be called when [`next_to_send`](Self::next_to_send) was written into a packet.
+    pub(crate) fn on_sent(&mut self, number: u64) {
+        let Some(index) = self.index_of(number) else { return };
+        let Some(record) = self.records.get_mut(index) else { return };
+        if record.progress != Progress::Queued {
+            return;
+        }
+        record.progress = Progress::InFlight;
+        if index < self.sent_once {
+            self.requeued -= 1;
+        } else {
+            self.sent_once = index + 1;
+        }
+    }
+
+    /// The peer has the message; what is kept for it is freed as soon as all before it are acknowledged.
+    pub(crate) fn on_acked(&mut self, number: u64) {
+        let Some(index) = self.index_of(number).filter(|&index| index < self.sent_once) else { return };
+        let Some(record) = self.records.get_mut(index) else { return };
+        if record.progress == Progress::Queued {
+            self.requeued -= 1;
+        }
+        record.progress = Progress::Acked;
+        while let Some(record) = self.records.pop_front_if(|record| record.progress == Progress::Acked) {
+            self.bytes.pop(usize::from(record.len));
+            self.first_number = self.first_number.saturating_add(1);
+            self.sent_once -= 1;
+        }
+    }
+
+    /// The packet that carried the message is lost: it is queued again.
+    pub(crate) fn on_lost(&mut self, number: u64) {
+        let Some(record) = self.index_of(number).and_then(|index| self.records.get_mut(index)) else {
+            return;
+        };
+        if record.progress == Progress::InFlight {
+            record.progress = Progress::Queued;
+            self.requeued += 1;
+        }
+    }
+
+    /// Queues again whatever is not acknowledged, in the order of its numbers (P24).
+    pub(crate) fn requeue_all(&mut self) {
+        for record in &mut self.records {
+            if record.progress == Progress::InFlight {
+                record.progress = Progress::Queued;
+                self.requeued += 1;
+            }
+        }
+    }
+
+    /// Begins again at number 0 (P24); returns how many messages were discarded without an acknowledgement.
+    pub(crate) fn restart(&mut self) -> u64 {
+        let discarded = self.records.iter().filter(|record| record.progress != Progress::Acked).count();
+        self.records.clear();
+        self.bytes.clear();
+        self.first_number = 0;
+        self.sent_once = 0;
+        self.requeued = 0;
+        discarded as u64
+    }
+
+    /// How many bytes are kept, acknowledged ones that wait for older ones included.
+    pub(crate) fn queue_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn index_of(&self, number: u64) -> Option<usize> {
+        usize::try_from(number.checked_sub(self.first_number)?).ok()
+    }
+
+    fn is_in_byte_window(&self, record: &Record) -> bool {
+        let Some(oldest) = self.records.front() else { return false };
+        let span = record.position.wrapping_sub(oldest.position).saturating_add(u64::from(record.len));
+        span <= WINDOW_BYTES as u64
+    }
+}

@@ -1,0 +1,236 @@
+use alloc::vec::Vec;
+
+use super::*;
+
+fn sender() -> ReliableSender {
+    ReliableSender::new(1 << 20, 4_096)
+}
+
+fn push_all(sender: &mut ReliableSender, count: u64, message: &[u8]) {
+    for _ in 0..count {
+        sender.push(message).unwrap();
+    }
+}
+
+/// Takes the next message as a packet would.
+fn send_next(sender: &mut ReliableSender) -> Option<(u64, Vec<u8>)> {
+    let message = sender.next_to_send()?;
+    let sent = (message.number, [message.bytes.0, message.bytes.1].concat());
+    sender.on_sent(sent.0);
+    Some(sent)
+}
+
+fn sent_numbers(sender: &mut ReliableSender) -> Vec<u64> {
+    core::iter::from_fn(|| send_next(sender)).map(|(number, _)| number).collect()
+}
+
+/// Hands a message to the receiver; returns its fate and what was delivered.
+fn receive(receiver: &mut ReliableReceiver, number: u64, message: &[u8]) -> (LaneArrival, Vec<Vec<u8>>) {
+    let mut delivered = Vec::new();
+    let arrival = receiver.receive(number, message, |message| delivered.push(message.to_vec()));
+    (arrival, delivered)
+}
+
+#[test]
+fn messages_are_numbered_from_zero_and_sent_once() {
+    let mut sender = sender();
+    assert_eq!(sender.push(b"a"), Ok(0));
+    assert_eq!(sender.push(b"b"), Ok(1));
+    assert_eq!(send_next(&mut sender), Some((0, b"a".to_vec())));
+    assert_eq!(send_next(&mut sender), Some((1, b"b".to_vec())));
+    assert_eq!(send_next(&mut sender), None);
+}
+
+#[test]
+fn p50_a_message_holds_1_to_1150_bytes() {
+    let mut sender = sender();
+    assert_eq!(sender.push(b""), Err(LaneSendError::Size));
+    assert_eq!(sender.push(&[0; 1_151]), Err(LaneSendError::Size));
+    assert_eq!(sender.push(&[0; 70_000]), Err(LaneSendError::Size));
+    assert_eq!(sender.push(&[0; 1_150]), Ok(0));
+}
+
+#[test]
+fn a_full_queue_pushes_back_until_the_oldest_is_acknowledged() {
+    let mut sender = ReliableSender::new(10, 3);
+    sender.push(b"12345").unwrap();
+    sender.push(b"12345").unwrap();
+    assert_eq!(sender.push(b"1"), Err(LaneSendError::Full));
+    sent_numbers(&mut sender);
+    sender.on_acked(1);
+    assert_eq!((sender.push(b"1"), sender.queue_bytes()), (Err(LaneSendError::Full), 10));
+    sender.on_acked(0);
+    assert_eq!((sender.push(b"1"), sender.queue_bytes()), (Ok(2), 1));
+
+    let mut sender = ReliableSender::new(10, 3);
+    (0..3).for_each(|number| assert_eq!(sender.push(b"x"), Ok(number)));
+    assert_eq!(sender.push(b"x"), Err(LaneSendError::Full));
+}
+
+#[test]
+fn p15_what_was_lost_goes_ahead_of_what_is_new() {
+    let mut sender = sender();
+    push_all(&mut sender, 4, b"m");
+    send_next(&mut sender);
+    send_next(&mut sender);
+    send_next(&mut sender);
+    sender.on_lost(2);
+    sender.on_lost(1);
+    assert_eq!(sent_numbers(&mut sender), [1, 2, 3]);
+}
+
+#[test]
+fn news_about_a_message_that_is_already_settled_changes_nothing() {
+    let mut sender = sender();
+    push_all(&mut sender, 3, b"m");
+    send_next(&mut sender);
+    send_next(&mut sender);
+    sender.on_acked(1);
+    sender.on_lost(1);
+    sender.on_acked(1);
+    sender.on_lost(0);
+    sender.on_lost(0);
+    sender.on_acked(0);
+    sender.on_lost(0);
+    // Number 2 was never sent, number 9 never queued.
+    sender.on_acked(2);
+    sender.on_acked(9);
+    sender.on_lost(9);
+    assert_eq!(sent_numbers(&mut sender), [2]);
+}
+
+#[test]
+fn p51_at_most_256_messages_are_under_way() {
+    let mut sender = sender();
+    push_all(&mut sender, 300, b"m");
+    assert_eq!(sent_numbers(&mut sender), (0..256).collect::<Vec<_>>());
+    sender.on_acked(5);
+    assert_eq!(sent_numbers(&mut sender), []);
+    sender.on_acked(0);
+    assert_eq!(sent_numbers(&mut sender), [256]);
+    (1..5).for_each(|number| sender.on_acked(number));
+    assert_eq!(sent_numbers(&mut sender), [257, 258, 259, 260, 261]);
+}
+
+#[test]
+fn p51_at_most_65536_bytes_are_under_way() {
+    let mut sender = sender();
+    push_all(&mut sender, 100, &[0; 1_024]);
+    assert_eq!(sent_numbers(&mut sender).len(), 64);
+    sender.on_lost(0);
+    assert_eq!(sent_numbers(&mut sender), [0]);
+    sender.on_acked(0);
+    assert_eq!(sent_numbers(&mut sender), [64]);
+}
+
+#[test]
+fn p24_everything_unacknowledged_is_requeued_in_order() {
+    let mut sender = sender();
+    push_all(&mut sender, 5, b"m");
+    (0..4).for_each(|number| assert_eq!(send_next(&mut sender).unwrap().0, number));
+    sender.on_acked(0);
+    sender.on_acked(2);
+    sender.on_lost(3);
+    sender.requeue_all();
+    assert_eq!(sent_numbers(&mut sender), [1, 3, 4]);
+}
+
+#[test]
+fn p24_a_restart_begins_at_zero_and_says_what_is_lost() {
+    let mut sender = sender();
+    push_all(&mut sender, 5, b"old");
+    sent_numbers(&mut sender);
+    sender.on_acked(0);
+    sender.on_acked(2);
+    assert_eq!(sender.restart(), 3);
+    assert_eq!((send_next(&mut sender), sender.queue_bytes()), (None, 0));
+    assert_eq!(sender.push(b"new"), Ok(0));
+    assert_eq!(send_next(&mut sender), Some((0, b"new".to_vec())));
+}
+
+#[test]
+fn messages_in_order_are_delivered_at_once() {
+    let mut receiver = ReliableReceiver::default();
+    for number in 0..3 {
+        let (arrival, delivered) = receive(&mut receiver, number, b"m");
+        assert_eq!((arrival, delivered.len()), (LaneArrival::Delivered(1), 1));
+    }
+}
+
+#[test]
+fn messages_ahead_of_their_turn_wait_for_it() {
+    let mut receiver = ReliableReceiver::default();
+    assert_eq!(receive(&mut receiver, 3, b"three").0, LaneArrival::HeldBack);
+    assert_eq!(receive(&mut receiver, 1, b"one").0, LaneArrival::HeldBack);
+    let (arrival, delivered) = receive(&mut receiver, 0, b"zero");
+    assert_eq!(
+        (arrival, delivered),
+        (LaneArrival::Delivered(2), [&b"zero"[..], b"one"].map(<[u8]>::to_vec).into())
+    );
+    let (_, delivered) = receive(&mut receiver, 2, b"two");
+    assert_eq!(delivered, [&b"two"[..], b"three"]);
+}
+
+#[test]
+fn p17_a_message_that_was_handled_does_nothing_again() {
+    let mut receiver = ReliableReceiver::default();
+    receive(&mut receiver, 0, b"m");
+    receive(&mut receiver, 2, b"m");
+    assert_eq!(receive(&mut receiver, 0, b"other"), (LaneArrival::Duplicate, Vec::new()));
+    assert_eq!(receive(&mut receiver, 2, b"other"), (LaneArrival::Duplicate, Vec::new()));
+    assert_eq!(receiver.duplicates(), 2);
+    assert_eq!(receive(&mut receiver, 1, b"m").1, [b"m", b"m"]);
+}
+
+#[test]
+fn p51_a_message_beyond_the_window_is_a_violation() {
+    let mut receiver = ReliableReceiver::default();
+    assert_eq!(receive(&mut receiver, 256, b"m").0, LaneArrival::BeyondWindow);
+    assert_eq!(receive(&mut receiver, 255, b"m").0, LaneArrival::HeldBack);
+    assert_eq!(receive(&mut receiver, u64::MAX, b"m").0, LaneArrival::BeyondWindow);
+}
+
+#[test]
+fn p51_no_more_than_65536_bytes_are_held_back() {
+    let mut receiver = ReliableReceiver::default();
+    for number in 1..=64 {
+        assert_eq!(receive(&mut receiver, number, &[0; 1_024]).0, LaneArrival::HeldBack);
+    }
+    assert_eq!(receive(&mut receiver, 65, b"m").0, LaneArrival::BeyondWindow);
+    assert_eq!(receive(&mut receiver, 0, b"m").0, LaneArrival::Delivered(65));
+    assert_eq!(receive(&mut receiver, 66, b"m").0, LaneArrival::HeldBack);
+}
+
+#[test]
+fn a_hold_back_that_never_empties_stays_within_its_bound() {
+    let mut receiver = ReliableReceiver::default();
+    let message = |number: u64| [number.to_le_bytes().as_slice(), &[7; 992]].concat();
+    let mut receive = |number: u64, delivered: &mut u64| {
+        let arrival = receiver.receive(number, &message(number), |bytes| {
+            assert_eq!(bytes, message(*delivered));
+            *delivered += 1;
+        });
+        assert!(receiver.held_bytes_capacity() <= 2 * WINDOW_BYTES);
+        arrival
+    };
+    let mut delivered = 0;
+    for number in [1, 3, 5, 7, 9] {
+        assert_eq!(receive(number, &mut delivered), LaneArrival::HeldBack);
+    }
+    for number in (0..2_000).step_by(2) {
+        assert_eq!(receive(number + 11, &mut delivered), LaneArrival::HeldBack);
+        assert_eq!(receive(number, &mut delivered), LaneArrival::Delivered(2));
+    }
+    assert_eq!(delivered, 2_000);
+}
+
+#[test]
+fn p24_a_restarted_receiver_expects_number_zero() {
+    let mut receiver = ReliableReceiver::default();
+    receive(&mut receiver, 0, b"old");
+    receive(&mut receiver, 2, b"old");
+    receiver.restart();
+    assert_eq!(receive(&mut receiver, 1, b"b").0, LaneArrival::HeldBack);
+    assert_eq!(receive(&mut receiver, 0, b"a").1, [b"a", b"b"]);
+    assert_eq!(receive(&mut receiver, 2, b"c").1, [b"c"]);
+}
