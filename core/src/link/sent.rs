@@ -6,7 +6,7 @@
 use alloc::collections::VecDeque;
 use core::ops::RangeInclusive;
 
-use super::received::MAX_ACK_DELAY_MICROS;
+use super::received::{AckUrgency, MAX_ACK_DELAY_MICROS};
 use super::rtt::RttEstimator;
 use crate::Timestamp;
 
@@ -53,6 +53,9 @@ pub(crate) struct SentPackets<T> {
     /// From the first to the last sequence of the epoch, recorded or not.
     sequences: Option<RangeInclusive<u64>>,
     largest_acked: Option<u64>,
+    /// How many of the packets are urgent.
+    urgent_in_flight: usize,
+    last_urgent_at: Timestamp,
     last_pto_at: Timestamp,
     pto_doublings: u8,
 }
@@ -64,6 +67,7 @@ struct SentPacket<T> {
     /// `None` once it was handed back for a probe; the packet may still be acknowledged.
     carried: Option<T>,
     bytes: u16,
+    urgent: bool,
     acked: bool,
 }
 
@@ -76,24 +80,40 @@ impl<T> SentPackets<T> {
             bytes_in_flight: 0,
             sequences: None,
             largest_acked: None,
+            urgent_in_flight: 0,
+            last_urgent_at: Timestamp::ZERO,
             last_pto_at: Timestamp::ZERO,
             pto_doublings: 0,
         }
     }
 
-    /// Records a packet that asks for an acknowledgement. Sequences must ascend within a key epoch.
+    /// Records a packet that asks for an acknowledgement, and whether its peer sends one without being asked again:
+    /// only then does its silence mean something. Sequences must ascend within a key epoch.
     ///
     /// When the record [is full](Self::is_full), the oldest packet gives way as if it were lost: what it carried
     /// is returned and has to be sent again.
     #[must_use = "what a displaced packet carried has to be sent again"]
-    pub(crate) fn on_sent(&mut self, sequence: u64, now: Timestamp, bytes: u16, carried: T) -> Option<T> {
+    pub(crate) fn on_sent(
+        &mut self,
+        sequence: u64,
+        now: Timestamp,
+        bytes: u16,
+        urgency: AckUrgency,
+        carried: T,
+    ) -> Option<T> {
         self.on_sent_unrecorded(sequence);
         let displaced = if self.is_full() { self.remove_oldest() } else { None };
+        let urgent = urgency == AckUrgency::Urgent;
+        if urgent {
+            self.urgent_in_flight += 1;
+            self.last_urgent_at = now;
+        }
         self.packets.push_back(SentPacket {
             sequence,
             sent_at: now,
             carried: Some(carried),
             bytes,
+            urgent,
             acked: false,
         });
         self.bytes_in_flight += u64::from(bytes);
@@ -135,6 +155,7 @@ impl<T> SentPackets<T> {
             }
             packet.acked = true;
             acked.add(packet.bytes);
+            self.urgent_in_flight -= usize::from(packet.urgent);
             packet.carried.take().into_iter().for_each(&mut each_acked);
         }
         if acked.packets > 0 {
@@ -177,25 +198,27 @@ impl<T> SentPackets<T> {
         }
     }
 
-    /// When to send a probe because nothing was heard; `None` if nothing is in flight, or while a
+    /// When to send a probe because nothing was heard; `None` if nothing urgent is in flight, or while a
     /// [`loss_time`](Self::loss_time) is set, which then comes first (RFC 9002, section 6.2.1).
+    ///
+    /// Packets that are not urgent are acknowledged whenever the peer happens to send, which may be seconds later.
     pub(crate) fn pto_deadline(&self, rtt: &RttEstimator) -> Option<Timestamp> {
-        let newest = self.packets.back()?;
-        if self.loss_time(rtt).is_some() {
+        if self.urgent_in_flight == 0 || self.loss_time(rtt).is_some() {
             return None;
         }
         let wait_micros = rtt.pto_micros(MAX_ACK_DELAY_MICROS).saturating_mul(1 << self.pto_doublings);
-        Some(newest.sent_at.max(self.last_pto_at).plus_micros(wait_micros))
+        Some(self.last_urgent_at.max(self.last_pto_at).plus_micros(wait_micros))
     }
 
     /// To be called when the [`pto_deadline`](Self::pto_deadline) has come: moves it on, twice as far each time.
     ///
-    /// Hands over what the oldest packets carry, of two at most, to be sent again; the packets stay in flight.
+    /// Hands over what the oldest urgent packets carry, of two at most, to be sent again; the packets stay in flight.
     /// Returns of how many; the caller sends a probe even if it is none.
     pub(crate) fn on_pto(&mut self, now: Timestamp, mut each_requeued: impl FnMut(T)) -> usize {
         self.last_pto_at = now;
         self.pto_doublings = (self.pto_doublings + 1).min(PTO_DOUBLINGS_MAX);
-        let carried = self.packets.iter_mut().filter_map(|packet| packet.carried.take());
+        let urgent = self.packets.iter_mut().filter(|packet| packet.urgent);
+        let carried = urgent.filter_map(|packet| packet.carried.take());
         carried.take(PACKETS_PER_PROBE).map(&mut each_requeued).count()
     }
 
@@ -205,6 +228,8 @@ impl<T> SentPackets<T> {
         self.bytes_in_flight = 0;
         self.sequences = None;
         self.largest_acked = None;
+        self.urgent_in_flight = 0;
+        self.last_urgent_at = Timestamp::ZERO;
         self.last_pto_at = Timestamp::ZERO;
         self.pto_doublings = 0;
     }
@@ -222,6 +247,7 @@ impl<T> SentPackets<T> {
     fn remove_oldest(&mut self) -> Option<SentPacket<T>> {
         let oldest = self.packets.pop_front()?;
         self.bytes_in_flight -= u64::from(oldest.bytes);
+        self.urgent_in_flight -= usize::from(oldest.urgent);
         Some(oldest)
     }
 

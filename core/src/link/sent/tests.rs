@@ -23,7 +23,7 @@ impl Sender {
     /// Each packet of 100 bytes carries its own sequence.
     fn sends(&mut self, sequences: impl IntoIterator<Item = u64>, at_ms: u64) {
         for sequence in sequences {
-            assert_eq!(self.sent.on_sent(sequence, ms(at_ms), 100, sequence), None);
+            assert_eq!(self.sent.on_sent(sequence, ms(at_ms), 100, AckUrgency::Urgent, sequence), None);
         }
     }
 
@@ -69,8 +69,8 @@ fn what_is_acknowledged_is_handed_over_once_newest_first() {
 #[test]
 fn an_acknowledgement_tells_how_much_left_the_flight() {
     let mut sender = Sender::new();
-    assert_eq!(sender.sent.on_sent(1, ms(0), 1_200, 1), None);
-    assert_eq!(sender.sent.on_sent(2, ms(0), 34, 2), None);
+    assert_eq!(sender.sent.on_sent(1, ms(0), 1_200, AckUrgency::Urgent, 1), None);
+    assert_eq!(sender.sent.on_sent(2, ms(0), 34, AckUrgency::Urgent, 2), None);
     let totals = sender.sent.on_ack(ms(80), [1..=2].into_iter(), 0, &mut sender.rtt, |_| {});
     assert_eq!(totals, Ok(PacketTotals { packets: 2, bytes: 1_234 }));
     assert_eq!(sender.sent.bytes_in_flight(), 0);
@@ -189,6 +189,19 @@ fn a_late_acknowledgement_of_a_lost_packet_is_ignored() {
 }
 
 #[test]
+fn silence_about_packets_that_are_not_urgent_means_nothing() {
+    let mut sender = Sender::new();
+    assert_eq!(sender.sent.on_sent(0, ms(0), 100, AckUrgency::Lazy, 0), None);
+    assert_eq!(sender.pto_deadline(), None);
+    sender.sends([1], 10);
+    assert_eq!(sender.sent.on_sent(2, ms(200), 100, AckUrgency::Lazy, 2), None);
+    assert_eq!(sender.pto_deadline(), Some(ms(10 + 265)), "later packets put nothing off");
+    assert_eq!(sender.probes(275), [1]);
+    sender.hears(&[1..=1], 280).unwrap();
+    assert_eq!((sender.loses(400), sender.pto_deadline()), ([0].into(), None));
+}
+
+#[test]
 fn silence_is_probed_with_the_two_oldest_packets_and_doubling_waits() {
     let mut sender = Sender::new();
     assert_eq!(sender.pto_deadline(), None);
@@ -261,11 +274,11 @@ fn no_probe_is_due_while_a_loss_is_about_to_be_detected() {
 #[test]
 fn the_oldest_packet_gives_way_when_the_record_is_full() {
     let mut sent = SentPackets::new(2);
-    assert_eq!(sent.on_sent(1, ms(0), 10, 'a'), None);
+    assert_eq!(sent.on_sent(1, ms(0), 10, AckUrgency::Urgent, 'a'), None);
     assert!(!sent.is_full());
-    assert_eq!(sent.on_sent(2, ms(0), 20, 'b'), None);
+    assert_eq!(sent.on_sent(2, ms(0), 20, AckUrgency::Urgent, 'b'), None);
     assert!(sent.is_full());
-    assert_eq!(sent.on_sent(3, ms(0), 30, 'c'), Some('a'));
+    assert_eq!(sent.on_sent(3, ms(0), 30, AckUrgency::Urgent, 'c'), Some('a'));
     assert_eq!(sent.bytes_in_flight(), 50);
 }
 
@@ -297,7 +310,7 @@ fn under_random_loss_everything_is_handed_back_exactly_once() {
     let mut handed_back = BTreeSet::new();
     for sequence in 0..3_000 {
         let now_ms = sequence * 5;
-        if let Some(carried) = sender.sent.on_sent(sequence, ms(now_ms), 100, sequence) {
+        if let Some(carried) = sender.sent.on_sent(sequence, ms(now_ms), 100, AckUrgency::Urgent, sequence) {
             assert!(handed_back.insert(carried));
         }
         if below(3) == 0 {
