@@ -1,10 +1,294 @@
 //! The message layer inside netcode payload packets, as PROTOCOL.md specifies it; both ends use it.
+//!
+//! A [`Link`] turns what waits into the frames of one packet, and takes the frames that concern the way there: acks,
+//! heartbeats, reliable messages. It outlives key epochs. It knows nothing of addresses, keys, or who is logged in:
+//! its owner opens it, and writes the frames that speak of such things through a [`FrameSource`](source::FrameSource).
 
 mod byte_ring;
-mod datagrams;
-mod frame;
-mod lane;
+pub(crate) mod control;
+pub(crate) mod datagrams;
+mod draft;
+pub(crate) mod frame;
+mod heartbeat;
+mod incoming;
+pub(crate) mod lane;
+mod outgoing;
+mod preface;
 mod received;
 mod rtt;
-mod sent;
+pub(crate) mod sent;
+pub(crate) mod source;
+mod statistics;
 mod varint;
+
+#[cfg(test)]
+mod tests;
+
+pub use statistics::LinkStatistics;
+
+use crate::Timestamp;
+use control::ControlQueue;
+use datagrams::DatagramQueue;
+use draft::{Carried, CarriedList};
+use frame::Role;
+use heartbeat::Heartbeat;
+use lane::{ReliableReceiver, ReliableSender};
+use preface::Preface;
+use received::ReceivedPackets;
+use rtt::RttEstimator;
+use sent::SentPackets;
+
+/// How often a client repeats its hello until it is answered (P20).
+const HELLO_INTERVAL_MICROS: u64 = 100_000;
+
+/// The bounds of one link's memory.
+///
+/// Beside them it holds back at most 65,536 received bytes (P51), in memory of at most twice that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the name of a bound ends in what it is")]
+pub(crate) struct LinkLimits {
+    /// Bytes of reliable messages that are queued or not acknowledged.
+    pub(crate) lane_queue_bytes_max: usize,
+    /// How many such messages; 16 bytes each beside their content.
+    pub(crate) lane_queue_messages_max: usize,
+    /// Bytes of unreliable messages that wait.
+    pub(crate) datagram_queue_bytes_max: usize,
+    /// How many such messages; 2 bytes each beside their content.
+    pub(crate) datagram_queue_messages_max: usize,
+    /// Recorded packets in flight; about 110 bytes each. Reliable data waits when they are used up.
+    pub(crate) packets_in_flight_max: usize,
+}
+
+/// How far the lanes, datagrams, states and moves of a key epoch are open (P27).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Openness {
+    /// The lane epoch is not settled: nothing of lanes is sent or processed.
+    Closed,
+    /// What arrives is processed.
+    Receiving,
+    /// Everything is.
+    Open,
+}
+
+/// One end of the message layer of one session.
+///
+/// Its methods are of four kinds. `handle_*` take what arrived, `queue_*` and `mark_*` what is to be sent;
+/// [`has_output`](Self::has_output) and [`poll_packet`](Self::poll_packet) give what leaves;
+/// [`poll_timeout`](Self::poll_timeout) says when [`handle_timeout`](Self::handle_timeout) and a look at the output
+/// are due again. The rest tells it where the session stands.
+#[derive(Debug)]
+pub(crate) struct Link {
+    role: Role,
+    openness: Openness,
+    preface: Preface,
+    heartbeat: Heartbeat,
+    received: ReceivedPackets,
+    sent: SentPackets<CarriedList>,
+    packets_in_flight_max: usize,
+    rtt: RttEstimator,
+    controls: ControlQueue,
+    lane_out: ReliableSender,
+    lane_in: ReliableReceiver,
+    /// The last packet had no room for the reliable message that is next: it goes first in the next one.
+    message_waited: bool,
+    datagrams: DatagramQueue,
+    moves_pending: bool,
+    state_pending: bool,
+    /// The server tick of the newest state that was sent.
+    newest_state_sent: Option<u64>,
+    totals: Totals,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    packets_sent: u64,
+    packets_received: u64,
+    bytes_sent: u64,
+    bytes_received: u64,
+    packets_lost: u64,
+}
+
+impl Link {
+    /// A link with nothing to send, in its first key epoch.
+    pub(crate) fn new(role: Role, limits: &LinkLimits, now: Timestamp) -> Self {
+        Self {
+            role,
+            openness: Openness::Closed,
+            preface: Preface::default(),
+            heartbeat: Heartbeat::new(role, now),
+            received: ReceivedPackets::default(),
+            sent: SentPackets::new(limits.packets_in_flight_max),
+            packets_in_flight_max: limits.packets_in_flight_max,
+            rtt: RttEstimator::new(),
+            controls: ControlQueue::default(),
+            lane_out: ReliableSender::new(limits.lane_queue_bytes_max, limits.lane_queue_messages_max),
+            lane_in: ReliableReceiver::default(),
+            message_waited: false,
+            datagrams: DatagramQueue::new(
+                limits.datagram_queue_bytes_max,
+                limits.datagram_queue_messages_max,
+            ),
+            moves_pending: false,
+            state_pending: false,
+            newest_state_sent: None,
+            totals: Totals::default(),
+        }
+    }
+
+    /// The keys are new: what was in flight is queued again, and all that belonged to the former keys is forgotten
+    /// (P24, P25). The lanes are closed until [`open_lanes`](Self::open_lanes).
+    pub(crate) fn connection_replaced(&mut self, now: Timestamp) {
+        let Self { sent, controls, state_pending, newest_state_sent, .. } = self;
+        sent.drain_all(|carried| {
+            for carried in carried {
+                match carried {
+                    Carried::Control(control) => controls.insert(control),
+                    Carried::State(tick) => *state_pending |= *newest_state_sent == Some(tick),
+                    Carried::Messages { .. } | Carried::Ack(_) => {}
+                }
+            }
+        });
+        self.lane_out.requeue_all();
+        self.received.clear();
+        self.rtt.reset();
+        self.preface.end();
+        self.heartbeat.connection_replaced(now);
+        self.openness = Openness::Closed;
+        self.message_waited = false;
+    }
+
+    /// The lane epoch is settled, so what arrives may be processed. Returns how many reliable messages are discarded.
+    ///
+    /// That is none if the lanes are `kept`. Otherwise they start afresh in both directions (P24), and unreliable
+    /// messages that waited go too, to be counted as dropped. A session's first key epoch keeps its (empty) lanes.
+    pub(crate) fn open_lanes(&mut self, kept: bool) -> u64 {
+        self.openness = self.openness.max(Openness::Receiving);
+        if kept {
+            return 0;
+        }
+        self.lane_in.restart();
+        self.datagrams.clear();
+        self.message_waited = false;
+        self.lane_out.restart()
+    }
+
+    /// The session is logged in: lanes, datagrams, states and moves may be sent (P27). Does nothing while the lanes
+    /// are closed.
+    pub(crate) fn allow_data(&mut self) {
+        if self.openness == Openness::Receiving {
+            self.openness = Openness::Open;
+        }
+    }
+
+    /// Puts the preface into every packet from now on, the first of which leaves at once. A client's repeats by
+    /// itself (P20); a server's answers each packet that comes with a hello (P21).
+    pub(crate) fn begin_preface(&mut self, now: Timestamp) {
+        let interval_micros = match self.role {
+            Role::Client => Some(HELLO_INTERVAL_MICROS),
+            Role::Server => None,
+        };
+        self.preface.begin(now, interval_micros);
+    }
+
+    /// The peer has answered the preface.
+    pub(crate) fn end_preface(&mut self) {
+        self.preface.end();
+    }
+
+    /// Begins to send heartbeats every `interval_ms`, at least 10 (P35).
+    pub(crate) fn start_heartbeat(&mut self, now: Timestamp, interval_ms: u64) {
+        self.heartbeat.start(now, interval_ms);
+    }
+
+    /// When something becomes due that is not due yet; pure. What may leave right now is
+    /// [`has_output`](Self::has_output)'s to say.
+    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
+        [
+            self.preface.due(),
+            self.heartbeat.due(),
+            self.received.ack_due(),
+            self.sent.loss_time(&self.rtt),
+            self.sent.pto_deadline(&self.rtt),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Finds lost packets and sends probes where the peer is silent (P14).
+    pub(crate) fn handle_timeout(&mut self, now: Timestamp) {
+        self.detect_lost(now);
+        if self.sent.pto_deadline(&self.rtt).is_some_and(|deadline| deadline <= now) {
+            self.probe(now);
+        }
+    }
+
+    /// What happened so far.
+    pub(crate) fn statistics(&self) -> LinkStatistics {
+        LinkStatistics {
+            packets_sent: self.totals.packets_sent,
+            packets_received: self.totals.packets_received,
+            bytes_sent: self.totals.bytes_sent,
+            bytes_received: self.totals.bytes_received,
+            packets_lost: self.totals.packets_lost,
+            datagrams_dropped: self.datagrams.dropped(),
+            messages_repeated: self.lane_in.duplicates(),
+            round_trip_micros: self.rtt.min_micros().map(|_| self.rtt.smoothed_micros()),
+        }
+    }
+
+    fn detect_lost(&mut self, now: Timestamp) {
+        let Self { sent, rtt, controls, lane_out, state_pending, newest_state_sent, .. } = self;
+        let mut requeue =
+            Requeue { controls, lane_out, state_pending, newest_state_sent: *newest_state_sent };
+        let lost = sent.detect_lost(now, rtt, |carried| {
+            requeue.all(carried);
+        });
+        self.totals.packets_lost += u64::from(lost.packets);
+    }
+
+    /// Sends again what the oldest packets carried that the peer should have acknowledged, or else a heartbeat.
+    fn probe(&mut self, now: Timestamp) {
+        let Self { sent, controls, lane_out, state_pending, newest_state_sent, .. } = self;
+        let mut requeue =
+            Requeue { controls, lane_out, state_pending, newest_state_sent: *newest_state_sent };
+        let mut is_reliable = false;
+        sent.on_pto(now, |carried| is_reliable |= requeue.all(carried));
+        if !is_reliable {
+            self.heartbeat.request_probe(now);
+        }
+    }
+}
+
+/// Where the content of a lost packet goes (P15).
+struct Requeue<'a> {
+    controls: &'a mut ControlQueue,
+    lane_out: &'a mut ReliableSender,
+    state_pending: &'a mut bool,
+    newest_state_sent: Option<u64>,
+}
+
+impl Requeue<'_> {
+    /// Queues again what has to be; says whether anything of it was reliable.
+    fn all(&mut self, carried: CarriedList) -> bool {
+        let mut is_reliable = false;
+        for carried in carried {
+            match carried {
+                Carried::Control(control) => self.controls.insert(control),
+                Carried::Messages { first, count } => {
+                    (first..first.saturating_add(u64::from(count)))
+                        .for_each(|number| self.lane_out.on_lost(number));
+                }
+                Carried::State(tick) => {
+                    // A newer one is on its way, or this one is needed.
+                    *self.state_pending |= self.newest_state_sent == Some(tick);
+                    continue;
+                }
+                // The next ack names what this one did.
+                Carried::Ack(_) => continue,
+            }
+            is_reliable = true;
+        }
+        is_reliable
+    }
+}

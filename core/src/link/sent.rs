@@ -239,6 +239,11 @@ impl<T> SentPackets<T> {
         self.packets.len() >= self.capacity
     }
 
+    /// How many packets are recorded.
+    pub(crate) fn len(&self) -> usize {
+        self.packets.len()
+    }
+
     /// The size of all recorded packets that are in flight.
     pub(crate) fn bytes_in_flight(&self) -> u64 {
         self.bytes_in_flight

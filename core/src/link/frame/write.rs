@@ -74,21 +74,22 @@ impl<'a> FrameWriter<'a> {
         })
     }
 
-    /// An ack of as many of `ranges` as there is room for (P12). They come highest first, disjoint and not adjacent.
+    /// An ack of as many of `ranges` as there is room for (P12), at most 32; returns how many. They come highest first,
+    /// disjoint and not adjacent.
     pub(crate) fn write_ack(
         &mut self,
         delay_micros: u64,
         mut ranges: impl Iterator<Item = RangeInclusive<u64>>,
-    ) -> bool {
-        let Some(first) = ranges.next() else { return false };
-        self.frame(kind::ACK, |fields| {
+    ) -> usize {
+        let Some(first) = ranges.next() else { return 0 };
+        let mut further_count = 0_u8;
+        let written = self.frame(kind::ACK, |fields| {
             fields.varint(*first.end())?;
             fields.varint(delay_micros)?;
             let count_at = fields.len;
             fields.varint(0)?;
             fields.varint(first.end().saturating_sub(*first.start()))?;
             let mut smallest = *first.start();
-            let mut count = 0;
             for range in ranges.take(FURTHER_RANGES_MAX) {
                 let gap = smallest.saturating_sub(*range.end()).saturating_sub(2);
                 let length = range.end().saturating_sub(*range.start());
@@ -98,12 +99,13 @@ impl<'a> FrameWriter<'a> {
                 fields.varint(gap)?;
                 fields.varint(length)?;
                 smallest = *range.start();
-                count += 1;
+                further_count += 1;
             }
             // At most 31, so that it takes the one byte it was given.
-            fields.set(count_at, count);
+            fields.set(count_at, further_count);
             Some(())
-        })
+        });
+        if written { 1 + usize::from(further_count) } else { 0 }
     }
 
     /// A heartbeat.

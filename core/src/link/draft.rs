@@ -1,0 +1,123 @@
+//! A packet while it is written.
+
+use smallvec::SmallVec;
+
+use super::control::Control;
+use super::frame::FrameWriter;
+use super::received::AckUrgency;
+
+/// How many things a packet may carry that matter when it is acknowledged or lost.
+///
+/// They fit their record in place, so that recording a packet allocates nothing.
+const CARRIED_MAX: usize = 3;
+
+/// Something that a packet carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carried {
+    /// A control frame.
+    Control(Control),
+    /// Reliable messages with consecutive numbers.
+    Messages {
+        /// The lowest number.
+        first: u64,
+        /// How many.
+        count: u16,
+    },
+    /// The state of this server tick.
+    State(u64),
+    /// An ack that named everything received up to this sequence.
+    Ack(u64),
+}
+
+/// All that a packet carried.
+pub(crate) type CarriedList = SmallVec<[Carried; CARRIED_MAX]>;
+
+/// The frames of a packet that is being written, and what has to be remembered of them.
+#[derive(Debug)]
+pub(crate) struct Draft<'a> {
+    /// Where the frames go.
+    pub(crate) writer: FrameWriter<'a>,
+    urgency: AckUrgency,
+    carried: CarriedList,
+}
+
+impl<'a> Draft<'a> {
+    /// An empty packet.
+    pub(crate) fn new(out: &'a mut [u8]) -> Self {
+        Self { writer: FrameWriter::new(out), urgency: AckUrgency::None, carried: CarriedList::new() }
+    }
+
+    /// Notes that a frame of this urgency was written (P12).
+    pub(crate) fn raise_urgency(&mut self, urgency: AckUrgency) {
+        self.urgency = self.urgency.max(urgency);
+    }
+
+    /// How many more things it may carry.
+    pub(crate) fn places_left(&self) -> usize {
+        CARRIED_MAX.saturating_sub(self.carried.len())
+    }
+
+    /// Remembers something that was written; there is a place left for it.
+    pub(crate) fn carry(&mut self, carried: Carried) {
+        debug_assert!(self.places_left() > 0, "places are counted before a frame is written");
+        self.carried.push(carried);
+    }
+
+    /// Whether the message of this number can be remembered.
+    pub(crate) fn has_place_for_message(&self, number: u64) -> bool {
+        self.places_left() > 0 || self.carried.last().is_some_and(|last| last.is_followed_by(number))
+    }
+
+    /// Remembers a message that was written.
+    pub(crate) fn carry_message(&mut self, number: u64) {
+        match self.carried.last_mut() {
+            Some(last) if last.is_followed_by(number) => {
+                if let Carried::Messages { count, .. } = last {
+                    *count += 1;
+                }
+            }
+            _ => self.carry(Carried::Messages { first: number, count: 1 }),
+        }
+    }
+
+    /// What has to be remembered when the packet is sent.
+    pub(crate) fn finish(self) -> (AckUrgency, CarriedList) {
+        (self.urgency, self.carried)
+    }
+}
+
+impl Carried {
+    /// Whether the message of this number comes right after these messages.
+    fn is_followed_by(&self, number: u64) -> bool {
+        match self {
+            Self::Messages { first, count } => first.checked_add(u64::from(*count)) == Some(number),
+            Self::Control(_) | Self::State(_) | Self::Ack(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn consecutive_messages_take_one_place() {
+        let mut bytes = [0; 10];
+        let mut draft = Draft::new(&mut bytes);
+        draft.carry(Carried::State(9));
+        for number in [4, 5, 6, 8, 9] {
+            assert!(draft.has_place_for_message(number));
+            draft.carry_message(number);
+        }
+        assert!(draft.has_place_for_message(10));
+        assert!(!draft.has_place_for_message(11));
+        let (_, carried) = draft.finish();
+        let messages = |first, count| Carried::Messages { first, count };
+        assert_eq!(carried.as_slice(), [Carried::State(9), messages(4, 3), messages(8, 2)]);
+    }
+
+    #[test]
+    fn the_record_of_a_packet_stays_small_and_in_place() {
+        assert!(size_of::<CarriedList>() <= 88);
+    }
+}

@@ -1,0 +1,176 @@
+//! Heartbeats: when one is due, which answer is owed, and what an answer tells (PROTOCOL.md, section 7).
+
+use super::frame::{HeartbeatResponse, Role};
+use crate::Timestamp;
+
+/// A peer that asks for a shorter interval gets this one.
+const INTERVAL_MS_MIN: u64 = 10;
+
+/// A heartbeat of the peer that waits for its response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OwedResponse {
+    /// Goes back as it came.
+    pub(crate) stamp: u64,
+    /// When the heartbeat arrived.
+    pub(crate) received_at: Timestamp,
+}
+
+/// The heartbeats of one end in both directions.
+#[derive(Debug)]
+pub(crate) struct Heartbeat {
+    role: Role,
+    /// `None` until the key epoch is open.
+    interval_ms: Option<u64>,
+    /// When one has to be sent by itself.
+    due: Option<Timestamp>,
+    owed: Option<OwedResponse>,
+    /// No stamp of this key epoch is below it.
+    epoch_start: Timestamp,
+}
+
+impl Heartbeat {
+    /// Sends none until it is started.
+    pub(crate) const fn new(role: Role, now: Timestamp) -> Self {
+        Self { role, interval_ms: None, due: None, owed: None, epoch_start: now }
+    }
+
+    /// Forgets everything of the former key epoch, the interval too.
+    pub(crate) const fn connection_replaced(&mut self, now: Timestamp) {
+        *self = Self::new(self.role, now);
+    }
+
+    /// Begins to send one every `interval_ms`, a client at once and a server when it is silent for so long (P35).
+    pub(crate) fn start(&mut self, now: Timestamp, interval_ms: u64) {
+        let interval_ms = interval_ms.max(INTERVAL_MS_MIN);
+        self.interval_ms = Some(interval_ms);
+        self.due = Some(match self.role {
+            Role::Client => now,
+            Role::Server => now.plus_millis(interval_ms),
+        });
+    }
+
+    /// Asks for a heartbeat with the next packet, which leaves at once: one that must be answered (P14).
+    pub(crate) fn request_probe(&mut self, now: Timestamp) {
+        self.due = Some(self.due.map_or(now, |due| due.min(now)));
+    }
+
+    /// When a heartbeat is due.
+    pub(crate) const fn due(&self) -> Option<Timestamp> {
+        self.due
+    }
+
+    /// Whether a packet has to leave now for a heartbeat or a response.
+    pub(crate) fn has_output(&self, now: Timestamp) -> bool {
+        self.owed.is_some() || self.is_due(now)
+    }
+
+    /// Whether a heartbeat goes into the packet that is written at `now`.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        self.due.is_some_and(|due| due <= now)
+    }
+
+    /// The response that goes into the next packet.
+    pub(crate) const fn owed(&self) -> Option<OwedResponse> {
+        self.owed
+    }
+
+    /// To be called when the response was written.
+    pub(crate) const fn on_response_sent(&mut self) {
+        self.owed = None;
+    }
+
+    /// To be called for each packet that is sent, with whether it holds a heartbeat.
+    pub(crate) fn on_packet_sent(&mut self, now: Timestamp, holds_heartbeat: bool) {
+        if holds_heartbeat || self.role == Role::Server {
+            self.due = self.interval_ms.map(|interval_ms| now.plus_millis(interval_ms));
+        }
+    }
+
+    /// Owes a response. Of several that arrive before it leaves, the newest is answered.
+    pub(crate) const fn handle_heartbeat(&mut self, now: Timestamp, stamp: u64) {
+        self.owed = Some(OwedResponse { stamp, received_at: now });
+    }
+
+    /// The round trip that a response tells, the peer's delay included; `None` for a stamp that this end cannot have
+    /// sent in this key epoch, or for a delay longer than the whole round trip.
+    pub(crate) fn round_trip_micros(&self, now: Timestamp, response: &HeartbeatResponse) -> Option<u64> {
+        if response.stamp < self.epoch_start.as_micros() {
+            return None;
+        }
+        now.as_micros().checked_sub(response.stamp).filter(|elapsed| response.delay_micros <= *elapsed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(millis: u64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    #[test]
+    fn p35_a_client_sends_one_every_interval_whatever_else_it_sends() {
+        let mut heartbeat = Heartbeat::new(Role::Client, ms(0));
+        assert_eq!(heartbeat.due(), None);
+        heartbeat.start(ms(5), 1_000);
+        assert!(heartbeat.is_due(ms(5)));
+        heartbeat.on_packet_sent(ms(5), true);
+        heartbeat.on_packet_sent(ms(900), false);
+        assert_eq!(heartbeat.due(), Some(ms(1_005)));
+    }
+
+    #[test]
+    fn p35_a_server_sends_one_when_it_has_sent_nothing_for_the_interval() {
+        let mut heartbeat = Heartbeat::new(Role::Server, ms(0));
+        heartbeat.start(ms(0), 1_000);
+        heartbeat.on_packet_sent(ms(900), false);
+        assert!(!heartbeat.is_due(ms(1_899)));
+        assert!(heartbeat.is_due(ms(1_900)));
+    }
+
+    #[test]
+    fn a_peer_that_asks_for_heartbeats_without_pause_gets_ten_milliseconds() {
+        let mut heartbeat = Heartbeat::new(Role::Client, ms(0));
+        heartbeat.start(ms(0), 0);
+        heartbeat.on_packet_sent(ms(0), true);
+        assert_eq!(heartbeat.due(), Some(ms(10)));
+        heartbeat.start(ms(0), u64::MAX);
+        heartbeat.on_packet_sent(ms(0), true);
+        assert_eq!(heartbeat.due(), Some(Timestamp::NEVER));
+    }
+
+    #[test]
+    fn a_probe_leaves_at_once_even_before_the_interval_is_known() {
+        let mut heartbeat = Heartbeat::new(Role::Client, ms(0));
+        heartbeat.request_probe(ms(7));
+        assert!(heartbeat.has_output(ms(7)));
+        heartbeat.on_packet_sent(ms(7), true);
+        assert_eq!(heartbeat.due(), None);
+    }
+
+    #[test]
+    fn a_heartbeat_is_answered_once() {
+        let mut heartbeat = Heartbeat::new(Role::Server, ms(0));
+        heartbeat.handle_heartbeat(ms(3), 42);
+        assert_eq!(heartbeat.owed(), Some(OwedResponse { stamp: 42, received_at: ms(3) }));
+        heartbeat.on_response_sent();
+        assert!(!heartbeat.has_output(ms(4)));
+    }
+
+    #[test]
+    fn a_response_tells_the_round_trip_unless_its_figures_are_impossible() {
+        let heartbeat = Heartbeat::new(Role::Client, ms(100));
+        let response = |stamp: Timestamp, delay_micros| HeartbeatResponse {
+            stamp: stamp.as_micros(),
+            delay_micros,
+            server_tick: 0,
+            tick_phase_micros: 0,
+        };
+        assert_eq!(heartbeat.round_trip_micros(ms(150), &response(ms(110), 5_000)), Some(40_000));
+        assert_eq!(heartbeat.round_trip_micros(ms(150), &response(ms(99), 0)), None);
+        assert_eq!(heartbeat.round_trip_micros(ms(150), &response(ms(151), 0)), None);
+        assert_eq!(heartbeat.round_trip_micros(ms(150), &response(ms(110), 40_001)), None);
+        assert_eq!(heartbeat.round_trip_micros(ms(150), &response(Timestamp::NEVER, u64::MAX)), None);
+    }
+}

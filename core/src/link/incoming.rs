@@ -1,0 +1,89 @@
+//! What arrives at a link.
+
+use super::control::Control;
+use super::draft::Carried;
+use super::frame::{Ack, CheckedPayload, FrameError, HeartbeatResponse, Role, check_form};
+use super::lane::LaneArrival;
+use super::sent::AckError;
+use super::{Link, Openness};
+use crate::Timestamp;
+
+impl Link {
+    /// Checks a payload of the peer as a whole, before any of its frames is acted on (P5).
+    pub(crate) fn check<'a>(&self, payload: &'a [u8]) -> Result<CheckedPayload<'a>, FrameError> {
+        let sender = match self.role {
+            Role::Client => Role::Server,
+            Role::Server => Role::Client,
+        };
+        check_form(payload, sender)
+    }
+
+    /// To be called after the frames of a payload were handled: the packet will be acknowledged.
+    ///
+    /// Not for a payload that is dropped (P5, P22).
+    pub(crate) fn on_packet_received(&mut self, now: Timestamp, sequence: u64, payload: &CheckedPayload<'_>) {
+        self.received.insert(sequence, now, payload.ack_urgency());
+        self.totals.packets_received += 1;
+        self.totals.bytes_received += payload.len() as u64;
+    }
+
+    /// Takes an ack; tells of each control frame that arrived. An error is a protocol violation, and nothing of the
+    /// ack counts (P13).
+    pub(crate) fn handle_ack(
+        &mut self,
+        now: Timestamp,
+        ack: &Ack<'_>,
+        mut on_control_acked: impl FnMut(Control),
+    ) -> Result<(), AckError> {
+        let Self { sent, rtt, controls, lane_out, received, .. } = self;
+        sent.on_ack(now, ack.ranges(), ack.delay_micros, rtt, |list| {
+            for carried in list {
+                match carried {
+                    Carried::Control(control) => {
+                        controls.remove(control);
+                        on_control_acked(control);
+                    }
+                    Carried::Messages { first, count } => {
+                        (first..first.saturating_add(u64::from(count)))
+                            .for_each(|number| lane_out.on_acked(number));
+                    }
+                    Carried::Ack(largest) => received.forget_through(largest),
+                    Carried::State(_) => {}
+                }
+            }
+        })?;
+        self.detect_lost(now);
+        Ok(())
+    }
+
+    /// Takes a heartbeat: its response leaves with the next packet, at once (P35).
+    pub(crate) fn handle_heartbeat(&mut self, now: Timestamp, stamp: u64) {
+        self.heartbeat.handle_heartbeat(now, stamp);
+    }
+
+    /// Takes the response to a heartbeat; returns the round trip without the peer's delay, in microseconds, or `None` if
+    /// it answers nothing that this end sent in this key epoch.
+    pub(crate) fn handle_heartbeat_response(
+        &mut self,
+        now: Timestamp,
+        response: &HeartbeatResponse,
+    ) -> Option<u64> {
+        let round_trip_micros = self.heartbeat.round_trip_micros(now, response)?;
+        let on_the_way_micros = round_trip_micros.saturating_sub(response.delay_micros);
+        self.rtt.update(on_the_way_micros, 0);
+        Some(on_the_way_micros)
+    }
+
+    /// Takes a reliable message and delivers what has its turn, in order. `None` while the lanes are closed: the payload
+    /// must not count as received then.
+    ///
+    /// One call delivers at most 256 messages and 66,686 bytes. [`LaneArrival::BeyondWindow`] is a protocol violation.
+    pub(crate) fn handle_lane(
+        &mut self,
+        number: u64,
+        message: &[u8],
+        deliver: impl FnMut(&[u8]),
+    ) -> Option<LaneArrival> {
+        (self.openness >= Openness::Receiving).then(|| self.lane_in.receive(number, message, deliver))
+    }
+}

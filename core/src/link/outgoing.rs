@@ -1,0 +1,249 @@
+//! What leaves a link: which frames go into a packet, and in which order.
+
+use super::control::Control;
+use super::datagrams::DatagramSizeError;
+use super::draft::{Carried, Draft};
+use super::frame::{FrameWriter, HeartbeatResponse, PAYLOAD_BYTES_MAX};
+use super::lane::LaneSendError;
+use super::received::AckUrgency;
+use super::source::{FrameSource, Written};
+use super::{Link, Openness};
+use crate::Timestamp;
+
+/// Places of a packet's record that control frames leave to an ack and a run of messages.
+const PLACES_BESIDE_CONTROL: usize = 2;
+
+impl Link {
+    /// Queues a control frame, once however often it is asked for. It is sent until it is acknowledged.
+    pub(crate) fn queue_control(&mut self, control: Control) {
+        self.controls.insert(control);
+    }
+
+    /// Queues a reliable message of 1 to 1,150 bytes; returns its number. May be called while the lanes are closed.
+    pub(crate) fn queue_message(&mut self, message: &[u8]) -> Result<u64, LaneSendError> {
+        self.lane_out.push(message)
+    }
+
+    /// Queues an unreliable message of 1 to 1,150 bytes; when the queue is full, the oldest give way.
+    pub(crate) fn queue_datagram(&mut self, message: &[u8]) -> Result<(), DatagramSizeError> {
+        self.datagrams.push(message)
+    }
+
+    /// The owner has newer move inputs to send.
+    pub(crate) const fn mark_moves_pending(&mut self) {
+        self.moves_pending = true;
+    }
+
+    /// The owner has a newer state to send.
+    pub(crate) const fn mark_state_pending(&mut self) {
+        self.state_pending = true;
+    }
+
+    /// Whether [`poll_packet`](Self::poll_packet) would be worth a call at `now`; pure.
+    pub(crate) fn has_output(&self, now: Timestamp) -> bool {
+        self.preface.is_due(now)
+            || self.heartbeat.has_output(now)
+            || self.received.ack_due().is_some_and(|due| due <= now)
+            || (!self.preface.crowds_out() && self.has_content())
+    }
+
+    /// Writes the next payload, to be sent as the netcode payload packet of this `sequence`; returns its length, or 0 if
+    /// nothing leaves now, in which case the sequence is not used. Repeated calls come to an end.
+    pub(crate) fn poll_packet(
+        &mut self,
+        now: Timestamp,
+        sequence: u64,
+        out: &mut [u8; PAYLOAD_BYTES_MAX],
+        source: &mut impl FrameSource,
+    ) -> usize {
+        if !self.has_output(now) {
+            return 0;
+        }
+        let mut draft = Draft::new(out);
+        if self.preface.repeats() && source.write_preface(&mut draft.writer) {
+            draft.raise_urgency(AckUrgency::Urgent);
+        }
+        let preface_len = draft.writer.len();
+        self.write_controls(&mut draft, source);
+        self.reserve_for_message(&mut draft);
+        self.write_ack(now, &mut draft);
+        let holds_heartbeat = self.write_heartbeats(now, &mut draft, source);
+        if self.openness == Openness::Open {
+            self.write_moves(&mut draft, source);
+            self.write_state(&mut draft, source);
+            self.write_datagrams(&mut draft);
+            draft.writer.reserve(0);
+            self.write_messages(&mut draft);
+        }
+        let len = draft.writer.len();
+        if len == preface_len && !self.preface.is_due(now) {
+            self.preface.on_crowded_out();
+            return 0;
+        }
+        self.preface.on_packet_sent(now);
+        self.heartbeat.on_packet_sent(now, holds_heartbeat);
+        self.record(now, sequence, len, draft);
+        len
+    }
+
+    /// Whether there is anything to send beside what is only due at a time.
+    fn has_content(&self) -> bool {
+        let has_reliable =
+            || !self.controls.is_empty() || (self.is_open() && self.lane_out.next_to_send().is_some());
+        let has_unreliable = self.moves_pending || self.state_pending || !self.datagrams.is_empty();
+        (self.is_open() && has_unreliable) || (!self.sent.is_full() && has_reliable())
+    }
+
+    fn is_open(&self) -> bool {
+        self.openness == Openness::Open
+    }
+
+    fn write_controls(&mut self, draft: &mut Draft<'_>, source: &mut impl FrameSource) {
+        while !self.sent.is_full()
+            && draft.places_left() > PLACES_BESIDE_CONTROL
+            && let Some(control) = self.controls.first()
+        {
+            match source.write_control(control, &mut draft.writer) {
+                Written::Done(()) => {
+                    draft.raise_urgency(AckUrgency::Urgent);
+                    draft.carry(Carried::Control(control));
+                }
+                Written::NoRoom if draft.writer.len() > 0 => return,
+                Written::NoRoom => debug_assert!(false, "{control:?} fits no packet"),
+                Written::Nothing => {}
+            }
+            self.controls.remove(control);
+        }
+    }
+
+    /// Keeps room for the reliable message that had none in the packet before, so that nothing starves it.
+    fn reserve_for_message(&self, draft: &mut Draft<'_>) {
+        if !self.message_waited || !self.is_open() || self.sent.is_full() {
+            return;
+        }
+        let Some(message) = self.lane_out.next_to_send() else { return };
+        let len = FrameWriter::lane_frame_len(message.number, message.len());
+        if len <= draft.writer.remaining() {
+            draft.writer.reserve(len);
+        }
+    }
+
+    fn write_ack(&mut self, now: Timestamp, draft: &mut Draft<'_>) {
+        let Some(largest_received_at) = self.received.largest_received_at() else { return };
+        if !self.received.has_unsent_ack() {
+            return;
+        }
+        let ranges = self.received.ranges();
+        let written = draft.writer.write_ack(now.micros_since(largest_received_at), ranges.clone());
+        if written == 0 {
+            return;
+        }
+        // What the peer has seen acknowledged need not be named again; left-out ranges were not seen.
+        let is_complete = written == ranges.clone().count();
+        let largest = ranges.map(|range| *range.end()).next();
+        if let Some(largest) = largest.filter(|_| is_complete && draft.places_left() > 1) {
+            draft.carry(Carried::Ack(largest));
+        }
+        self.received.on_ack_sent();
+    }
+
+    /// Writes the response that is owed and the heartbeat that is due; says whether a heartbeat was written.
+    fn write_heartbeats(&mut self, now: Timestamp, draft: &mut Draft<'_>, source: &impl FrameSource) -> bool {
+        if let Some(owed) = self.heartbeat.owed() {
+            let position = source.tick_position();
+            let is_written = draft.writer.write_heartbeat_response(&HeartbeatResponse {
+                stamp: owed.stamp,
+                delay_micros: now.micros_since(owed.received_at),
+                server_tick: position.tick,
+                tick_phase_micros: position.phase_micros,
+            });
+            if is_written {
+                draft.raise_urgency(AckUrgency::Lazy);
+                self.heartbeat.on_response_sent();
+            }
+        }
+        let is_written = self.heartbeat.is_due(now) && draft.writer.write_heartbeat(now.as_micros());
+        if is_written {
+            draft.raise_urgency(AckUrgency::Lazy);
+        }
+        is_written
+    }
+
+    fn write_moves(&mut self, draft: &mut Draft<'_>, source: &mut impl FrameSource) {
+        if !self.moves_pending {
+            return;
+        }
+        match source.write_moves(&mut draft.writer) {
+            Written::Done(()) => draft.raise_urgency(AckUrgency::Lazy),
+            Written::NoRoom if draft.writer.len() > 0 => return,
+            Written::NoRoom => debug_assert!(false, "one move input fits a packet"),
+            Written::Nothing => {}
+        }
+        self.moves_pending = false;
+    }
+
+    fn write_state(&mut self, draft: &mut Draft<'_>, source: &mut impl FrameSource) {
+        if !self.state_pending || draft.places_left() == 0 {
+            return;
+        }
+        match source.write_state(&mut draft.writer) {
+            Written::Done(tick) => {
+                draft.raise_urgency(AckUrgency::Lazy);
+                draft.carry(Carried::State(tick));
+                self.newest_state_sent = Some(tick);
+            }
+            Written::NoRoom if draft.writer.len() > 0 => return,
+            Written::NoRoom => debug_assert!(false, "a state fits a packet"),
+            Written::Nothing => {}
+        }
+        self.state_pending = false;
+    }
+
+    fn write_datagrams(&mut self, draft: &mut Draft<'_>) {
+        while let Some(message) = self.datagrams.front()
+            && draft.writer.write_datagram(message)
+        {
+            draft.raise_urgency(AckUrgency::Lazy);
+            self.datagrams.pop();
+        }
+    }
+
+    fn write_messages(&mut self, draft: &mut Draft<'_>) {
+        self.message_waited = false;
+        if self.sent.is_full() {
+            return;
+        }
+        let mut is_any_written = false;
+        while let Some(message) = self.lane_out.next_to_send() {
+            let number = message.number;
+            if !draft.has_place_for_message(number) || !draft.writer.write_lane(number, message.bytes) {
+                self.message_waited = !is_any_written;
+                return;
+            }
+            draft.raise_urgency(AckUrgency::Urgent);
+            draft.carry_message(number);
+            self.lane_out.on_sent(number);
+            is_any_written = true;
+        }
+    }
+
+    /// Remembers the packet where its fate matters. Packets that carry nothing reliable take at most half of the record,
+    /// so that they never keep reliable data waiting.
+    fn record(&mut self, now: Timestamp, sequence: u64, len: usize, draft: Draft<'_>) {
+        let (urgency, carried) = draft.finish();
+        let has_room = match urgency {
+            AckUrgency::None => false,
+            AckUrgency::Lazy => self.sent.len() < self.packets_in_flight_max / 2,
+            AckUrgency::Urgent => !self.sent.is_full(),
+        };
+        if has_room {
+            let bytes = u16::try_from(len).unwrap_or(u16::MAX);
+            let displaced = self.sent.on_sent(sequence, now, bytes, urgency, carried);
+            debug_assert!(displaced.is_none(), "there is room");
+        } else {
+            self.sent.on_sent_unrecorded(sequence);
+        }
+        self.totals.packets_sent += 1;
+        self.totals.bytes_sent += len as u64;
+    }
+}

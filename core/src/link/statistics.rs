@@ -1,0 +1,22 @@
+//! What a session's owner may see of its link.
+
+/// Totals of a session's packets since it began, and the state of its path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkStatistics {
+    /// Payload packets sent.
+    pub packets_sent: u64,
+    /// Payload packets received that were well-formed.
+    pub packets_received: u64,
+    /// Bytes of the payloads sent, without the netcode header.
+    pub bytes_sent: u64,
+    /// Bytes of the payloads received, without the netcode header.
+    pub bytes_received: u64,
+    /// Sent packets that were found lost; those that a change of connection cut off are not among them.
+    pub packets_lost: u64,
+    /// Unreliable messages that gave way to newer ones before they were sent.
+    pub datagrams_dropped: u64,
+    /// Reliable messages that arrived again after they were delivered.
+    pub messages_repeated: u64,
+    /// The smoothed round-trip time; `None` before the first sample of the connection.
+    pub round_trip_micros: Option<u64>,
+}
