@@ -6,6 +6,12 @@ use crate::Timestamp;
 /// A peer that asks for a shorter interval gets this one.
 const INTERVAL_MS_MIN: u64 = 10;
 
+/// A server is silent for this much longer than the interval before it sends a heartbeat of its own: by then the client's
+/// next one, whose response makes it needless, should have come.
+const fn server_interval_ms(interval_ms: u64) -> u64 {
+    interval_ms.saturating_add(interval_ms / 2)
+}
+
 /// A heartbeat of the peer that waits for its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OwedResponse {
@@ -19,7 +25,7 @@ pub(crate) struct OwedResponse {
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     role: Role,
-    /// `None` until the key epoch is open.
+    /// After how long this end sends one; `None` until the key epoch is open.
     interval_ms: Option<u64>,
     /// When one has to be sent by itself.
     due: Option<Timestamp>,
@@ -39,14 +45,19 @@ impl Heartbeat {
         *self = Self::new(self.role, now);
     }
 
-    /// Begins to send one every `interval_ms`, a client at once and a server when it is silent for so long (P35).
+    /// Begins to send them: a client one every `interval_ms`, the first at once, a server one when it has sent nothing for
+    /// one and a half intervals (P35).
     pub(crate) fn start(&mut self, now: Timestamp, interval_ms: u64) {
         let interval_ms = interval_ms.max(INTERVAL_MS_MIN);
+        let (interval_ms, first_due) = match self.role {
+            Role::Client => (interval_ms, now),
+            Role::Server => {
+                let silence_ms = server_interval_ms(interval_ms);
+                (silence_ms, now.plus_millis(silence_ms))
+            }
+        };
         self.interval_ms = Some(interval_ms);
-        self.due = Some(match self.role {
-            Role::Client => now,
-            Role::Server => now.plus_millis(interval_ms),
-        });
+        self.due = Some(first_due);
     }
 
     /// Asks for a heartbeat with the next packet, which leaves at once: one that must be answered (P14).
@@ -121,12 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn p35_a_server_sends_one_when_it_has_sent_nothing_for_the_interval() {
+    fn p35_a_server_sends_one_when_it_has_sent_nothing_for_one_and_a_half_intervals() {
         let mut heartbeat = Heartbeat::new(Role::Server, ms(0));
         heartbeat.start(ms(0), 1_000);
         heartbeat.on_packet_sent(ms(900), false);
-        assert!(!heartbeat.is_due(ms(1_899)));
-        assert!(heartbeat.is_due(ms(1_900)));
+        assert!(!heartbeat.is_due(ms(2_399)));
+        assert!(heartbeat.is_due(ms(2_400)));
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Link {
                     draft.raise_urgency(AckUrgency::Urgent);
                     draft.carry(Carried::Control(control));
                 }
-                Written::NoRoom if draft.writer.len() > 0 => return,
+                Written::NoRoom if !draft.writer.is_untouched() => return,
                 Written::NoRoom => debug_assert!(false, "{control:?} fits no packet"),
                 Written::Nothing => {}
             }
@@ -175,7 +175,7 @@ impl Link {
         }
         match source.write_moves(&mut draft.writer) {
             Written::Done(()) => draft.raise_urgency(AckUrgency::Lazy),
-            Written::NoRoom if draft.writer.len() > 0 => return,
+            Written::NoRoom if !draft.writer.is_untouched() => return,
             Written::NoRoom => debug_assert!(false, "one move input fits a packet"),
             Written::Nothing => {}
         }
@@ -192,7 +192,7 @@ impl Link {
                 draft.carry(Carried::State(tick));
                 self.newest_state_sent = Some(tick);
             }
-            Written::NoRoom if draft.writer.len() > 0 => return,
+            Written::NoRoom if !draft.writer.is_untouched() => return,
             Written::NoRoom => debug_assert!(false, "a state fits a packet"),
             Written::Nothing => {}
         }

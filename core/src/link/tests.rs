@@ -1,1 +1,3 @@
-
+mod recovery;
+mod rules;
+mod world;

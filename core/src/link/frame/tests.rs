@@ -138,7 +138,7 @@ fn every_frame_is_read_as_it_was_written() {
             (3, Frame::Heartbeat { stamp }) => assert_eq!(stamp, 123_456),
             (4, Frame::HeartbeatResponse(read)) => assert_eq!(read, response()),
             (5, Frame::Login { attempt, credential }) => {
-                assert_eq!((attempt, credential), (1, &b"secret"[..]))
+                assert_eq!((attempt, credential), (1, &b"secret"[..]));
             }
             (6, Frame::LoginAccepted { attempt }) => assert_eq!(attempt, 1),
             (7, Frame::LoginRejected(read)) => assert_eq!(read, rejected()),
@@ -423,7 +423,7 @@ fn changed_and_random_bytes_are_read_or_refused_but_never_harm() {
                 match frame {
                     Frame::Ack(ack) => assert!(ack.ranges().all(|range| range.start() <= range.end())),
                     Frame::Moves(moves) => {
-                        assert!(moves.inputs().is_sorted_by(|newer, older| newer.0 > older.0))
+                        assert!(moves.inputs().is_sorted_by(|newer, older| newer.0 > older.0));
                     }
                     _ => {}
                 }

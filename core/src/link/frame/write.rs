@@ -37,6 +37,11 @@ impl<'a> FrameWriter<'a> {
         self.bytes.len().saturating_sub(self.len).saturating_sub(self.reserved_bytes)
     }
 
+    /// Whether all of the room is free: what does not fit now never will.
+    pub(crate) const fn is_untouched(&self) -> bool {
+        self.len == 0 && self.reserved_bytes == 0
+    }
+
     /// Keeps `bytes` bytes free until they are asked for again; 0 releases them.
     pub(crate) const fn reserve(&mut self, bytes: usize) {
         self.reserved_bytes = bytes;

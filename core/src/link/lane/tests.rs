@@ -46,7 +46,7 @@ fn p50_a_message_holds_1_to_1150_bytes() {
     let mut sender = sender();
     assert_eq!(sender.push(b""), Err(LaneSendError::Size));
     assert_eq!(sender.push(&[0; 1_151]), Err(LaneSendError::Size));
-    assert_eq!(sender.push(&[0; 70_000]), Err(LaneSendError::Size));
+    assert_eq!(sender.push(&alloc::vec![0; 70_000]), Err(LaneSendError::Size));
     assert_eq!(sender.push(&[0; 1_150]), Ok(0));
 }
 

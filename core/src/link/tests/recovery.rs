@@ -1,0 +1,127 @@
+//! Reliable messages over paths that lose, repeat and reorder.
+
+use alloc::vec::Vec;
+
+use super::world::{CLIENT, LIMITS, Path, SERVER, World};
+use crate::link::LinkLimits;
+use crate::link::control::Control;
+
+/// The message of this number: of a size that varies, so that packets hold one or many.
+fn message(number: u64) -> Vec<u8> {
+    let mut message = number.to_le_bytes().to_vec();
+    let len_max = if number.is_multiple_of(7) { 1_100 } else { 90 };
+    message.resize(8 + usize::try_from(number * 31 % len_max).unwrap(), number.to_le_bytes()[0]);
+    message
+}
+
+fn rough(loss_percent: u64) -> Path {
+    Path { loss_percent, duplicate_percent: 10, latency_ms: 30, jitter_ms: 30 }
+}
+
+fn queue(world: &mut World, numbers: core::ops::Range<u64>) {
+    for number in numbers {
+        world.queue_message(&message(number));
+    }
+}
+
+fn delivered_all(world: &World, count: usize) -> bool {
+    world.ends.iter().all(|end| end.messages.len() >= count)
+}
+
+fn assert_delivered(world: &World, count: u64) {
+    for end in &world.ends {
+        assert_eq!(end.messages.len() as u64, count);
+        assert!((0..count).all(|number| end.messages[usize::try_from(number).unwrap()] == message(number)));
+    }
+}
+
+#[test]
+fn each_message_arrives_once_and_in_order_whatever_the_path_does() {
+    for loss_percent in [0, 20, 40] {
+        for seed in 0..6 {
+            let mut world = World::new(rough(loss_percent), seed);
+            queue(&mut world, 0..400);
+            let deadline = world.now.plus_millis(120_000);
+            assert!(world.run_until(deadline, |world| delivered_all(world, 400)), "{loss_percent} % {seed}");
+            world.run_for_ms(5_000);
+            assert_delivered(&world, 400);
+        }
+    }
+}
+
+#[test]
+fn p24_each_message_arrives_once_and_in_order_across_new_connections() {
+    for loss_percent in [0, 20, 40] {
+        for seed in 0..6 {
+            let mut world = World::new(rough(loss_percent), seed);
+            for part in 0..8 {
+                queue(&mut world, part * 50..(part + 1) * 50);
+                world.run_for_ms(37 + seed * 20);
+                world.replace_connection();
+            }
+            let deadline = world.now.plus_millis(120_000);
+            assert!(world.run_until(deadline, |world| delivered_all(world, 400)), "{loss_percent} % {seed}");
+            world.run_for_ms(5_000);
+            assert_delivered(&world, 400);
+        }
+    }
+}
+
+#[test]
+fn two_small_records_of_packets_slow_the_lanes_but_stop_them_never() {
+    let limits = LinkLimits { packets_in_flight_max: 3, ..LIMITS };
+    let mut world = World::with_limits(rough(30), 3, &limits);
+    queue(&mut world, 0..60);
+    let deadline = world.now.plus_millis(300_000);
+    assert!(world.run_until(deadline, |world| delivered_all(world, 60)));
+    assert_delivered(&world, 60);
+}
+
+#[test]
+fn every_control_frame_arrives_over_a_rough_path() {
+    for seed in 0..10 {
+        let mut world = World::new(rough(40), seed);
+        let controls = [Control::LoginAccepted(1), Control::ResumeToken(1), Control::ResumeToken(2)];
+        for control in controls {
+            world.ends[SERVER].link.queue_control(control);
+        }
+        let deadline = world.now.plus_millis(60_000);
+        assert!(world.run_until(deadline, |world| world.ends[SERVER].controls_acked.len() >= 3), "{seed}");
+        world.run_for_ms(5_000);
+        let mut acked = world.ends[SERVER].controls_acked.clone();
+        acked.sort_unstable();
+        acked.dedup();
+        assert_eq!(acked, controls);
+        assert!(world.ends[CLIENT].controls_received >= 3);
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_packets() {
+    let run = || {
+        let mut world = World::new(rough(20), 9);
+        queue(&mut world, 0..100);
+        world.run_for_ms(3_000);
+        world.ends.map(|end| (end.link.statistics(), end.messages))
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn a_stream_of_states_hides_no_lost_message() {
+    let mut world = World::opened();
+    world.path.loss_percent = 100;
+    world.ends[SERVER].link.queue_message(b"lost").unwrap();
+    world.run_for_ms(1);
+    world.path.loss_percent = 0;
+    let sent_at = world.now;
+    let deadline = sent_at.plus_millis(600);
+    let mut tick = 0;
+    while world.ends[CLIENT].messages.is_empty() && world.now < deadline {
+        tick += 1;
+        world.ends[SERVER].source.state = Some((tick, alloc::vec![0; 50]));
+        world.ends[SERVER].link.mark_state_pending();
+        world.run_for_ms(16);
+    }
+    assert_eq!(world.ends[CLIENT].messages, [b"lost"]);
+}
