@@ -38,8 +38,6 @@ pub enum DropReason {
     ResponseUnexpected,
     /// A response whose challenge is not the one this server gave to this token.
     ChallengeMismatch,
-    /// A repeated response of a session that needs none.
-    ResponseRepeated,
     /// A session packet from an address without a session.
     UnknownAddress,
     /// A session packet that does not open.
@@ -54,7 +52,9 @@ pub enum DropReason {
     Violation,
     /// A payload for which the event queue has no room; its sender will repeat what was reliable.
     EventsFull,
-    /// A completed handshake that no longer fits: the server filled up, drains, or refuses a second login.
+    /// A handshake packet whose answer found no room in the outbox.
+    RepliesFull,
+    /// A confirmed handshake that no longer fits: its session ended, or refuses a second login.
     NoLongerWelcome,
 }
 
@@ -78,7 +78,6 @@ impl DropReason {
         Self::ResumeForged,
         Self::ResponseUnexpected,
         Self::ChallengeMismatch,
-        Self::ResponseRepeated,
         Self::UnknownAddress,
         Self::Unopened,
         Self::Replayed,
@@ -86,6 +85,7 @@ impl DropReason {
         Self::BadHello,
         Self::Violation,
         Self::EventsFull,
+        Self::RepliesFull,
         Self::NoLongerWelcome,
     ];
 }

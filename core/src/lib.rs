@@ -14,19 +14,12 @@ mod event;
 mod hash;
 mod ids;
 pub mod lifecycle;
-#[cfg_attr(not(test), expect(dead_code, reason = "the two ends of a session, its users, are still to come"))]
 mod link;
-#[cfg_attr(not(test), expect(dead_code, reason = "the session that owns it comes next"))]
 mod movement;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "both ends of a connection are built on it, and none is here yet")
-)]
 mod netcode;
-#[cfg_attr(not(test), expect(dead_code, reason = "the outbox that is made of it comes next"))]
 mod queue;
+mod server;
 mod time;
-#[cfg_attr(not(test), expect(dead_code, reason = "the session manager that arms it comes next"))]
 mod timers;
 
 pub use config::{Config, ConfigError, KeyHistory, Payloads};
@@ -39,4 +32,11 @@ pub use movement::{ArrivalMargin, MovementCounters, MovementRules};
 pub use netcode::{
     CONNECT_TOKEN_BYTES, ConnectToken, Key, MintError, TokenError, TokenSpec, USER_DATA_BYTES,
 };
+pub use server::{
+    Broadcast, Deadline, DeadlineCause, LoginError, MultiSessionManager, SendError, SessionView, Transmit,
+    UnknownSession, Verdict,
+};
 pub use time::Timestamp;
+
+/// The largest datagram this crate ever sends, in bytes, and the size of the buffer that `poll_transmit` needs.
+pub const DATAGRAM_BYTES_MAX: usize = netcode::PACKET_BYTES_MAX;

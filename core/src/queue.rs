@@ -31,6 +31,19 @@ impl<T> ByteQueue<T> {
         self.bytes.extend(bytes);
     }
 
+    /// Forgets the first entry.
+    pub(crate) fn drop_front(&mut self) {
+        if let Some((_, len)) = self.entries.pop_front() {
+            self.bytes.drain(..len);
+        }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.bytes.clear();
+    }
+
     /// The length of the first entry's bytes.
     pub(crate) fn front_len(&self) -> Option<usize> {
         self.entries.front().map(|&(_, len)| len)

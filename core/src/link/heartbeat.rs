@@ -25,6 +25,7 @@ pub(crate) struct OwedResponse {
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     role: Role,
+    sent: u32,
     /// After how long this end sends one; `None` until the key epoch is open.
     interval_ms: Option<u64>,
     /// When one has to be sent by itself.
@@ -37,7 +38,7 @@ pub(crate) struct Heartbeat {
 impl Heartbeat {
     /// Sends none until it is started.
     pub(crate) const fn new(role: Role, now: Timestamp) -> Self {
-        Self { role, interval_ms: None, due: None, owed: None, epoch_start: now }
+        Self { role, sent: 0, interval_ms: None, due: None, owed: None, epoch_start: now }
     }
 
     /// Forgets everything of the former key epoch, the interval too.
@@ -92,9 +93,15 @@ impl Heartbeat {
 
     /// To be called for each packet that is sent, with whether it holds a heartbeat.
     pub(crate) fn on_packet_sent(&mut self, now: Timestamp, holds_heartbeat: bool) {
+        self.sent = self.sent.wrapping_add(u32::from(holds_heartbeat));
         if holds_heartbeat || self.role == Role::Server {
             self.due = self.interval_ms.map(|interval_ms| now.plus_millis(interval_ms));
         }
+    }
+
+    /// How many left in this key epoch.
+    pub(crate) const fn sent(&self) -> u32 {
+        self.sent
     }
 
     /// Owes a response. Of several that arrive before it leaves, the newest is answered.

@@ -223,6 +223,16 @@ impl Link {
         }
     }
 
+    /// Bytes that the next message to arrive may set free beside its own.
+    pub(crate) const fn held_back_bytes(&self) -> usize {
+        self.lane_in.held_back_bytes()
+    }
+
+    /// How many heartbeats left.
+    pub(crate) const fn heartbeats_sent(&self) -> u32 {
+        self.heartbeat.sent()
+    }
+
     /// What happened so far.
     pub(crate) fn statistics(&self) -> LinkStatistics {
         LinkStatistics {

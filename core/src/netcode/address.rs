@@ -13,7 +13,7 @@ const TYPE_IPV4: u8 = 1;
 const TYPE_IPV6: u8 = 2;
 
 /// Size in bytes of the longest list: its count, then 32 IPv6 addresses with type and port.
-pub(super) const ADDRESS_LIST_BYTES_MAX: usize = 4 + ADDRESSES_MAX * (1 + 16 + 2);
+pub(crate) const ADDRESS_LIST_BYTES_MAX: usize = 4 + ADDRESSES_MAX * (1 + 16 + 2);
 
 /// Between 1 and 32 addresses, in the order a client tries them.
 ///
@@ -36,6 +36,13 @@ impl ServerAddresses {
         (0..count).map(|_| read_address(reader)).collect::<Result<_, _>>().map(Self)
     }
 
+    /// The addresses as a token holds them, without their count, in the front of `out`.
+    pub(crate) fn encode<'a>(&self, out: &'a mut [u8; ADDRESS_LIST_BYTES_MAX]) -> &'a [u8] {
+        self.write(&mut Writer::zeroed(out));
+        let len = self.0.iter().map(encoded_len).sum::<usize>();
+        &out[4..4 + len]
+    }
+
     /// Writes the count and the addresses: at most [`ADDRESS_LIST_BYTES_MAX`] bytes.
     pub(super) fn write(&self, writer: &mut Writer<'_>) {
         let count = u32::try_from(self.0.len()).expect("a list holds at most 32 addresses");
@@ -52,6 +59,11 @@ impl Deref for ServerAddresses {
     fn deref(&self) -> &[SocketAddr] {
         &self.0
     }
+}
+
+/// How many bytes an address takes in a token.
+pub(crate) fn encoded_len(address: &SocketAddr) -> usize {
+    if address.is_ipv4() { 1 + 4 + 2 } else { 1 + 16 + 2 }
 }
 
 fn read_address(reader: &mut Reader<'_>) -> Result<SocketAddr, TokenError> {

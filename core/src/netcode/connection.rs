@@ -68,6 +68,11 @@ impl Connection {
         self.address = address;
     }
 
+    /// The key that the peer's packets open with.
+    pub(crate) const fn receive_key(&self) -> &Key {
+        &self.receive_key
+    }
+
     /// The sequence of the next packet.
     pub(crate) const fn next_sequence(&self) -> u64 {
         self.next_sequence

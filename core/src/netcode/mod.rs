@@ -4,7 +4,7 @@
 //! calls decides which key to try, whether a timestamp is acceptable and what to answer.
 //! Section names in these docs are those of the netcode standard. All integers on the wire are little-endian.
 
-mod address;
+pub(crate) mod address;
 mod aead;
 pub(crate) mod challenge;
 pub(crate) mod connection;

@@ -70,6 +70,11 @@ impl ReliableReceiver {
         self.held_len = 0;
     }
 
+    /// Bytes of the messages that wait for an earlier one.
+    pub(crate) const fn held_back_bytes(&self) -> usize {
+        self.held_len
+    }
+
     /// How many messages arrived again after they were handled.
     pub(crate) const fn duplicates(&self) -> u64 {
         self.duplicates

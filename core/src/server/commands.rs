@@ -1,0 +1,248 @@
+//! What the application tells the manager to do.
+
+use core::fmt;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::lifecycle::{DisconnectReason, Input, Step};
+use crate::link::frame::MESSAGE_BYTES_MAX;
+use crate::link::lane::LaneSendError;
+use crate::{SessionId, Timestamp};
+
+use super::MultiSessionManager;
+use super::content::Content;
+use super::session::{Rejection, Session};
+
+/// No session has this handle, any more or ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownSession;
+
+/// Why a login cannot be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginError {
+    /// No session has this handle, any more or ever.
+    UnknownSession,
+    /// The session does not wait for an answer: its state is not `LoginPending`.
+    NotPending,
+}
+
+/// Why something cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// No session has this handle, any more or ever.
+    UnknownSession,
+    /// The player has not logged in.
+    NotLoggedIn,
+    /// The message is empty, or longer than its kind allows.
+    Size {
+        /// Its length in bytes.
+        bytes: usize,
+        /// The most it may have.
+        max: usize,
+    },
+    /// There is no such lane.
+    NoSuchLane,
+    /// The queue is full; it empties as the peer acknowledges.
+    Full,
+    /// Payloads are raw, and this needs frames.
+    RawPayloads,
+}
+
+impl MultiSessionManager {
+    /// Lets the player of a pending login in.
+    pub fn accept_login(&mut self, now: Timestamp, id: SessionId) -> Result<(), LoginError> {
+        self.enter(now);
+        let index = self.table.resolve(id).ok_or(LoginError::UnknownSession)?;
+        match self.apply(index, Input::LoginAccepted) {
+            Step::Refused => Err(LoginError::NotPending),
+            _ => Ok(self.touch(index)),
+        }
+    }
+
+    /// Turns a pending login down. The peer learns `code` and `text` (of which 255 bytes travel) and may try again while it has attempts.
+    pub fn reject_login(
+        &mut self,
+        now: Timestamp,
+        id: SessionId,
+        code: u32,
+        text: &str,
+    ) -> Result<(), LoginError> {
+        self.enter(now);
+        let index = self.table.resolve(id).ok_or(LoginError::UnknownSession)?;
+        let session = self.table.get_mut(index).ok_or(LoginError::UnknownSession)?;
+        let attempts_left = self.config.login_attempts_max.saturating_sub(session.login.attempts_made);
+        let text = &text[..text.floor_char_boundary(255)];
+        session.login.rejection = Some(Box::new(Rejection { code, attempts_left, text: text.into() }));
+        match self.apply(index, Input::LoginRejected { code, attempts_left }) {
+            Step::Refused => Err(LoginError::NotPending),
+            _ => {
+                self.tell_rejection(index);
+                Ok(self.touch(index))
+            }
+        }
+    }
+
+    /// Ends a session and tells its peer: `code` is the host's own, and up to 255 bytes of `detail` travel with it.
+    pub fn disconnect(
+        &mut self,
+        now: Timestamp,
+        id: SessionId,
+        code: u32,
+        detail: &[u8],
+    ) -> Result<(), UnknownSession> {
+        self.enter(now);
+        let index = self.table.resolve(id).ok_or(UnknownSession)?;
+        if let Some(session) = self.table.get_mut(index) {
+            session.farewell = detail.get(..255).unwrap_or(detail).into();
+        }
+        self.end(index, DisconnectReason::Disconnected(code));
+        Ok(())
+    }
+
+    /// Ends a session without telling its peer.
+    pub fn remove(&mut self, now: Timestamp, id: SessionId) -> Result<(), UnknownSession> {
+        self.enter(now);
+        let index = self.table.resolve(id).ok_or(UnknownSession)?;
+        self.end(index, DisconnectReason::Removed);
+        Ok(())
+    }
+
+    /// Queues a reliable message of 1 to 1,150 bytes on a lane. It arrives once and in order, however often the player loses the network
+    /// in between; while the player is away it waits.
+    pub fn send(&mut self, now: Timestamp, id: SessionId, lane: u8, message: &[u8]) -> Result<(), SendError> {
+        self.enter(now);
+        let index = self.logged_in(id)?;
+        self.queue_message(index, lane, message)?;
+        self.touch(index);
+        Ok(())
+    }
+
+    /// Queues a reliable message to every player who is logged in, also those who are away.
+    pub fn broadcast(&mut self, now: Timestamp, lane: u8, message: &[u8]) -> Broadcast {
+        self.enter(now);
+        let mut broadcast = Broadcast::default();
+        for index in 0..self.table.index_end() {
+            let Some(session) = self.table.get(index).filter(|session| session.is_logged_in()) else {
+                continue;
+            };
+            let id = session.id;
+            match self.queue_message(index, lane, message) {
+                Ok(()) => broadcast.queued += 1,
+                Err(error) => broadcast.refused.push((id, error)),
+            }
+            self.touch(index);
+        }
+        broadcast
+    }
+
+    /// Queues an unreliable message of 1 to 1,150 bytes, or a payload of 1 to 1,200 where payloads are raw. If the queue is full the
+    /// oldest ones are dropped.
+    pub fn send_datagram(&mut self, now: Timestamp, id: SessionId, message: &[u8]) -> Result<(), SendError> {
+        self.enter(now);
+        let index = self.logged_in(id)?;
+        let session = self.table.get_mut(index).ok_or(SendError::UnknownSession)?;
+        let max = session.content.datagram_bytes_max();
+        if message.is_empty() || message.len() > max {
+            return Err(SendError::Size { bytes: message.len(), max });
+        }
+        match &mut session.content {
+            Content::Raw(raw) => raw.push(message),
+            Content::Framed(framed) => {
+                framed
+                    .link
+                    .queue_datagram(message)
+                    .map_err(|_| SendError::Size { bytes: message.len(), max })?;
+            }
+        }
+        self.touch(index);
+        Ok(())
+    }
+
+    /// Publishes the state of the game around one player. Only the latest counts; it arrives with the highest move tick accepted from
+    /// that player.
+    pub fn publish_state(
+        &mut self,
+        now: Timestamp,
+        id: SessionId,
+        server_tick: u64,
+        state: &[u8],
+    ) -> Result<(), SendError> {
+        self.enter(now);
+        let max = self.config.state_bytes_max;
+        if state.len() > max {
+            return Err(SendError::Size { bytes: state.len(), max });
+        }
+        let index = self.logged_in(id)?;
+        let session = self.table.get_mut(index).ok_or(SendError::UnknownSession)?;
+        let Content::Framed(framed) = &mut session.content else { return Err(SendError::RawPayloads) };
+        if let Some(movement) = &mut session.movement {
+            movement.publish(server_tick, state);
+            framed.link.mark_state_pending();
+        }
+        self.touch(index);
+        Ok(())
+    }
+
+    fn logged_in(&self, id: SessionId) -> Result<u32, SendError> {
+        let index = self.table.resolve(id).ok_or(SendError::UnknownSession)?;
+        let logged_in = self.table.get(index).is_some_and(Session::is_logged_in);
+        if logged_in { Ok(index) } else { Err(SendError::NotLoggedIn) }
+    }
+
+    fn queue_message(&mut self, index: u32, lane: u8, message: &[u8]) -> Result<(), SendError> {
+        let session = self.table.get_mut(index).ok_or(SendError::UnknownSession)?;
+        let Content::Framed(framed) = &mut session.content else { return Err(SendError::RawPayloads) };
+        if lane != 0 {
+            return Err(SendError::NoSuchLane);
+        }
+        framed.link.queue_message(message).map(|_| ()).map_err(|error| match error {
+            LaneSendError::Full => SendError::Full,
+            LaneSendError::Size => SendError::Size { bytes: message.len(), max: MESSAGE_BYTES_MAX },
+        })
+    }
+}
+
+/// What became of a broadcast.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Broadcast {
+    /// For how many players the message was queued.
+    pub queued: usize,
+    /// For whom it was not, and why.
+    pub refused: Vec<(SessionId, SendError)>,
+}
+
+impl fmt::Display for UnknownSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no session has this handle")
+    }
+}
+
+impl core::error::Error for UnknownSession {}
+
+impl fmt::Display for LoginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownSession => UnknownSession.fmt(f),
+            Self::NotPending => f.write_str("the session does not wait for the answer to a login"),
+        }
+    }
+}
+
+impl core::error::Error for LoginError {}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownSession => UnknownSession.fmt(f),
+            Self::NotLoggedIn => f.write_str("the player has not logged in"),
+            Self::Size { bytes, max } => write!(f, "a message of {bytes} bytes is not within 1 to {max}"),
+            Self::NoSuchLane => f.write_str("there is no such lane"),
+            Self::Full => f.write_str("the queue is full until the peer acknowledges more"),
+            Self::RawPayloads => f.write_str("raw payloads carry datagrams only"),
+        }
+    }
+}
+
+impl core::error::Error for SendError {}

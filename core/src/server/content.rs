@@ -1,0 +1,117 @@
+//! What a session's payloads carry: the application's own bytes, or the frames of `PROTOCOL.md`.
+
+use alloc::boxed::Box;
+
+use crate::Timestamp;
+use crate::counters::DropReason;
+use crate::event::Continuity;
+use crate::link::frame::MESSAGE_BYTES_MAX;
+use crate::netcode::PAYLOAD_BYTES_MAX;
+use crate::queue::ByteQueue;
+
+use super::framed::Framed;
+
+/// The inside of the connection. It survives the connection.
+#[derive(Debug)]
+pub(super) enum Content {
+    Raw(RawContent),
+    Framed(Box<Framed>),
+}
+
+/// Payloads as they are, for foreign clients.
+#[derive(Debug)]
+pub(super) struct RawContent {
+    queue: ByteQueue<()>,
+    queue_bytes_max: usize,
+    /// Payloads given up because the queue was full: the oldest go first.
+    dropped: u64,
+}
+
+impl RawContent {
+    pub(super) fn new(queue_bytes_max: usize) -> Self {
+        Self { queue: ByteQueue::default(), queue_bytes_max, dropped: 0 }
+    }
+
+    /// Queues a payload; the oldest make room for it.
+    pub(super) fn push(&mut self, payload: &[u8]) {
+        while !self.queue.is_empty() && self.queue.bytes_len() + payload.len() > self.queue_bytes_max {
+            self.queue.drop_front();
+            self.dropped += 1;
+        }
+        self.queue.push((), payload);
+    }
+
+    /// Writes the next payload into the front of `body` and returns its length; 0 if there is none.
+    pub(super) fn write(&mut self, body: &mut [u8]) -> usize {
+        self.queue.pop_into(body).map_or(0, |((), len)| len)
+    }
+
+    /// Payloads given up because the queue was full.
+    pub(super) const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+impl Content {
+    /// Whether a packet may be written now.
+    pub(super) fn has_output(&self, now: Timestamp, last_sent: Timestamp, heartbeat_micros: u64) -> bool {
+        match self {
+            Self::Raw(raw) => !raw.queue.is_empty() || last_sent.plus_micros(heartbeat_micros) <= now,
+            Self::Framed(framed) => framed.link.has_output(now),
+        }
+    }
+
+    /// When something has to be done without any input.
+    pub(super) fn next_deadline(&self, last_sent: Timestamp, heartbeat_micros: u64) -> Timestamp {
+        match self {
+            Self::Raw(_) => last_sent.plus_micros(heartbeat_micros),
+            Self::Framed(framed) => framed.link.poll_timeout().unwrap_or(Timestamp::NEVER),
+        }
+    }
+
+    /// Bytes that one more payload may bring forth beside its own: what waits for a missing message.
+    pub(super) fn held_back_bytes(&self) -> usize {
+        match self {
+            Self::Raw(_) => 0,
+            Self::Framed(framed) => framed.link.held_back_bytes(),
+        }
+    }
+
+    /// The longest unreliable message.
+    pub(super) const fn datagram_bytes_max(&self) -> usize {
+        match self {
+            Self::Raw(_) => PAYLOAD_BYTES_MAX,
+            Self::Framed(_) => MESSAGE_BYTES_MAX,
+        }
+    }
+
+    /// Whether a first packet under new keys may confirm them, and the lane epoch it names.
+    ///
+    /// Where payloads are raw, any keep-alive or payload may. Where they are framed it has to begin with a hello (P20, P22).
+    pub(super) fn confirmation(&self, payload: Option<&[u8]>) -> Result<Option<u64>, DropReason> {
+        match self {
+            Self::Raw(_) => Ok(None),
+            Self::Framed(framed) => {
+                let payload = payload.ok_or(DropReason::BeforeHello)?;
+                let checked = framed.link.check(payload).map_err(|_| DropReason::BadHello)?;
+                framed.hello_of(&checked).map(|hello| Some(hello.lane_epoch))
+            }
+        }
+    }
+
+    /// What a peer with this lane epoch can go on with.
+    pub(super) fn continuity_with(&self, lane_epoch: Option<u64>) -> Continuity {
+        match self {
+            Self::Framed(framed) if framed.lane_epoch == lane_epoch => Continuity::Kept,
+            Self::Raw(_) | Self::Framed(_) => Continuity::Restarted,
+        }
+    }
+
+    /// The keys are new, and what belonged to the old ones is void.
+    pub(super) fn connection_replaced(&mut self, now: Timestamp, continuity: Continuity) {
+        match self {
+            Self::Raw(raw) => raw.queue.clear(),
+            Self::Framed(framed) => framed.connection_replaced(now, continuity),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What time does to a session.
+
+use crate::Timestamp;
+use crate::lifecycle::{Input, SessionState};
+
+use super::MultiSessionManager;
+use super::clock::Patience;
+use super::session::AttemptOrigin;
+
+impl MultiSessionManager {
+    /// A deadline about a peer, `micros` from now.
+    pub(super) fn patience(&self, micros: u64) -> Patience {
+        self.clock.patience(micros, u64::from(self.config.stall_credit_max_ms) * 1_000)
+    }
+
+    /// Handles every deadline of the session in slot `index` that has passed.
+    pub(super) fn fire(&mut self, index: u32) {
+        self.fire_login(index);
+        self.fire_liveness(index);
+        self.fire_attempt(index);
+        self.fire_reconnect(index);
+        self.fire_content(index);
+        self.touch(index);
+    }
+
+    fn has_passed(&self, patience: Patience) -> bool {
+        patience.ends_at(&self.clock) <= self.clock.now()
+    }
+
+    fn fire_login(&mut self, index: u32) {
+        let Some(session) = self.table.get(index) else { return };
+        if !session.is_logged_in() && self.has_passed(session.login.deadline) {
+            self.apply(index, Input::LoginDeadline);
+        }
+    }
+
+    fn fire_liveness(&mut self, index: u32) {
+        let Some(session) = self.table.get(index) else { return };
+        if session.is_away() || !self.has_passed(session.liveness) {
+            return;
+        }
+        self.apply(index, Input::LivenessDeadline);
+        self.resume_attempt_goes_on(index);
+    }
+
+    /// A resume handshake that completed before the path was lost counts from now on.
+    pub(super) fn resume_attempt_goes_on(&mut self, index: u32) {
+        let resumes = self.table.get(index).is_some_and(|session| {
+            session.state == Some(SessionState::ReconnectPending)
+                && session
+                    .attempt
+                    .as_ref()
+                    .is_some_and(|attempt| matches!(attempt.origin, AttemptOrigin::Resume { .. }))
+        });
+        if resumes {
+            self.apply(index, Input::ResumeCompleted);
+        }
+    }
+
+    fn fire_attempt(&mut self, index: u32) {
+        let Some(attempt) = self.table.get(index).and_then(|session| session.attempt.as_ref()) else {
+            return;
+        };
+        if self.has_passed(attempt.deadline) {
+            self.abandon_attempt(index);
+        }
+    }
+
+    fn fire_reconnect(&mut self, index: u32) {
+        let Some(session) = self.table.get(index) else { return };
+        if session.is_away() && session.reconnect.is_some_and(|window| self.has_passed(window)) {
+            self.apply(index, Input::ReconnectDeadline);
+        }
+    }
+
+    fn fire_content(&mut self, index: u32) {
+        let (now, unix_s) = (self.clock.now(), self.clock.unix_s());
+        let Some(session) = self.table.get_mut(index) else { return };
+        if session.has_live_path() {
+            session.handle_content_timeout(now, unix_s);
+        }
+    }
+
+    /// After anything happened to a session: lists it if it has output, and sees to it that its timer is early enough.
+    pub(super) fn touch(&mut self, index: u32) {
+        let now = self.clock.now();
+        let heartbeat_micros = self.heartbeat_micros();
+        let Some(session) = self.table.get_mut(index) else { return };
+        if session.has_output(now, heartbeat_micros) {
+            if !session.is_due {
+                session.is_due = true;
+                self.due.push_back(index);
+            }
+            // Its turn in `poll_transmit` arms the timer again.
+            return;
+        }
+        let next = session.next_deadline(&self.clock, heartbeat_micros);
+        debug_assert!(next > now, "session {} has a deadline in the past and no output", session.id);
+        // Progress even if the assertion is wrong in a build without it.
+        let next = next.max(Timestamp::from_micros(now.as_micros().saturating_add(1)));
+        // A deadline that moved later is noticed when the timer fires: moving it at each packet would cost more.
+        if self.timers.deadline_of(index).is_none_or(|armed| next < armed) {
+            self.timers.arm(index, next);
+        }
+    }
+
+    pub(super) fn heartbeat_micros(&self) -> u64 {
+        u64::from(self.config.heartbeat_ms) * 1_000
+    }
+}

@@ -1,0 +1,147 @@
+//! Every index by which a session is found: the one place that holds them.
+
+use core::net::SocketAddr;
+
+use crate::ClientId;
+use crate::hash::{KeyedMap, keyed_map};
+
+/// What an address leads to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The session whose path this is.
+    pub(super) path: Option<u32>,
+    /// The session with a completed but unconfirmed handshake from here.
+    pub(super) attempt: Option<u32>,
+    /// The session with a resume handshake under way from here.
+    pub(super) resume: Option<u32>,
+}
+
+impl Place {
+    fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// Maps addresses and identities to slots of the session table. Its keys come from the network, so its hashes are keyed.
+#[derive(Debug)]
+pub(super) struct Directory {
+    places: KeyedMap<SocketAddr, Place>,
+    clients: KeyedMap<ClientId, u32>,
+}
+
+impl Directory {
+    pub(super) fn new(hash_key: [u8; 16]) -> Self {
+        Self { places: keyed_map(hash_key), clients: keyed_map(hash_key) }
+    }
+
+    pub(super) fn place(&self, address: SocketAddr) -> Place {
+        self.places.get(&address).copied().unwrap_or_default()
+    }
+
+    pub(super) fn client(&self, client_id: ClientId) -> Option<u32> {
+        self.clients.get(&client_id).copied()
+    }
+
+    pub(super) fn set_client(&mut self, client_id: ClientId, index: u32) {
+        self.clients.insert(client_id, index);
+    }
+
+    /// Forgets the identity, unless another session took it over.
+    pub(super) fn clear_client(&mut self, client_id: ClientId, index: u32) {
+        if self.client(client_id) == Some(index) {
+            self.clients.remove(&client_id);
+        }
+    }
+
+    /// Makes `address` the path of `index`; returns the session that had it.
+    pub(super) fn set_path(&mut self, address: SocketAddr, index: u32) -> Option<u32> {
+        self.update(address, |place| place.path.replace(index)).filter(|&former| former != index)
+    }
+
+    pub(super) fn clear_path(&mut self, address: SocketAddr, index: u32) {
+        self.update(address, |place| clear(&mut place.path, index));
+    }
+
+    /// Notes an unconfirmed handshake; returns the session that had one from there.
+    pub(super) fn set_attempt(&mut self, address: SocketAddr, index: u32) -> Option<u32> {
+        self.update(address, |place| place.attempt.replace(index)).filter(|&former| former != index)
+    }
+
+    pub(super) fn clear_attempt(&mut self, address: SocketAddr, index: u32) {
+        self.update(address, |place| clear(&mut place.attempt, index));
+    }
+
+    /// Notes a resume handshake under way; returns the session that had one from there.
+    pub(super) fn set_resume(&mut self, address: SocketAddr, index: u32) -> Option<u32> {
+        self.update(address, |place| place.resume.replace(index)).filter(|&former| former != index)
+    }
+
+    pub(super) fn clear_resume(&mut self, address: SocketAddr, index: u32) {
+        self.update(address, |place| clear(&mut place.resume, index));
+    }
+
+    /// How many addresses and identities are indexed, for leak checks.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> (usize, usize) {
+        (self.places.len(), self.clients.len())
+    }
+
+    fn update<T>(&mut self, address: SocketAddr, change: impl FnOnce(&mut Place) -> T) -> T {
+        let place = self.places.entry(address).or_default();
+        let result = change(place);
+        if place.is_empty() {
+            self.places.remove(&address);
+        }
+        result
+    }
+}
+
+fn clear(slot: &mut Option<u32>, index: u32) {
+    if *slot == Some(index) {
+        *slot = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::from(([203, 0, 113, 1], port))
+    }
+
+    #[test]
+    fn an_address_holds_a_path_and_an_attempt_of_different_sessions() {
+        let mut directory = Directory::new([0; 16]);
+        assert_eq!(directory.set_path(address(1), 7), None);
+        assert_eq!(directory.set_attempt(address(1), 8), None);
+        assert_eq!(directory.place(address(1)), Place { path: Some(7), attempt: Some(8), resume: None });
+        assert_eq!(directory.set_path(address(1), 8), Some(7));
+    }
+
+    #[test]
+    fn what_another_session_took_is_not_cleared_by_the_former_one() {
+        let mut directory = Directory::new([0; 16]);
+        directory.set_path(address(1), 7);
+        directory.set_path(address(1), 8);
+        directory.clear_path(address(1), 7);
+        assert_eq!(directory.place(address(1)).path, Some(8));
+        directory.set_client(ClientId(5), 7);
+        directory.set_client(ClientId(5), 8);
+        directory.clear_client(ClientId(5), 7);
+        assert_eq!(directory.client(ClientId(5)), Some(8));
+    }
+
+    #[test]
+    fn empty_places_are_not_kept() {
+        let mut directory = Directory::new([0; 16]);
+        directory.set_path(address(1), 7);
+        directory.set_attempt(address(1), 7);
+        directory.set_resume(address(1), 7);
+        directory.clear_path(address(1), 7);
+        directory.clear_attempt(address(1), 7);
+        directory.clear_resume(address(1), 7);
+        directory.clear_resume(address(2), 7);
+        assert_eq!(directory.len(), (0, 0));
+    }
+}

@@ -1,0 +1,228 @@
+//! What the frames of a client mean for its session.
+
+use alloc::boxed::Box;
+
+use smallvec::SmallVec;
+
+use crate::counters::DropReason;
+use crate::event::Event;
+use crate::lifecycle::{DisconnectReason, Input, SessionState};
+use crate::link::control::Control;
+use crate::link::frame::{CheckedPayload, Frame, Moves};
+use crate::link::lane::LaneArrival;
+use crate::movement::MoveVerdict;
+
+use super::MultiSessionManager;
+use super::content::Content;
+use super::framed::{Framed, Greeting, rules};
+use super::session::Session;
+use super::transition::Telling;
+
+/// A frame that breaks the protocol.
+struct Violation;
+
+impl MultiSessionManager {
+    /// Takes a framed payload: as a whole or not at all (P5).
+    pub(super) fn take_frames(
+        &mut self,
+        index: u32,
+        sequence: u64,
+        payload: &[u8],
+    ) -> Result<(), DropReason> {
+        let Some((_, framed)) = self.framed(index) else { return Ok(()) };
+        let Ok(checked) = framed.link.check(payload) else { return Err(self.count_violation(index)) };
+        let starts_with_hello = framed.hello_of(&checked);
+        if !framed.is_greeted() {
+            starts_with_hello?;
+        } else if starts_with_hello.is_err() {
+            framed.link.end_preface();
+        }
+        for frame in checked.frames() {
+            if self.take_frame(index, &frame).is_err() {
+                return Err(self.count_violation(index));
+            }
+        }
+        self.note_received(index, sequence, &checked);
+        Ok(())
+    }
+
+    fn note_received(&mut self, index: u32, sequence: u64, checked: &CheckedPayload<'_>) {
+        let now = self.clock.now();
+        if let Some((_, framed)) = self.framed(index) {
+            framed.link.on_packet_received(now, sequence, checked);
+        }
+    }
+
+    fn framed(&mut self, index: u32) -> Option<(bool, &mut Framed)> {
+        let session = self.table.get_mut(index)?;
+        let is_logged_in = session.is_logged_in();
+        match &mut session.content {
+            Content::Framed(framed) => Some((is_logged_in, framed)),
+            Content::Raw(_) => None,
+        }
+    }
+
+    fn take_frame(&mut self, index: u32, frame: &Frame<'_>) -> Result<(), Violation> {
+        let now = self.clock.now();
+        let heartbeat_ms = self.config.heartbeat_ms;
+        let Some((is_logged_in, framed)) = self.framed(index) else { return Ok(()) };
+        match *frame {
+            Frame::Hello(hello) => match framed.handle_hello(now, &hello, heartbeat_ms, is_logged_in) {
+                Greeting::Contradiction => return Err(Violation),
+                Greeting::Opened => self.replenish_tokens(index),
+                Greeting::Repeated => {}
+            },
+            Frame::Ack(ack) => framed.link.handle_ack(now, &ack, |_| ()).map_err(|_| Violation)?,
+            Frame::Heartbeat { stamp } => {
+                framed.link.handle_heartbeat(now, stamp);
+                self.note_heartbeat(index);
+            }
+            Frame::HeartbeatResponse(response) => {
+                framed.link.handle_heartbeat_response(now, &response);
+            }
+            Frame::Login { attempt, credential } => self.handle_login(index, attempt, credential),
+            Frame::Goodbye { .. } => self.end(index, DisconnectReason::PeerLeft),
+            Frame::Lane { .. } | Frame::Datagram { .. } | Frame::Moves(_) if !is_logged_in => {
+                return Err(Violation);
+            }
+            Frame::Lane { number, message } => self.take_message(index, number, message)?,
+            Frame::Datagram { message } => self.take_datagram(index, message),
+            Frame::Moves(moves) => self.take_moves(index, &moves),
+            Frame::Welcome(_)
+            | Frame::LoginAccepted { .. }
+            | Frame::LoginRejected(_)
+            | Frame::ResumeToken(_)
+            | Frame::State(_) => return Err(Violation),
+        }
+        Ok(())
+    }
+
+    /// A peer that breaks the protocol more often than is tolerated loses its session.
+    fn count_violation(&mut self, index: u32) -> DropReason {
+        let violations_max = self.config.violations_max;
+        if let Some((_, framed)) = self.framed(index) {
+            framed.violations += 1;
+            if framed.violations > violations_max {
+                self.end(index, DisconnectReason::ProtocolViolation);
+            }
+        }
+        DropReason::Violation
+    }
+
+    fn handle_login(&mut self, index: u32, attempt: u64, credential: &[u8]) {
+        let attempts_max = self.config.login_attempts_max;
+        let Some(session) = self.table.get_mut(index) else { return };
+        if session.is_logged_in() {
+            // The acceptance was lost (P30).
+            let newest = session.login.newest_attempt;
+            session.queue_control(Control::LoginAccepted(newest));
+            return;
+        }
+        if attempt <= session.login.newest_attempt || session.state == Some(SessionState::LoginPending) {
+            self.counters.inputs_ignored += 1;
+            return;
+        }
+        session.login.newest_attempt = attempt;
+        let attempts_left = attempts_max.saturating_sub(session.login.attempts_made);
+        session.login.attempts_made = session.login.attempts_made.saturating_add(1);
+        let telling = Telling { payload: credential, ..Telling::default() };
+        self.apply_telling(index, Input::LoginRequested { attempts_left }, telling);
+    }
+
+    fn take_message(&mut self, index: u32, number: u64, message: &[u8]) -> Result<(), Violation> {
+        let Some(session) = self.table.get_mut(index) else { return Ok(()) };
+        let Session { id, content: Content::Framed(framed), .. } = session else { return Ok(()) };
+        let event = Event::Message { session: *id, lane: 0 };
+        let outbox = &mut self.outbox;
+        match framed.link.handle_lane(number, message, |message| outbox.push_event(event, message)) {
+            Some(LaneArrival::BeyondWindow) => Err(Violation),
+            _ => Ok(()),
+        }
+    }
+
+    fn take_datagram(&mut self, index: u32, message: &[u8]) {
+        if let Some(session) = self.table.get(index) {
+            self.outbox.push_event(Event::Datagram { session: session.id }, message);
+        }
+    }
+
+    /// Judges the inputs of a packet in ascending order; whose they are is the session's to say, never the payload's.
+    fn take_moves(&mut self, index: u32, moves: &Moves<'_>) {
+        let now = self.clock.now();
+        let server_tick = self.server_tick.map(|(tick, _)| tick);
+        let rules = rules(&self.config);
+        let Some(session) = self.table.get_mut(index) else { return };
+        let id = session.id;
+        let Some(movement) = &mut session.movement else { return };
+        let newest_first: SmallVec<[(u64, &[u8]); 32]> = moves.inputs().collect();
+        for (tick, input) in newest_first.into_iter().rev() {
+            if movement.judge(now, tick, server_tick, rules) == MoveVerdict::Accepted {
+                self.outbox.push_event(Event::Move { session: id, tick }, input);
+            }
+        }
+    }
+
+    /// The player has just logged in: its lanes open, and it gets the means to come back.
+    pub(super) fn welcome_in(&mut self, index: u32) {
+        let Some(session) = self.table.get_mut(index) else { return };
+        let newest = session.login.newest_attempt;
+        if let Content::Framed(framed) = &mut session.content {
+            framed.link.allow_data();
+            framed.link.queue_control(Control::LoginAccepted(newest));
+        }
+        self.replenish_tokens(index);
+    }
+
+    /// Tells the peer that its login was rejected.
+    pub(super) fn tell_rejection(&mut self, index: u32) {
+        if let Some(session) = self.table.get_mut(index) {
+            let newest = session.login.newest_attempt;
+            session.queue_control(Control::LoginRejected(newest));
+        }
+    }
+
+    fn replenish_tokens(&mut self, index: u32) {
+        let unix_s = self.clock.unix_s();
+        if let Some(session) = self.table.get_mut(index) {
+            session.replenish_tokens(unix_s);
+        }
+    }
+}
+
+impl Session {
+    fn queue_control(&mut self, control: Control) {
+        if let Content::Framed(framed) = &mut self.content {
+            framed.link.queue_control(control);
+        }
+    }
+
+    /// Sees to it that a logged-in player can come back twice.
+    fn replenish_tokens(&mut self, unix_s: u64) {
+        if !self.is_logged_in() {
+            return;
+        }
+        if let Content::Framed(framed) = &mut self.content {
+            let link = &mut framed.link;
+            self.tokens.replenish(unix_s, |generation| link.queue_control(Control::ResumeToken(generation)));
+        }
+    }
+
+    /// What time brings to the content.
+    pub(super) fn handle_content_timeout(&mut self, now: crate::Timestamp, unix_s: u64) {
+        self.replenish_tokens(unix_s);
+        if let Content::Framed(framed) = &mut self.content {
+            framed.link.handle_timeout(now);
+        }
+    }
+}
+
+impl MultiSessionManager {
+    pub(super) fn new_content(&self) -> Content {
+        match self.config.payloads {
+            crate::Payloads::Raw => {
+                Content::Raw(super::content::RawContent::new(self.config.datagram_queue_bytes_max))
+            }
+            crate::Payloads::Framed => Content::Framed(Box::new(Framed::new(&self.config, self.clock.now()))),
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! Requests and responses: from an opened token to a completed handshake.
+
+use alloc::boxed::Box;
+use core::net::SocketAddr;
+
+use smallvec::SmallVec;
+use zeroize::Zeroize;
+
+use crate::ClientId;
+use crate::config::Config;
+use crate::counters::{DenyReason, DropReason};
+use crate::event::Event;
+use crate::lifecycle::{DuplicateIdentity, Input};
+use crate::netcode::connection::Connection;
+use crate::netcode::history::PendingMapping;
+use crate::netcode::packet::{self, Header, Packet};
+use crate::netcode::{Key, Mac};
+
+use super::admission::OpenedRequest;
+use super::manager::{MultiSessionManager, Verdict, packet_buffer};
+use super::session::{Attempt, AttemptOrigin, ResumeHandshake};
+use super::way_back::ResumeClaim;
+
+/// Whose response a packet may be, each with the key to try.
+enum Responder {
+    /// The holder of a backend token that was challenged here.
+    Backend { token_mac: Mac, client_id: ClientId },
+    /// A session on its way back.
+    Resume { index: u32, client_id: ClientId, handshake: ResumeHandshake },
+    /// One whose response was taken already, and who has not seen the keep-alive.
+    Unconfirmed { index: u32 },
+}
+
+impl MultiSessionManager {
+    pub(super) fn handle_request(
+        &mut self,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) -> Result<Verdict, DropReason> {
+        let request = self.admission.open_request(datagram, self.clock.unix_s())?;
+        match request.claim {
+            Some(claim) => self.handle_resume_request(from, &request, claim),
+            None => self.handle_backend_request(from, &request),
+        }
+    }
+
+    fn handle_backend_request(
+        &mut self,
+        from: SocketAddr,
+        request: &OpenedRequest,
+    ) -> Result<Verdict, DropReason> {
+        let own = &self.config.public_addresses;
+        let listed = &request.private.addresses;
+        if !listed.iter().any(|address| own.contains(address)) {
+            return Err(DropReason::TokenForOtherServer);
+        }
+        let lists_foreign_address = listed.iter().any(|address| !own.contains(address));
+        if let Some(reason) = self.unwelcome(request.private.client_id) {
+            return self.deny(from, &request.private.server_to_client_key, reason);
+        }
+        let timeout_micros = timeout_micros(&self.config, request.private.timeout_seconds);
+        let deadline = self.clock.now().plus_micros(timeout_micros);
+        self.admission.admit(from, request, lists_foreign_address, deadline)?;
+        if let Some(index) = self.directory.place(from).resume {
+            self.forget_resume_handshake(index, from);
+        }
+        self.challenge(from, request)
+    }
+
+    fn handle_resume_request(
+        &mut self,
+        from: SocketAddr,
+        request: &OpenedRequest,
+        claim: ResumeClaim,
+    ) -> Result<Verdict, DropReason> {
+        let deny_key = &request.private.server_to_client_key;
+        if !self.mint.is_own(&claim) {
+            return self.deny(from, deny_key, DenyReason::OtherStart);
+        }
+        if !self.mint.is_genuine(&claim) {
+            return Err(DropReason::ResumeForged);
+        }
+        let Some(index) = self.table.resolve(claim.session) else {
+            return self.deny(from, deny_key, DenyReason::SessionEnded);
+        };
+        let session = self.table.get_mut(index).ok_or(DropReason::ResumeForged)?;
+        if session.client_id != request.private.client_id {
+            return Err(DropReason::ResumeForged);
+        }
+        if !session.tokens.is_unspent(claim.generation) {
+            if claim.generation < session.confirmed_generation && claim.generation > session.reuse_reported {
+                session.reuse_reported = claim.generation;
+                let event = Event::TokenReuse { session: session.id, generation: claim.generation };
+                self.outbox.push_event(event, &[]);
+            }
+            return Err(DropReason::ResumeSpent);
+        }
+        let handshake =
+            ResumeHandshake { generation: claim.generation, token_mac: request.token_mac, address: from };
+        let given_up = session.note_resume_handshake(handshake);
+        if let Some(address) = given_up {
+            self.directory.clear_resume(address, index);
+        }
+        if let Some(other) = self.directory.set_resume(from, index) {
+            self.forget_resume_handshake(other, from);
+            self.directory.set_resume(from, index);
+        }
+        self.admission.forget_address(from);
+        self.challenge(from, request)
+    }
+
+    fn challenge(&mut self, from: SocketAddr, request: &OpenedRequest) -> Result<Verdict, DropReason> {
+        let mut buffer = packet_buffer();
+        let len = self.admission.seal_challenge(request, &mut buffer);
+        self.answer(from, &buffer[..len])
+    }
+
+    fn deny(&mut self, to: SocketAddr, key: &Key, reason: DenyReason) -> Result<Verdict, DropReason> {
+        self.counters.count_denied(reason);
+        let mut buffer = packet_buffer();
+        let len = self.admission.seal_denied(key, &mut buffer);
+        self.answer(to, &buffer[..len])
+    }
+
+    fn answer(&mut self, to: SocketAddr, datagram: &[u8]) -> Result<Verdict, DropReason> {
+        if self.outbox.push_reply(to, datagram) {
+            Ok(Verdict::Answered)
+        } else {
+            self.counters.replies_dropped += 1;
+            Err(DropReason::RepliesFull)
+        }
+    }
+
+    /// Why an identity may not log in with a backend token just now.
+    pub(super) fn unwelcome(&self, client_id: ClientId) -> Option<DenyReason> {
+        if let Some(index) = self.directory.client(client_id) {
+            let logged_in = self.table.get(index).is_some_and(|session| session.is_logged_in());
+            let rejects = self.config.duplicate_identity == DuplicateIdentity::Reject;
+            return (logged_in && rejects).then_some(DenyReason::AlreadyLoggedIn);
+        }
+        if self.is_draining {
+            return Some(DenyReason::Draining);
+        }
+        (self.table.taken() >= self.config.sessions_max as usize).then_some(DenyReason::Full)
+    }
+
+    pub(super) fn handle_response(
+        &mut self,
+        from: SocketAddr,
+        header: &Header,
+        datagram: &mut [u8],
+    ) -> Result<Verdict, DropReason> {
+        let responders = self.responders_at(from);
+        let Some(last) = responders.len().checked_sub(1) else {
+            return Err(DropReason::ResponseUnexpected);
+        };
+        let mut copy = packet_buffer();
+        for (position, (responder, key)) in responders.into_iter().enumerate() {
+            // A failed open destroys the buffer, so all keys but the last work on a copy.
+            let bytes = if position == last {
+                &mut *datagram
+            } else {
+                let copy = copy.get_mut(..datagram.len()).ok_or(DropReason::Malformed)?;
+                copy.copy_from_slice(datagram);
+                copy
+            };
+            let opened = packet::open(bytes, header, self.config.protocol_id, &key);
+            let Some(Packet::Response { token_sequence, token }) = opened else { continue };
+            let verdict = match responder {
+                Responder::Backend { token_mac, client_id } => self
+                    .admission
+                    .is_challenge_of(token_sequence, token, client_id, &token_mac)
+                    .then(|| self.complete_backend(from, &token_mac, header.sequence)),
+                Responder::Resume { index, client_id, handshake } => self
+                    .admission
+                    .is_challenge_of(token_sequence, token, client_id, &handshake.token_mac)
+                    .then(|| self.complete_resume(index, handshake, header.sequence)),
+                Responder::Unconfirmed { index } => {
+                    Some(self.repeat_keep_alive(index, from, header.sequence))
+                }
+            };
+            copy.zeroize();
+            return verdict.unwrap_or(Err(DropReason::ChallengeMismatch));
+        }
+        Err(DropReason::ResponseUnexpected)
+    }
+
+    /// Who may answer a challenge from `address`: the handshake under way there, then the one completed there.
+    fn responders_at(&mut self, address: SocketAddr) -> SmallVec<[(Responder, Key); 3]> {
+        let mut responders = SmallVec::new();
+        if let Some(mapping) = self.admission.pending_at(address) {
+            let responder = Responder::Backend { token_mac: mapping.token_mac, client_id: mapping.client_id };
+            responders.push((responder, mapping.client_to_server_key.clone()));
+        }
+        let place = self.directory.place(address);
+        if let Some((index, session)) = place.resume.and_then(|index| Some((index, self.table.get(index)?)))
+            && let Some(handshake) = session.resume_handshake_at(address)
+        {
+            let (key, _) = self.mint.keys(session.id, handshake.generation);
+            responders.push((Responder::Resume { index, client_id: session.client_id, handshake }, key));
+        }
+        if let Some((index, session)) =
+            place.attempt.and_then(|index| Some((index, self.table.get_mut(index)?)))
+            && let Some(connection) = session.unconfirmed_at(address)
+        {
+            responders.push((Responder::Unconfirmed { index }, connection.receive_key().clone()));
+        }
+        responders
+    }
+
+    /// The holder of a backend token proved its address: all checks run again, and there is a session or an attempt to take one over.
+    fn complete_backend(
+        &mut self,
+        from: SocketAddr,
+        token_mac: &Mac,
+        response: u64,
+    ) -> Result<Verdict, DropReason> {
+        let pending = self.admission.pending_at(from).ok_or(DropReason::ResponseUnexpected)?;
+        let client_id = pending.client_id;
+        if let Some(reason) = self.unwelcome(client_id) {
+            let key = pending.server_to_client_key.clone();
+            return self.deny(from, &key, reason);
+        }
+        let mapping = self.admission.consume(token_mac, from).ok_or(DropReason::ResponseUnexpected)?;
+        let connection = self.connection_of(from, &mapping);
+        let timeout_micros = timeout_micros(&self.config, mapping.timeout_seconds);
+        match self.directory.client(client_id) {
+            Some(index) => {
+                let user_data = Box::new(*mapping.user_data);
+                let origin = AttemptOrigin::Backend { timeout_micros, user_data };
+                self.begin_attempt(index, connection, origin, response);
+            }
+            None => {
+                self.open_session(client_id, connection, timeout_micros, &mapping.user_data);
+            }
+        }
+        Ok(Verdict::Answered)
+    }
+
+    fn connection_of(&mut self, address: SocketAddr, mapping: &PendingMapping) -> Connection {
+        let first_sequence = if mapping.lists_foreign_address {
+            // Another server may seal under the same keys: start where it hardly will.
+            const FIRST: u64 = 1 << 40;
+            const END: u64 = 1 << 62;
+            FIRST + self.draw_u64() % (END - FIRST)
+        } else {
+            0
+        };
+        Connection::new(
+            address,
+            self.config.protocol_id,
+            mapping.server_to_client_key.clone(),
+            mapping.client_to_server_key.clone(),
+            first_sequence,
+        )
+    }
+
+    /// A session proved that its player is at another address: all checks run again, and there is an attempt.
+    fn complete_resume(
+        &mut self,
+        index: u32,
+        handshake: ResumeHandshake,
+        response: u64,
+    ) -> Result<Verdict, DropReason> {
+        let session = self.table.get_mut(index).ok_or(DropReason::ResponseUnexpected)?;
+        if !session.tokens.is_unspent(handshake.generation) || !session.is_logged_in() {
+            return Err(DropReason::ResumeSpent);
+        }
+        session.tokens.spend(handshake.generation);
+        for other in core::mem::take(&mut session.resume_handshakes) {
+            self.directory.clear_resume(other.address, index);
+        }
+        let (receive_key, send_key) = self.mint.keys(session.id, handshake.generation);
+        let connection =
+            Connection::new(handshake.address, self.config.protocol_id, send_key, receive_key, 0);
+        let origin = AttemptOrigin::Resume { generation: handshake.generation };
+        self.begin_attempt(index, connection, origin, response);
+        Ok(Verdict::Answered)
+    }
+
+    /// Notes a completed handshake of the identity in slot `index`. The newest one counts.
+    fn begin_attempt(
+        &mut self,
+        index: u32,
+        connection: Connection,
+        origin: AttemptOrigin,
+        newest_response: u64,
+    ) {
+        self.drop_attempt(index);
+        let address = connection.address();
+        let now = self.clock.now();
+        let Some(session) = self.table.get(index) else { return };
+        let resumes = matches!(origin, AttemptOrigin::Resume { .. });
+        let deadline = self.patience(session.timeout_micros);
+        let attempt = Attempt { connection, origin, deadline, newest_response, next_keep_alive: now };
+        if let Some(session) = self.table.get_mut(index) {
+            session.attempt = Some(Box::new(attempt));
+        }
+        self.claim_for_attempt(address, index);
+        if resumes {
+            self.apply(index, Input::ResumeCompleted);
+        } else {
+            // A backend attempt in place of a resume attempt: nobody is on the way back any more.
+            self.apply(index, Input::AttemptEnded);
+        }
+        self.touch(index);
+    }
+
+    /// Notes that the unconfirmed handshake at `address` is the one of `index`; another one's there is given up.
+    pub(super) fn claim_for_attempt(&mut self, address: SocketAddr, index: u32) {
+        let Some(other) = self.directory.set_attempt(address, index) else { return };
+        let Some(session) = self.table.get(other) else { return };
+        if session.has_attempt_at(address) {
+            self.abandon_attempt(other);
+        } else {
+            self.apply(other, Input::PathTaken);
+        }
+        self.directory.set_attempt(address, index);
+    }
+
+    /// Ends an attempt without trace.
+    pub(super) fn abandon_attempt(&mut self, index: u32) {
+        self.drop_attempt(index);
+        self.apply(index, Input::AttemptEnded);
+        self.touch(index);
+    }
+
+    fn drop_attempt(&mut self, index: u32) {
+        let attempt = self.table.get_mut(index).and_then(|session| session.attempt.take());
+        if let Some(attempt) = attempt {
+            self.directory.clear_attempt(attempt.connection.address(), index);
+        }
+    }
+
+    /// The peer of an unconfirmed handshake said goodbye.
+    pub(super) fn peer_gave_up(&mut self, index: u32, address: SocketAddr) {
+        let Some(session) = self.table.get(index) else { return };
+        if session.has_attempt_at(address) {
+            self.abandon_attempt(index);
+        } else {
+            self.end(index, crate::lifecycle::DisconnectReason::PeerLeft);
+        }
+    }
+
+    /// A response came again before the handshake was confirmed: the keep-alive may have been lost.
+    ///
+    /// A new one, not a recorded one, also shows that the peer is still trying, and its token opens no other handshake.
+    fn repeat_keep_alive(
+        &mut self,
+        index: u32,
+        address: SocketAddr,
+        response: u64,
+    ) -> Result<Verdict, DropReason> {
+        let now = self.clock.now();
+        let session = self.table.get(index).ok_or(DropReason::ResponseUnexpected)?;
+        let deadline = self.patience(session.timeout_micros);
+        let session = self.table.get_mut(index).ok_or(DropReason::ResponseUnexpected)?;
+        match &mut session.attempt {
+            Some(attempt) if attempt.connection.address() == address => {
+                attempt.next_keep_alive = now;
+                if response > attempt.newest_response {
+                    attempt.newest_response = response;
+                    attempt.deadline = deadline;
+                }
+            }
+            _ => session.next_keep_alive = now,
+        }
+        self.touch(index);
+        Ok(Verdict::Answered)
+    }
+
+    fn forget_resume_handshake(&mut self, index: u32, address: SocketAddr) {
+        if let Some(session) = self.table.get_mut(index) {
+            session.resume_handshakes.retain(|handshake| handshake.address != address);
+        }
+        self.directory.clear_resume(address, index);
+    }
+}
+
+/// A token's timeout within the configured range. A token without one (negative) gets the longest.
+pub(super) fn timeout_micros(config: &Config, timeout_seconds: i32) -> u64 {
+    let wanted_ms = u64::try_from(timeout_seconds).map_or(u64::MAX, |seconds| seconds * 1_000);
+    wanted_ms.clamp(config.timeout_min_ms.into(), config.timeout_max_ms.into()) * 1_000
+}

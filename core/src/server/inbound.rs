@@ -1,0 +1,178 @@
+//! What arrives: each datagram is routed by its first byte and its source, opened, and given to its session.
+
+use core::net::SocketAddr;
+
+use crate::counters::DropReason;
+use crate::event::{Continuity, Event};
+use crate::lifecycle::{DisconnectReason, Input};
+use crate::netcode::PAYLOAD_BYTES_MAX;
+use crate::netcode::connection::ReceiveError;
+use crate::netcode::packet::{self, Header, Packet, PacketKind};
+use crate::netcode::request::REQUEST_PREFIX;
+
+use super::content::Content;
+use super::manager::{MultiSessionManager, Verdict, packet_buffer};
+use super::transition::Telling;
+
+impl MultiSessionManager {
+    pub(super) fn route(&mut self, from: SocketAddr, datagram: &mut [u8]) -> Result<Verdict, DropReason> {
+        match datagram.first() {
+            None => Err(DropReason::Empty),
+            Some(&REQUEST_PREFIX) => self.handle_request(from, datagram),
+            Some(_) => {
+                let header = packet::peek(datagram).map_err(|_| DropReason::Malformed)?;
+                match header.kind {
+                    PacketKind::Denied | PacketKind::Challenge => Err(DropReason::WrongDirection),
+                    PacketKind::Response => self.handle_response(from, &header, datagram),
+                    PacketKind::KeepAlive | PacketKind::Payload | PacketKind::Disconnect => {
+                        self.handle_session_packet(from, &header, datagram)
+                    }
+                }
+            }
+        }
+    }
+
+    /// A packet of a session: of the one whose path `from` is, or of one whose handshake from there waits for its confirmation.
+    fn handle_session_packet(
+        &mut self,
+        from: SocketAddr,
+        header: &Header,
+        datagram: &mut [u8],
+    ) -> Result<Verdict, DropReason> {
+        let place = self.directory.place(from);
+        match (place.path, place.attempt) {
+            (None, None) => Err(DropReason::UnknownAddress),
+            (Some(index), None) => self.receive_on_path(index, header, datagram),
+            (None, Some(index)) => self.receive_unconfirmed(index, from, header, datagram),
+            (Some(path), Some(attempt)) => {
+                // A failed open destroys the buffer, so the first of two keys works on a copy.
+                let mut copy = packet_buffer();
+                let copy = copy.get_mut(..datagram.len()).ok_or(DropReason::Malformed)?;
+                copy.copy_from_slice(datagram);
+                match self.receive_on_path(path, header, copy) {
+                    Err(DropReason::Unopened | DropReason::Replayed) => {
+                        self.receive_unconfirmed(attempt, from, header, datagram)
+                    }
+                    other => other,
+                }
+            }
+        }
+    }
+
+    /// A packet on the path of a session whose handshake is confirmed.
+    fn receive_on_path(
+        &mut self,
+        index: u32,
+        header: &Header,
+        datagram: &mut [u8],
+    ) -> Result<Verdict, DropReason> {
+        self.check_room_for_events(index, header)?;
+        let session = self.table.get_mut(index).ok_or(DropReason::UnknownAddress)?;
+        let id = session.id;
+        let received = session.connection.receive(header, datagram).map_err(drop_reason)?;
+        match received.packet {
+            Packet::Disconnect => self.end(index, DisconnectReason::PeerLeft),
+            Packet::KeepAlive { .. } => {
+                self.note_life(index, received.is_newest);
+                self.note_heartbeat(index);
+            }
+            Packet::Payload(payload) => {
+                self.note_life(index, received.is_newest);
+                self.take_payload(index, received.sequence, payload)?;
+            }
+            Packet::Denied | Packet::Challenge { .. } | Packet::Response { .. } => {
+                return Err(DropReason::WrongDirection);
+            }
+        }
+        self.touch(index);
+        Ok(Verdict::Accepted(id))
+    }
+
+    /// A packet under keys whose handshake is not confirmed: the first keep-alive or payload confirms it.
+    fn receive_unconfirmed(
+        &mut self,
+        index: u32,
+        from: SocketAddr,
+        header: &Header,
+        datagram: &mut [u8],
+    ) -> Result<Verdict, DropReason> {
+        self.check_room_for_events(index, header)?;
+        let session = self.table.get_mut(index).ok_or(DropReason::UnknownAddress)?;
+        let id = session.id;
+        let connection = session.unconfirmed_at(from).ok_or(DropReason::UnknownAddress)?;
+        let received = connection.receive(header, datagram).map_err(drop_reason)?;
+        match received.packet {
+            Packet::Disconnect => {
+                self.peer_gave_up(index, from);
+                self.touch(index);
+                Ok(Verdict::Accepted(id))
+            }
+            Packet::KeepAlive { .. } => self.confirm(index, from, received.sequence, None),
+            Packet::Payload(payload) => self.confirm(index, from, received.sequence, Some(payload)),
+            Packet::Denied | Packet::Challenge { .. } | Packet::Response { .. } => {
+                Err(DropReason::WrongDirection)
+            }
+        }
+    }
+
+    /// Refuses a payload before it is opened if the events it may cause do not fit: its sender will repeat what was reliable.
+    fn check_room_for_events(&self, index: u32, header: &Header) -> Result<(), DropReason> {
+        let held_back = self.table.get(index).map_or(0, |session| session.content.held_back_bytes());
+        let fits =
+            header.kind != PacketKind::Payload || self.outbox.has_room_for(PAYLOAD_BYTES_MAX + held_back);
+        if fits { Ok(()) } else { Err(DropReason::EventsFull) }
+    }
+
+    /// A packet of the current key epoch opened. Only one with a higher sequence than any before is a sign of life.
+    pub(super) fn note_life(&mut self, index: u32, is_newest: bool) {
+        if !is_newest {
+            return;
+        }
+        let now = self.clock.now();
+        let Some(session) = self.table.get(index) else { return };
+        let liveness = self.patience(session.timeout_micros);
+        if let Some(session) = self.table.get_mut(index) {
+            session.last_live = now;
+            session.liveness = liveness;
+        }
+        self.apply_telling(
+            index,
+            Input::LivePacket,
+            Telling { continuity: Some(Continuity::Kept), ..Telling::default() },
+        );
+    }
+
+    pub(super) fn note_heartbeat(&mut self, index: u32) {
+        if !self.config.heartbeat_events {
+            return;
+        }
+        if let Some(session) = self.table.get(index) {
+            let event = Event::HeartbeatReceived { session: session.id, at: self.clock.now() };
+            self.outbox.push_event(event, &[]);
+        }
+    }
+
+    /// Gives the content of a payload to whom it belongs.
+    pub(super) fn take_payload(
+        &mut self,
+        index: u32,
+        sequence: u64,
+        payload: &[u8],
+    ) -> Result<(), DropReason> {
+        let Some(session) = self.table.get(index) else { return Ok(()) };
+        match session.content {
+            Content::Framed(_) => self.take_frames(index, sequence, payload),
+            Content::Raw(_) => {
+                self.outbox.push_event(Event::Datagram { session: session.id }, payload);
+                Ok(())
+            }
+        }
+    }
+}
+
+pub(super) fn drop_reason(error: ReceiveError) -> DropReason {
+    match error {
+        ReceiveError::Unopened => DropReason::Unopened,
+        ReceiveError::Replayed => DropReason::Replayed,
+    }
+}

@@ -1,0 +1,293 @@
+//! The owner of everything, and the calls that drive it.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::SocketAddr;
+
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
+
+use crate::config::{Config, ConfigError};
+use crate::counters::{Counters, DropReason};
+use crate::event::Event;
+use crate::lifecycle::{DisconnectReason, LifecycleEventKind, LifecyclePolicy};
+use crate::netcode::{Key, PACKET_BYTES_MAX};
+use crate::timers::TimerWheel;
+use crate::{SessionId, Timestamp};
+
+use super::admission::{Admission, AdmissionSeeds};
+use super::clock::Clock;
+use super::directory::Directory;
+use super::outbox::Outbox;
+use super::table::SessionTable;
+use super::way_back::ResumeMint;
+
+/// Tracks every peer of a server through connect, login, heartbeat, timeout, reconnect and removal.
+///
+/// It does no input or output of its own and reads no clock. An embedder's loop
+///
+/// 1. *feeds* it: [`handle_datagram`](Self::handle_datagram), [`handle_timeout`](Self::handle_timeout), and the commands of the
+///    application ([`accept_login`](Self::accept_login), [`send`](Self::send), …);
+/// 2. *drains* it: [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event) until both give `None`, in any order;
+/// 3. *asks* it with [`poll_timeout`](Self::poll_timeout) how long to sleep, and begins again.
+///
+/// # Laws
+///
+/// 1. After any mutation, drain transmits and events until `None`, then ask for the timeout.
+/// 2. Output that may be sent now means `poll_timeout() <= now`; without a mutation it always gives the same answer.
+/// 3. A deadline that fired moves forward or has produced output: a loop that obeys law 1 never spins.
+/// 4. Time is a [`Timestamp`]; arithmetic saturates, and a clock that goes back is ignored.
+/// 5. Every session ends with exactly one `Disconnected` event, the last of its events. Lifecycle events are never dropped.
+/// 6. A [`SessionId`] whose session has ended is an error of the caller's, never a panic and never somebody else's session.
+/// 7. Every queue is bounded: what is unreliable is dropped and counted, what is reliable pushes back on `send`.
+/// 8. The same seed and the same inputs give the same outputs, byte for byte.
+/// 9. In the steady state (payloads, heartbeats, ticks) nothing is allocated.
+pub struct MultiSessionManager {
+    pub(super) config: Config,
+    pub(super) policy: LifecyclePolicy,
+    pub(super) clock: Clock,
+    pub(super) table: SessionTable,
+    pub(super) directory: Directory,
+    pub(super) timers: TimerWheel,
+    pub(super) admission: Admission,
+    pub(super) mint: ResumeMint,
+    pub(super) outbox: Outbox,
+    /// Sessions with output, in the order of their turns.
+    pub(super) due: VecDeque<u32>,
+    pub(super) counters: Counters,
+    pub(super) rng: ChaCha20Rng,
+    /// The game's tick and when it was set.
+    pub(super) server_tick: Option<(u64, Timestamp)>,
+    pub(super) is_draining: bool,
+    /// The host stalled: deadlines fire only after the datagrams that waited meanwhile were read.
+    pub(super) reads_first: bool,
+}
+
+/// What became of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It belongs to this session.
+    Accepted(SessionId),
+    /// It was a handshake packet, and an answer is on its way.
+    Answered,
+    /// It did nothing, for this reason.
+    Dropped(DropReason),
+}
+
+/// A datagram to send: its bytes are in the buffer given to `poll_transmit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where it goes.
+    pub to: SocketAddr,
+    /// Its length in bytes.
+    pub len: usize,
+}
+
+/// When to come back, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// When `handle_timeout`, or a poll where the cause is output, is due.
+    pub at: Timestamp,
+    /// What is due then.
+    pub cause: DeadlineCause,
+}
+
+/// What a [`Deadline`] is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeadlineCause {
+    /// Events or datagrams wait to be polled.
+    Output,
+    /// A session's timer.
+    Session,
+    /// A handshake that was not finished.
+    Handshake,
+}
+
+/// Timers handled in one call at most; the rest stays due.
+const TIMERS_PER_CALL_MAX: usize = 4_096;
+
+impl MultiSessionManager {
+    /// Makes a manager without sessions.
+    ///
+    /// `seed` must be random and secret: keys, nonces and hashes are drawn from it. `unix_time_s` is used for the expiry of connect
+    /// tokens only.
+    pub fn new(
+        config: Config,
+        seed: [u8; 32],
+        now: Timestamp,
+        unix_time_s: u64,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let seeds = AdmissionSeeds {
+            challenge_key: Key::new(draw(&mut rng)),
+            first_sequence: rng.next_u64(),
+            hash_key: draw(&mut rng),
+        };
+        let boot_id = rng.next_u64();
+        let boot_secret = Key::new(draw(&mut rng));
+        Ok(Self {
+            policy: config.lifecycle_policy(),
+            clock: Clock::new(now, unix_time_s),
+            table: SessionTable::default(),
+            directory: Directory::new(draw(&mut rng)),
+            timers: TimerWheel::new(now),
+            admission: Admission::new(&config, unix_time_s, seeds),
+            mint: ResumeMint::new(config.protocol_id, config.private_key.clone(), boot_id, boot_secret),
+            outbox: Outbox::new(config.event_queue_bytes_max, config.reply_queue_bytes_max),
+            due: VecDeque::new(),
+            counters: Counters::default(),
+            rng,
+            server_tick: None,
+            is_draining: false,
+            reads_first: false,
+            config,
+        })
+    }
+
+    /// Takes a datagram that arrived from `from`. It is decrypted in place.
+    ///
+    /// Whatever it contains is never an error: the verdict says what became of it, and
+    /// [`counters`](Self::counters) count why.
+    pub fn handle_datagram(&mut self, now: Timestamp, from: SocketAddr, datagram: &mut [u8]) -> Verdict {
+        self.enter(now);
+        self.counters.datagrams_received += 1;
+        match self.route(from, datagram) {
+            Ok(verdict) => {
+                match verdict {
+                    Verdict::Accepted(_) => self.counters.accepted += 1,
+                    Verdict::Answered | Verdict::Dropped(_) => self.counters.answered += 1,
+                }
+                verdict
+            }
+            Err(reason) => {
+                self.counters.count_drop(reason);
+                log::trace!("dropped a datagram of {} bytes: {reason:?}", datagram.len());
+                Verdict::Dropped(reason)
+            }
+        }
+    }
+
+    /// Does what is due by now, a bounded part of it; [`poll_timeout`](Self::poll_timeout) tells if more is.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.enter(now);
+        if self.reads_first {
+            self.reads_first = false;
+            return;
+        }
+        self.admission.handle_timeout(&self.clock);
+        for _ in 0..TIMERS_PER_CALL_MAX {
+            let Some(index) = self.timers.pop_due(self.clock.now()) else { break };
+            self.fire(index);
+        }
+    }
+
+    /// Writes the next datagram into the front of `buffer`, which must hold [`DATAGRAM_BYTES_MAX`](crate::DATAGRAM_BYTES_MAX) bytes.
+    /// `None`: nothing may be sent now.
+    pub fn poll_transmit(&mut self, now: Timestamp, buffer: &mut [u8]) -> Option<Transmit> {
+        self.enter(now);
+        let transmit = match self.outbox.poll_reply(buffer) {
+            Some((to, len)) => Some(Transmit { to, len }),
+            None => self.poll_due_session(buffer),
+        };
+        self.counters.datagrams_sent += u64::from(transmit.is_some());
+        transmit
+    }
+
+    /// Gives the next event; the bytes that belong to it replace what `payload` held.
+    pub fn poll_event(&mut self, payload: &mut Vec<u8>) -> Option<Event> {
+        let event = self.outbox.poll_event(payload)?;
+        if let Event::Lifecycle(lifecycle) = &event
+            && lifecycle.kind == LifecycleEventKind::Disconnected
+        {
+            self.table.release(lifecycle.session);
+        }
+        Some(event)
+    }
+
+    /// When to call again if nothing else happens; `None`: never.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Deadline> {
+        if self.outbox.has_events() || self.outbox.has_replies() || !self.due.is_empty() || self.reads_first {
+            return Some(Deadline { at: self.clock.now(), cause: DeadlineCause::Output });
+        }
+        let session = self.timers.next().map(|at| Deadline { at, cause: DeadlineCause::Session });
+        let handshake =
+            self.admission.poll_timeout().map(|at| Deadline { at, cause: DeadlineCause::Handshake });
+        session.into_iter().chain(handshake).min_by_key(|deadline| deadline.at)
+    }
+
+    /// Corrects the unix time; call it when the wall clock was set, and now and then.
+    pub fn set_unix_time(&mut self, now: Timestamp, unix_time_s: u64) {
+        self.enter(now);
+        self.clock.set_unix_s(unix_time_s);
+    }
+
+    /// Tells where the game's simulation stands; move inputs are judged against it.
+    pub fn set_server_tick(&mut self, now: Timestamp, tick: u64) {
+        self.enter(now);
+        self.server_tick = Some((tick, self.clock.now()));
+    }
+
+    /// Replaces the addresses by which clients reach this server. Resume tokens made for former addresses stay valid.
+    pub fn set_public_addresses(&mut self, addresses: &[SocketAddr]) -> Result<(), ConfigError> {
+        let former = core::mem::replace(&mut self.config.public_addresses, addresses.to_vec());
+        self.config.validate().inspect_err(|_| self.config.public_addresses = former)
+    }
+
+    /// Refuses new identities from now on. Sessions go on, and their players may come back.
+    pub fn drain(&mut self, now: Timestamp) {
+        self.enter(now);
+        self.is_draining = true;
+    }
+
+    /// Ends every session and refuses new ones. The goodbyes are then waiting in [`poll_transmit`](Self::poll_transmit), the
+    /// `Disconnected` events in [`poll_event`](Self::poll_event).
+    pub fn shutdown(&mut self, now: Timestamp) {
+        self.drain(now);
+        for index in 0..self.table.index_end() {
+            self.end(index, DisconnectReason::Shutdown);
+        }
+    }
+
+    /// The common beginning of every call: moves the clock, and forgives sessions the time the host was not there.
+    pub(super) fn enter(&mut self, now: Timestamp) {
+        if now <= self.clock.now() {
+            return;
+        }
+        let late_micros = self.poll_timeout().map_or(0, |deadline| now.micros_since(deadline.at));
+        self.clock.advance(now);
+        let late_ms = late_micros / 1_000;
+        if late_ms >= u64::from(self.config.stall_threshold_ms) {
+            self.clock.credit(late_micros);
+            self.reads_first = true;
+            self.outbox.push_event(Event::Stalled { late_ms }, &[]);
+        }
+    }
+
+    /// A random number of the manager's own.
+    pub(super) fn draw_u64(&mut self) -> u64 {
+        self.rng.next_u64()
+    }
+}
+
+impl fmt::Debug for MultiSessionManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MultiSessionManager")
+            .field("sessions", &self.table.live())
+            .field("now", &self.clock.now())
+            .finish_non_exhaustive()
+    }
+}
+
+fn draw<const N: usize>(rng: &mut ChaCha20Rng) -> [u8; N] {
+    let mut bytes = [0; N];
+    rng.fill_bytes(&mut bytes);
+    bytes
+}
+
+/// Room for one sealed packet.
+pub(super) const fn packet_buffer() -> [u8; PACKET_BYTES_MAX] {
+    [0; PACKET_BYTES_MAX]
+}

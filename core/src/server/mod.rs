@@ -1,0 +1,37 @@
+//! The server end: the manager of all sessions and what it is made of.
+//!
+//! ```text
+//! datagram ─▶ inbound ─▶ admission ─▶ (request, challenge, response)
+//!                │            └─▶ confirm ─▶ transition ─▶ events
+//!                └─▶ session's connection ─▶ content ─▶ events
+//! command ─▶ commands ─▶ transition, content
+//! time ─▶ deadlines ─▶ transition, content
+//! outbound ◀─ due sessions, outbox
+//! ```
+//!
+//! [`MultiSessionManager`] owns everything and is the only one that looks up a session; `directory` holds every index; `transition` is the
+//! only place that changes a state, and only as [`lifecycle::step`](crate::lifecycle::step) says.
+
+mod admission;
+mod clock;
+mod commands;
+mod confirm;
+mod content;
+mod deadlines;
+mod directory;
+mod framed;
+mod frames;
+mod handshake;
+mod inbound;
+mod inspect;
+mod manager;
+mod outbound;
+mod outbox;
+mod session;
+mod table;
+mod transition;
+mod way_back;
+
+pub use commands::{Broadcast, LoginError, SendError, UnknownSession};
+pub use inspect::SessionView;
+pub use manager::{Deadline, DeadlineCause, MultiSessionManager, Transmit, Verdict};

@@ -1,0 +1,185 @@
+//! What leaves: packets of sessions whose turn it is, and goodbyes.
+
+use crate::Timestamp;
+use crate::event::Event;
+use crate::lifecycle::DisconnectReason;
+use crate::link::frame::{FrameWriter, PAYLOAD_BYTES_MAX};
+use crate::netcode::connection::Connection;
+use crate::netcode::packet::Packet;
+
+use super::MultiSessionManager;
+use super::content::Content;
+use super::framed::ServerFrames;
+use super::manager::{Transmit, packet_buffer};
+use super::session::{Session, UNCONFIRMED_KEEP_ALIVE_MICROS};
+
+/// Disconnect packets sent to a peer whose session ends: any one of them suffices (netcode standard: a number of redundant packets).
+const DISCONNECT_PACKETS: usize = 10;
+
+impl MultiSessionManager {
+    /// Lets the session whose turn it is write one packet; sessions take turns.
+    pub(super) fn poll_due_session(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
+        while let Some(index) = self.due.pop_front() {
+            let transmit = self.poll_session(index, buffer);
+            if let Some(session) = self.table.get_mut(index) {
+                session.is_due = false;
+                self.touch(index);
+            }
+            if transmit.is_some() {
+                return transmit;
+            }
+        }
+        None
+    }
+
+    fn poll_session(&mut self, index: u32, buffer: &mut [u8]) -> Option<Transmit> {
+        let now = self.clock.now();
+        let heartbeat_micros = self.heartbeat_micros();
+        let keep_alive = Packet::KeepAlive { client_index: index, max_clients: self.config.sessions_max };
+        let session = self.table.get_mut(index)?;
+        if let Some(attempt) = &mut session.attempt
+            && attempt.next_keep_alive <= now
+        {
+            attempt.next_keep_alive = now.plus_micros(UNCONFIRMED_KEEP_ALIVE_MICROS);
+            return transmit(&mut attempt.connection, |connection| connection.seal(&keep_alive, buffer));
+        }
+        if !session.is_confirmed {
+            if session.next_keep_alive > now {
+                return None;
+            }
+            session.next_keep_alive = now.plus_micros(UNCONFIRMED_KEEP_ALIVE_MICROS);
+            return transmit(&mut session.connection, |connection| connection.seal(&keep_alive, buffer));
+        }
+        if !session.has_live_path() {
+            return None;
+        }
+        let is_framed = matches!(session.content, Content::Framed(_));
+        let heartbeat_due = session.last_sent.plus_micros(heartbeat_micros) <= now;
+        let mut sent = self.poll_payload(index, buffer);
+        if sent.is_none() && !is_framed && heartbeat_due {
+            let session = self.table.get_mut(index)?;
+            sent = transmit(&mut session.connection, |connection| connection.seal(&keep_alive, buffer));
+            self.note_heartbeat_sent(index);
+        }
+        if sent.is_some() {
+            self.table.get_mut(index)?.last_sent = now;
+        }
+        sent
+    }
+
+    fn poll_payload(&mut self, index: u32, buffer: &mut [u8]) -> Option<Transmit> {
+        let now = self.clock.now();
+        let session = self.table.get_mut(index)?;
+        let is_logged_in = session.is_logged_in();
+        let Session { id, client_id, connection, content, login, movement, tokens, timeout_micros, .. } =
+            session;
+        let framed = match content {
+            Content::Raw(raw) => {
+                return transmit(connection, |connection| {
+                    connection.seal_payload(buffer, |_, body| raw.write(body))
+                });
+            }
+            Content::Framed(framed) => framed,
+        };
+        let heartbeats_before = framed.link.heartbeats_sent();
+        let (link, lane_epoch, lanes_kept) = framed.split();
+        let mut frames = ServerFrames {
+            id: *id,
+            client_id: *client_id,
+            address: connection.address(),
+            timeout_micros: *timeout_micros,
+            is_logged_in,
+            lane_epoch,
+            lanes_kept,
+            login,
+            movement: movement.as_deref(),
+            tokens,
+            config: &self.config,
+            mint: &self.mint,
+            clock: &self.clock,
+            server_tick: self.server_tick,
+        };
+        let sent = transmit(connection, |connection| {
+            connection.seal_payload(buffer, |sequence, body| match body.first_chunk_mut() {
+                Some(body) => link.poll_packet(now, sequence, body, &mut frames),
+                None => 0,
+            })
+        });
+        if framed.link.heartbeats_sent() != heartbeats_before {
+            self.note_heartbeat_sent(index);
+        }
+        sent
+    }
+
+    fn note_heartbeat_sent(&mut self, index: u32) {
+        if !self.config.heartbeat_events {
+            return;
+        }
+        if let Some(session) = self.table.get(index) {
+            let event = Event::HeartbeatSent { session: session.id, at: self.clock.now() };
+            self.outbox.push_event(event, &[]);
+        }
+    }
+
+    /// Queues the goodbye of a session that has just ended, if its end is news to the peer.
+    ///
+    /// It is sealed now: the keys end with the session.
+    pub(super) fn say_goodbye(&mut self, session: &mut Session, reason: DisconnectReason) {
+        let Some(code) = goodbye_code(reason) else { return };
+        let to = session.connection.address();
+        let mut buffer = packet_buffer();
+        if let Content::Framed(framed) = &session.content
+            && framed.is_greeted()
+        {
+            let detail = match reason {
+                DisconnectReason::LoginRefused => {
+                    session.login.rejection.as_ref().map_or(&[][..], |rejection| rejection.text.as_bytes())
+                }
+                _ => &session.farewell,
+            };
+            let mut payload = [0; PAYLOAD_BYTES_MAX];
+            let mut writer = FrameWriter::new(&mut payload);
+            writer.write_goodbye(code, detail);
+            let len = writer.len();
+            let len = session.connection.seal(&Packet::Payload(&payload[..len]), &mut buffer);
+            self.outbox.push_goodbye(to, &buffer[..len]);
+        }
+        for _ in 0..DISCONNECT_PACKETS {
+            let len = session.connection.seal(&Packet::Disconnect, &mut buffer);
+            self.outbox.push_goodbye(to, &buffer[..len]);
+        }
+    }
+}
+
+impl Session {
+    /// Whether [`poll_session`](MultiSessionManager::poll_session) would give a packet now.
+    pub(super) fn has_output(&self, now: Timestamp, heartbeat_micros: u64) -> bool {
+        self.attempt.as_ref().is_some_and(|attempt| attempt.next_keep_alive <= now)
+            || (!self.is_confirmed && self.next_keep_alive <= now)
+            || (self.has_live_path() && self.content.has_output(now, self.last_sent, heartbeat_micros))
+    }
+}
+
+fn transmit(connection: &mut Connection, seal: impl FnOnce(&mut Connection) -> usize) -> Option<Transmit> {
+    let len = seal(connection);
+    (len > 0).then(|| Transmit { to: connection.address(), len })
+}
+
+/// What a goodbye says (P8); `None` where the peer is not told, because it said so itself, cannot be reached, or shall not know.
+fn goodbye_code(reason: DisconnectReason) -> Option<u8> {
+    match reason {
+        DisconnectReason::Disconnected(_) => Some(1),
+        DisconnectReason::Shutdown => Some(2),
+        DisconnectReason::LoginRefused => Some(3),
+        DisconnectReason::LoginTimeout => Some(4),
+        DisconnectReason::Superseded => Some(5),
+        DisconnectReason::ProtocolViolation => Some(6),
+        DisconnectReason::Contested => Some(7),
+        DisconnectReason::ReconnectExpired => Some(8),
+        DisconnectReason::Drained => Some(9),
+        DisconnectReason::PeerLeft
+        | DisconnectReason::TimedOut
+        | DisconnectReason::Removed
+        | DisconnectReason::PathTaken => None,
+    }
+}

@@ -1,0 +1,247 @@
+//! One session: its lifecycle state, its connection, and what survives the connection.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use crate::lifecycle::SessionState;
+use crate::movement::Movement;
+use crate::netcode::connection::Connection;
+use crate::netcode::{Mac, USER_DATA_BYTES};
+use crate::{ClientId, SessionId, Timestamp};
+
+use super::clock::{Clock, Patience};
+use super::content::Content;
+use super::way_back::ResumeLedger;
+
+/// Keep-alives to a peer that has not confirmed its handshake (netcode standard: ten a second).
+pub(super) const UNCONFIRMED_KEEP_ALIVE_MICROS: u64 = 100_000;
+/// Addresses from which one session's resume handshakes may be under way.
+const RESUME_HANDSHAKES_MAX: usize = 4;
+
+/// Everything about one peer, from the completed handshake to the end.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) id: SessionId,
+    pub(super) client_id: ClientId,
+    /// `None` until the event of its beginning. Changed in `transition.rs` and nowhere else.
+    pub(super) state: Option<SessionState>,
+    pub(super) since: Timestamp,
+
+    /// The path and keys in use. Replaced at each way back.
+    pub(super) connection: Connection,
+    /// Whether a packet under these keys has arrived.
+    pub(super) is_confirmed: bool,
+    /// When the next keep-alive to an unconfirmed peer is due.
+    pub(super) next_keep_alive: Timestamp,
+    /// When something was last sent on the path.
+    pub(super) last_sent: Timestamp,
+    pub(super) timeout_micros: u64,
+
+    /// A completed handshake that would replace the connection.
+    pub(super) attempt: Option<Box<Attempt>>,
+    /// Resume handshakes that were challenged and have not answered, the newest last.
+    pub(super) resume_handshakes: Vec<ResumeHandshake>,
+    pub(super) tokens: ResumeLedger,
+    /// The highest generation whose key epoch was confirmed.
+    pub(super) confirmed_generation: u64,
+    /// The highest spent generation whose reuse was reported.
+    pub(super) reuse_reported: u64,
+    pub(super) take_overs: TakeOvers,
+
+    pub(super) content: Content,
+    /// From the login on.
+    pub(super) movement: Option<Box<Movement>>,
+    pub(super) login: Login,
+    /// What the host says to the peer at the end.
+    pub(super) farewell: Box<[u8]>,
+
+    pub(super) last_live: Timestamp,
+    pub(super) liveness: Patience,
+    /// Runs while the session is away.
+    pub(super) reconnect: Option<Patience>,
+    /// Whether the session is in the list of those with output.
+    pub(super) is_due: bool,
+}
+
+/// A handshake of this identity that is complete but not confirmed. It ends without trace unless it is.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) connection: Connection,
+    pub(super) origin: AttemptOrigin,
+    pub(super) deadline: Patience,
+    /// The highest sequence of a response to this handshake's challenge.
+    pub(super) newest_response: u64,
+    pub(super) next_keep_alive: Timestamp,
+}
+
+/// Which token an attempt was made with.
+#[derive(Debug)]
+pub(super) enum AttemptOrigin {
+    /// One that this server handed to the session.
+    Resume { generation: u64 },
+    /// One of the backend.
+    Backend { timeout_micros: u64, user_data: Box<[u8; USER_DATA_BYTES]> },
+}
+
+/// A resume handshake between challenge and response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ResumeHandshake {
+    pub(super) generation: u64,
+    pub(super) token_mac: Mac,
+    pub(super) address: SocketAddr,
+}
+
+/// The progress of a login.
+#[derive(Debug)]
+pub(super) struct Login {
+    /// When the slot is lost unless somebody is logged in.
+    pub(super) deadline: Patience,
+    pub(super) attempts_made: u32,
+    /// The number the peer gave to its newest login request.
+    pub(super) newest_attempt: u64,
+    /// The application's words for the newest rejection.
+    pub(super) rejection: Option<Box<Rejection>>,
+}
+
+/// Why the application rejected a login.
+#[derive(Debug)]
+pub(super) struct Rejection {
+    pub(super) code: u32,
+    pub(super) attempts_left: u32,
+    pub(super) text: Box<str>,
+}
+
+/// How often a living path was taken over lately.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TakeOvers {
+    count: u32,
+    window_start: Timestamp,
+}
+
+impl TakeOvers {
+    const WINDOW_MICROS: u64 = 60_000_000;
+
+    /// Counts one more; returns how many there were within the last minute.
+    pub(super) fn count(&mut self, now: Timestamp) -> u32 {
+        if now.micros_since(self.window_start) > Self::WINDOW_MICROS {
+            *self = Self { count: 0, window_start: now };
+        }
+        self.count = self.count.saturating_add(1);
+        self.count
+    }
+}
+
+/// What a new session is made of.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    pub(super) client_id: ClientId,
+    pub(super) connection: Connection,
+    pub(super) timeout_micros: u64,
+    pub(super) liveness: Patience,
+    pub(super) login_deadline: Patience,
+    pub(super) content: Content,
+}
+
+impl Session {
+    pub(super) fn new(id: SessionId, beginning: Beginning, now: Timestamp) -> Self {
+        Self {
+            id,
+            client_id: beginning.client_id,
+            state: None,
+            since: now,
+            connection: beginning.connection,
+            is_confirmed: false,
+            next_keep_alive: now,
+            last_sent: now,
+            timeout_micros: beginning.timeout_micros,
+            attempt: None,
+            resume_handshakes: Vec::new(),
+            tokens: ResumeLedger::default(),
+            confirmed_generation: 0,
+            reuse_reported: 0,
+            take_overs: TakeOvers::default(),
+            content: beginning.content,
+            movement: None,
+            login: Login {
+                deadline: beginning.login_deadline,
+                attempts_made: 0,
+                newest_attempt: 0,
+                rejection: None,
+            },
+            farewell: Box::default(),
+            last_live: now,
+            liveness: beginning.liveness,
+            reconnect: None,
+            is_due: false,
+        }
+    }
+
+    pub(super) fn is_logged_in(&self) -> bool {
+        self.state.is_some_and(SessionState::is_logged_in)
+    }
+
+    pub(super) fn is_away(&self) -> bool {
+        self.state.is_some_and(SessionState::is_away)
+    }
+
+    /// Whether the path may be used: confirmed, and not given up.
+    pub(super) fn has_live_path(&self) -> bool {
+        self.is_confirmed && !self.is_away()
+    }
+
+    /// Whether the attempt, rather than the session's first handshake, was made from `address`.
+    pub(super) fn has_attempt_at(&self, address: SocketAddr) -> bool {
+        self.attempt.as_ref().is_some_and(|attempt| attempt.connection.address() == address)
+    }
+
+    /// The connection that waits for its confirmation from `address`: the attempt's, or the first of the session.
+    pub(super) fn unconfirmed_at(&mut self, address: SocketAddr) -> Option<&mut Connection> {
+        match &mut self.attempt {
+            Some(attempt) if attempt.connection.address() == address => Some(&mut attempt.connection),
+            _ if !self.is_confirmed && self.connection.address() == address => Some(&mut self.connection),
+            _ => None,
+        }
+    }
+
+    /// Notes a challenged resume handshake. One from the same address is replaced; of five the oldest is given up and returned.
+    pub(super) fn note_resume_handshake(&mut self, handshake: ResumeHandshake) -> Option<SocketAddr> {
+        self.resume_handshakes.retain(|other| other.address != handshake.address);
+        let given_up = (self.resume_handshakes.len() >= RESUME_HANDSHAKES_MAX)
+            .then(|| self.resume_handshakes.remove(0).address);
+        self.resume_handshakes.push(handshake);
+        given_up
+    }
+
+    /// The resume handshake that was challenged at `address`.
+    pub(super) fn resume_handshake_at(&self, address: SocketAddr) -> Option<ResumeHandshake> {
+        self.resume_handshakes.iter().find(|handshake| handshake.address == address).copied()
+    }
+
+    /// The earliest moment at which something has to be done for this session without any input, output apart.
+    pub(super) fn next_deadline(&self, clock: &Clock, heartbeat_micros: u64) -> Timestamp {
+        let mut earliest = Timestamp::NEVER;
+        let mut consider = |at: Timestamp| earliest = earliest.min(at);
+        if self.is_away() {
+            if let Some(reconnect) = self.reconnect {
+                consider(reconnect.ends_at(clock));
+            }
+        } else {
+            consider(self.liveness.ends_at(clock));
+        }
+        if !self.is_logged_in() {
+            consider(self.login.deadline.ends_at(clock));
+        }
+        if let Some(attempt) = &self.attempt {
+            consider(attempt.deadline.ends_at(clock));
+            consider(attempt.next_keep_alive);
+        }
+        if !self.is_confirmed {
+            consider(self.next_keep_alive);
+        }
+        if self.has_live_path() {
+            consider(self.content.next_deadline(self.last_sent, heartbeat_micros));
+        }
+        earliest
+    }
+}

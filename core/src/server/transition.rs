@@ -1,0 +1,113 @@
+//! The only place that changes a session's state, and it does what [`lifecycle::step`] says.
+
+use crate::event::{Continuity, Event, LifecycleEvent};
+use crate::lifecycle::{self, Cause, DisconnectReason, Edge, Input, LifecycleEventKind, SessionState, Step};
+use crate::movement::Movement;
+
+use super::MultiSessionManager;
+
+/// What an event about a transition carries beside it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Telling<'a> {
+    /// The bytes that go with the first event.
+    pub(super) payload: &'a [u8],
+    /// Whether the lanes go on, for `Reconnected`.
+    pub(super) continuity: Option<Continuity>,
+}
+
+impl MultiSessionManager {
+    /// Lets `input` happen to the session in slot `index`.
+    pub(super) fn apply(&mut self, index: u32, input: Input) -> Step {
+        self.apply_telling(index, input, Telling::default())
+    }
+
+    /// As [`apply`](Self::apply), with more to tell.
+    pub(super) fn apply_telling(&mut self, index: u32, input: Input, telling: Telling<'_>) -> Step {
+        let Some(session) = self.table.get(index) else { return Step::Ignored };
+        let step = lifecycle::step(session.state, input, self.policy);
+        if step == Step::Ignored {
+            self.counters.inputs_ignored += 1;
+        }
+        let mut payload = telling.payload;
+        for edge in step.edges() {
+            self.take_edge(index, edge, Telling { payload, ..telling });
+            payload = &[];
+        }
+        if let Some(edge) = step.edges().last() {
+            self.arrive(index, edge);
+        }
+        step
+    }
+
+    fn take_edge(&mut self, index: u32, edge: Edge, telling: Telling<'_>) {
+        let Some(session) = self.table.get_mut(index) else { return };
+        let previous = session.state.replace(edge.to);
+        let event = LifecycleEvent {
+            session: session.id,
+            client_id: session.client_id,
+            kind: edge.event,
+            previous,
+            current: edge.to,
+            at: self.clock.now(),
+            cause: edge.cause,
+            continuity: telling.continuity.filter(|_| edge.event == LifecycleEventKind::Reconnected),
+        };
+        log::debug!("session {}: {:?} ({:?})", event.session, event.kind, event.cause);
+        self.outbox.push_event(Event::Lifecycle(event), telling.payload);
+    }
+
+    /// What follows from resting in a state.
+    fn arrive(&mut self, index: u32, edge: Edge) {
+        let window_micros = u64::from(self.config.reconnect_window_ms.unwrap_or(0)) * 1_000;
+        let window = self.patience(window_micros);
+        let now = self.clock.now();
+        let Some(session) = self.table.get_mut(index) else { return };
+        match edge.to {
+            SessionState::LoggedIn => {
+                if edge.event == LifecycleEventKind::LoginSucceeded {
+                    session.movement = Some(alloc::boxed::Box::new(Movement::new(now)));
+                    self.welcome_in(index);
+                } else {
+                    session.reconnect = None;
+                    self.counters.reconnects += 1;
+                }
+            }
+            SessionState::ReconnectPending => {
+                // An attempt that ended unconfirmed does not start the window again.
+                session.reconnect.get_or_insert(window);
+            }
+            SessionState::Disconnected => {
+                if let Cause::Ended(reason) = edge.cause {
+                    self.bury(index, reason);
+                }
+            }
+            SessionState::TransportConnected => self.counters.sessions_opened += 1,
+            SessionState::LoginPending
+            | SessionState::LoginFailed
+            | SessionState::TimedOut
+            | SessionState::Reconnecting => {}
+        }
+    }
+
+    /// Ends the session in slot `index`, if there is one.
+    pub(super) fn end(&mut self, index: u32, reason: DisconnectReason) {
+        self.apply(index, Input::Ended(reason));
+    }
+
+    /// Takes an ended session out of every index and says goodbye where that is due.
+    fn bury(&mut self, index: u32, reason: DisconnectReason) {
+        self.timers.disarm(index);
+        let Some(mut session) = self.table.end(index) else { return };
+        self.directory.clear_client(session.client_id, index);
+        let address = session.connection.address();
+        self.directory.clear_path(address, index);
+        self.directory.clear_attempt(address, index);
+        if let Some(attempt) = &session.attempt {
+            self.directory.clear_attempt(attempt.connection.address(), index);
+        }
+        for handshake in &session.resume_handshakes {
+            self.directory.clear_resume(handshake.address, index);
+        }
+        self.say_goodbye(&mut session, reason);
+    }
+}

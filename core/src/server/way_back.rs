@@ -1,0 +1,254 @@
+//! Resume tokens: connect tokens that the server makes for its own sessions (PROTOCOL.md, section 10).
+//!
+//! Keys, nonce and secret of a generation are derived from a secret of this start of the server, so a token can be made again, bit for
+//! bit, as long as nothing in it changed, and nothing of it is stored. What it contains goes into the derivation of the nonce: another
+//! content is never sealed under the same nonce.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use ring::hkdf;
+use smallvec::SmallVec;
+
+use crate::netcode::{ConnectToken, Key, TokenSpec, USER_DATA_BYTES};
+use crate::{ClientId, SessionId};
+
+/// What resume tokens begin their user data with.
+const MAGIC: [u8; 8] = *b"REJOINWB";
+/// How long a resume token lives; the reconnect window is the real limit.
+pub(super) const LIFETIME_S: u64 = 48 * 3_600;
+/// Age at which an unspent token is replaced: well before it expires.
+const RENEW_AFTER_S: u64 = LIFETIME_S / 2;
+/// Unspent tokens that the client shall hold.
+const UNSPENT_WANTED: usize = 2;
+/// Tokens handed out and not spent, at most.
+const OUTSTANDING_MAX: usize = 4;
+
+/// What makes and recognises resume tokens.
+#[derive(Debug)]
+pub(super) struct ResumeMint {
+    protocol_id: u64,
+    private_key: Key,
+    boot_id: u64,
+    boot_secret: Key,
+}
+
+/// What the user data of a resume token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ResumeClaim {
+    pub(super) boot_id: u64,
+    pub(super) session: SessionId,
+    pub(super) generation: u64,
+    secret: [u8; 32],
+}
+
+/// What a token of one generation contains beside what is derived.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ResumeContent<'a> {
+    pub(super) session: SessionId,
+    pub(super) client_id: ClientId,
+    pub(super) generation: u64,
+    pub(super) create_unix: u64,
+    pub(super) timeout_seconds: i32,
+    pub(super) addresses: &'a [SocketAddr],
+}
+
+impl ResumeClaim {
+    /// Reads user data; `None` if the token is not a resume token at all.
+    pub(super) fn read(user_data: &[u8; USER_DATA_BYTES]) -> Option<Self> {
+        let (magic, rest) = user_data.split_first_chunk()?;
+        let (boot_id, rest) = rest.split_first_chunk()?;
+        let (session, rest) = rest.split_first_chunk()?;
+        let (generation, rest) = rest.split_first_chunk()?;
+        let (secret, _) = rest.split_first_chunk()?;
+        (*magic == MAGIC).then(|| Self {
+            boot_id: u64::from_le_bytes(*boot_id),
+            session: SessionId::from_bits(u64::from_le_bytes(*session)),
+            generation: u64::from_le_bytes(*generation),
+            secret: *secret,
+        })
+    }
+
+    fn write(&self) -> [u8; USER_DATA_BYTES] {
+        let mut bytes = [0; USER_DATA_BYTES];
+        let fields: [&[u8]; 5] = [
+            &MAGIC,
+            &self.boot_id.to_le_bytes(),
+            &self.session.to_bits().to_le_bytes(),
+            &self.generation.to_le_bytes(),
+            &self.secret,
+        ];
+        let mut rest = &mut bytes[..];
+        for field in fields {
+            // Proof: the fields are 64 bytes long in all.
+            let (place, after) = rest.split_at_mut(field.len());
+            place.copy_from_slice(field);
+            rest = after;
+        }
+        bytes
+    }
+}
+
+impl ResumeMint {
+    pub(super) fn new(protocol_id: u64, private_key: Key, boot_id: u64, boot_secret: Key) -> Self {
+        Self { protocol_id, private_key, boot_id, boot_secret }
+    }
+
+    /// Whether the claim was made by this start of the server; a forged one never passes.
+    pub(super) fn is_own(&self, claim: &ResumeClaim) -> bool {
+        claim.boot_id == self.boot_id
+    }
+
+    /// Whether the secret in the claim is the one this server put there.
+    pub(super) fn is_genuine(&self, claim: &ResumeClaim) -> bool {
+        // Keys compare in constant time.
+        let secret = self.derive(claim.session, claim.generation, b"secret", &[]);
+        Key::new(secret) == Key::new(claim.secret)
+    }
+
+    /// The keys of a generation, client to server and server to client.
+    pub(super) fn keys(&self, session: SessionId, generation: u64) -> (Key, Key) {
+        (
+            Key::new(self.derive(session, generation, b"client to server", &[])),
+            Key::new(self.derive(session, generation, b"server to client", &[])),
+        )
+    }
+
+    /// Makes the token with this content. The same content always gives the same bytes.
+    pub(super) fn mint(&self, content: &ResumeContent<'_>) -> Option<ConnectToken> {
+        let &ResumeContent { session, client_id, generation, create_unix, timeout_seconds, addresses } =
+            content;
+        let (client_to_server_key, server_to_client_key) = self.keys(session, generation);
+        let claim = ResumeClaim {
+            boot_id: self.boot_id,
+            session,
+            generation,
+            secret: self.derive(session, generation, b"secret", &[]),
+        };
+        let mut listed = Vec::with_capacity(addresses.len() * 19);
+        for address in addresses {
+            match address {
+                SocketAddr::V4(v4) => {
+                    listed.push(4);
+                    listed.extend_from_slice(&v4.ip().octets());
+                }
+                SocketAddr::V6(v6) => {
+                    listed.push(6);
+                    listed.extend_from_slice(&v6.ip().octets());
+                }
+            }
+            listed.extend_from_slice(&address.port().to_le_bytes());
+        }
+        let variable = [
+            &create_unix.to_le_bytes()[..],
+            &timeout_seconds.to_le_bytes(),
+            &client_id.0.to_le_bytes(),
+            &listed,
+        ];
+        let nonce = self.derive(session, generation, b"nonce", &variable);
+        let spec = TokenSpec {
+            protocol_id: self.protocol_id,
+            create_unix,
+            expire_unix: create_unix.saturating_add(LIFETIME_S),
+            nonce,
+            private_key: &self.private_key,
+            client_id,
+            timeout_seconds,
+            addresses,
+            client_to_server_key: &client_to_server_key,
+            server_to_client_key: &server_to_client_key,
+            user_data: &claim.write(),
+        };
+        spec.mint().ok()
+    }
+
+    fn derive<const N: usize>(
+        &self,
+        session: SessionId,
+        generation: u64,
+        purpose: &[u8],
+        more: &[&[u8]],
+    ) -> [u8; N] {
+        struct Length(usize);
+        impl hkdf::KeyType for Length {
+            fn len(&self) -> usize {
+                self.0
+            }
+        }
+        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, self.boot_secret.as_bytes());
+        let key = salt.extract(&session.to_bits().to_le_bytes());
+        let generation = generation.to_le_bytes();
+        let mut info: SmallVec<[&[u8]; 8]> = SmallVec::new();
+        info.extend_from_slice(&[purpose, &generation]);
+        info.extend_from_slice(more);
+        let mut out = [0; N];
+        // Proof: HKDF gives up to 255 times 32 bytes, and N is 32 at most.
+        key.expand(&info, Length(N)).and_then(|okm| okm.fill(&mut out)).expect("a short output");
+        out
+    }
+}
+
+/// Which generations of one session's resume tokens were made, acknowledged and spent.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ResumeLedger {
+    spent: u64,
+    minted: u64,
+    outstanding: SmallVec<[Outstanding; 2]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Outstanding {
+    generation: u64,
+    create_unix: u64,
+}
+
+impl ResumeLedger {
+    /// Whether a generation still opens a handshake.
+    pub(super) const fn is_unspent(&self, generation: u64) -> bool {
+        self.spent < generation && generation <= self.minted
+    }
+
+    /// The highest generation whose handshake completed; 0 before the first.
+    pub(super) const fn spent(&self) -> u64 {
+        self.spent
+    }
+
+    /// Spends a generation and with it all before it.
+    pub(super) fn spend(&mut self, generation: u64) {
+        self.spent = self.spent.max(generation);
+        let spent = self.spent;
+        self.outstanding.retain(|token| token.generation > spent);
+    }
+
+    /// Sees to it that two unspent tokens that are far from their expiry are with the client or on their way; calls `queue` with each
+    /// generation to send.
+    pub(super) fn replenish(&mut self, unix_s: u64, mut queue: impl FnMut(u64)) {
+        let fresh = self
+            .outstanding
+            .iter()
+            .filter(|token| unix_s < token.create_unix.saturating_add(RENEW_AFTER_S))
+            .count();
+        for _ in fresh..UNSPENT_WANTED {
+            if self.outstanding.len() == OUTSTANDING_MAX {
+                // The oldest stays valid; only its record goes, so it cannot be sent again.
+                self.outstanding.remove(0);
+            }
+            self.minted += 1;
+            self.outstanding.push(Outstanding { generation: self.minted, create_unix: unix_s });
+            queue(self.minted);
+        }
+    }
+
+    /// When a generation was made, if it may still be sent.
+    pub(super) fn create_unix(&self, generation: u64) -> Option<u64> {
+        self.outstanding.iter().find(|token| token.generation == generation).map(|token| token.create_unix)
+    }
+
+    /// All generations that may still be sent.
+    pub(super) fn outstanding(&self) -> impl Iterator<Item = u64> {
+        self.outstanding.iter().map(|token| token.generation)
+    }
+}
+
+#[cfg(test)]
+mod tests;

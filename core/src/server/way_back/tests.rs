@@ -1,0 +1,115 @@
+use super::*;
+use crate::netcode::CONNECT_TOKEN_BYTES;
+use std::vec::Vec;
+
+const SESSION: SessionId = SessionId { index: 3, generation: 9 };
+
+fn mint() -> ResumeMint {
+    ResumeMint::new(7, Key::new([1; 32]), 99, Key::new([2; 32]))
+}
+
+fn content(addresses: &[SocketAddr]) -> ResumeContent<'_> {
+    ResumeContent {
+        session: SESSION,
+        client_id: ClientId(5),
+        generation: 4,
+        create_unix: 1_000,
+        timeout_seconds: 10,
+        addresses,
+    }
+}
+
+fn bytes(token: &ConnectToken) -> [u8; CONNECT_TOKEN_BYTES] {
+    let mut bytes = [0; CONNECT_TOKEN_BYTES];
+    token.write(&mut bytes);
+    bytes
+}
+
+fn nonce(token: &ConnectToken) -> Vec<u8> {
+    bytes(token)[37..61].to_vec()
+}
+
+#[test]
+fn the_same_content_gives_the_same_token_and_another_content_another_nonce() {
+    let here: SocketAddr = "203.0.113.1:40000".parse().unwrap();
+    let there: SocketAddr = "203.0.113.2:40000".parse().unwrap();
+    let (only_here, only_there, both) = ([here], [there], [here, there]);
+    let token = mint().mint(&content(&only_here)).unwrap();
+    assert_eq!(bytes(&token), bytes(&mint().mint(&content(&only_here)).unwrap()));
+
+    let others = [
+        content(&only_there),
+        content(&both),
+        ResumeContent { create_unix: 1_001, ..content(&only_here) },
+        ResumeContent { generation: 5, ..content(&only_here) },
+        ResumeContent { timeout_seconds: 11, ..content(&only_here) },
+        ResumeContent { session: SessionId { index: 3, generation: 10 }, ..content(&only_here) },
+    ];
+    for other in others {
+        assert_ne!(nonce(&mint().mint(&other).unwrap()), nonce(&token), "{other:?}");
+    }
+}
+
+#[test]
+fn a_claim_is_recognised_by_the_start_that_made_it_and_by_no_other() {
+    let ours = mint();
+    let claim = ResumeClaim {
+        boot_id: 99,
+        session: SESSION,
+        generation: 4,
+        secret: ours.derive(SESSION, 4, b"secret", &[]),
+    };
+    assert_eq!(ResumeClaim::read(&claim.write()), Some(claim));
+    assert!(ours.is_own(&claim) && ours.is_genuine(&claim));
+
+    assert!(!ours.is_genuine(&ResumeClaim { generation: 5, ..claim }));
+    let next_start = ResumeMint::new(7, Key::new([1; 32]), 100, Key::new([3; 32]));
+    assert!(!next_start.is_own(&claim) && !next_start.is_genuine(&claim));
+}
+
+#[test]
+fn user_data_of_a_backend_is_no_claim() {
+    assert_eq!(ResumeClaim::read(&[0; USER_DATA_BYTES]), None);
+}
+
+#[test]
+fn two_unspent_tokens_are_kept_with_the_client() {
+    let mut ledger = ResumeLedger::default();
+    let mut sent = Vec::new();
+    ledger.replenish(100, |generation| sent.push(generation));
+    assert_eq!(sent, [1, 2]);
+
+    ledger.spend(1);
+    ledger.replenish(100, |generation| sent.push(generation));
+    assert_eq!(sent, [1, 2, 3]);
+    assert!(!ledger.is_unspent(1) && ledger.is_unspent(2) && ledger.is_unspent(3) && !ledger.is_unspent(4));
+
+    ledger.spend(3);
+    ledger.replenish(100, |generation| sent.push(generation));
+    assert_eq!(sent, [1, 2, 3, 4, 5]);
+    assert!(!ledger.is_unspent(2), "completing a later generation makes the earlier ones void");
+}
+
+#[test]
+fn tokens_are_renewed_long_before_they_expire_and_the_old_ones_stay_valid() {
+    let mut ledger = ResumeLedger::default();
+    ledger.replenish(0, |_| ());
+    let mut renewed = Vec::new();
+    ledger.replenish(RENEW_AFTER_S - 1, |generation| renewed.push(generation));
+    assert_eq!(renewed, []);
+    for round in 1..5 {
+        ledger.replenish(RENEW_AFTER_S * round, |generation| renewed.push(generation));
+    }
+    assert_eq!(renewed, (3..=10).collect::<Vec<_>>());
+    assert!((1..=10).all(|generation| ledger.is_unspent(generation)));
+    assert!(ledger.outstanding().count() <= OUTSTANDING_MAX);
+}
+
+#[test]
+fn a_generation_can_be_sent_again_until_it_is_spent() {
+    let mut ledger = ResumeLedger::default();
+    ledger.replenish(77, |_| ());
+    assert_eq!(ledger.create_unix(1), Some(77));
+    ledger.spend(1);
+    assert_eq!((ledger.create_unix(1), ledger.create_unix(2)), (None, Some(77)));
+}
