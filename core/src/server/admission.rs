@@ -109,7 +109,9 @@ impl Admission {
         request: &OpenedRequest,
         lists_foreign_address: bool,
         deadline: Timestamp,
+        unix_s: u64,
     ) -> Result<(), DropReason> {
+        self.history.purge(unix_s);
         let private = &request.private;
         let mapping = PendingMapping {
             token_mac: request.token_mac,

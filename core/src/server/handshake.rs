@@ -60,7 +60,8 @@ impl MultiSessionManager {
         }
         let timeout_micros = timeout_micros(&self.config, request.private.timeout_seconds);
         let deadline = self.clock.now().plus_micros(timeout_micros);
-        self.admission.admit(from, request, lists_foreign_address, deadline)?;
+        let unix_s = self.clock.unix_s();
+        self.admission.admit(from, request, lists_foreign_address, deadline, unix_s)?;
         if let Some(index) = self.directory.place(from).resume {
             self.forget_resume_handshake(index, from);
         }

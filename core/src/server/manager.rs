@@ -186,6 +186,7 @@ impl MultiSessionManager {
     /// Writes the next datagram into the front of `buffer`, which must hold [`DATAGRAM_BYTES_MAX`](crate::DATAGRAM_BYTES_MAX) bytes.
     /// `None`: nothing may be sent now.
     pub fn poll_transmit(&mut self, now: Timestamp, buffer: &mut [u8]) -> Option<Transmit> {
+        debug_assert!(buffer.len() >= PACKET_BYTES_MAX, "the buffer is too small for some packets");
         self.enter(now);
         let transmit = match self.outbox.poll_reply(buffer) {
             Some((to, len)) => Some(Transmit { to, len }),
