@@ -81,6 +81,9 @@ impl Link {
             return 0;
         }
         self.preface.on_packet_sent(now);
+        if len == 0 {
+            return 0;
+        }
         self.heartbeat.on_packet_sent(now, holds_heartbeat);
         self.record(now, sequence, len, draft);
         len

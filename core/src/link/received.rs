@@ -31,6 +31,8 @@ pub(crate) struct ReceivedPackets {
     /// Newest first, disjoint and not adjacent. One range suffices while nothing is lost.
     ranges: SmallVec<[SequenceRange; 2]>,
     largest: Option<Arrival>,
+    /// Of those that arrived since the last acknowledgement was sent and want one.
+    smallest_unacknowledged: Option<u64>,
     ack_wanted: bool,
     urgent_unacknowledged: u8,
     ack_due: Option<Timestamp>,
@@ -57,6 +59,10 @@ impl ReceivedPackets {
         let in_order = self.largest.is_none_or(|largest| sequence.checked_sub(largest.sequence) == Some(1));
         if self.largest.is_none_or(|largest| sequence > largest.sequence) {
             self.largest = Some(Arrival { sequence, at: now });
+        }
+        if wants_ack != AckUrgency::None {
+            let smallest_before = self.smallest_unacknowledged.unwrap_or(sequence);
+            self.smallest_unacknowledged = Some(smallest_before.min(sequence));
         }
         self.add_to_ranges(sequence);
         self.schedule_ack(now, wants_ack, in_order);
@@ -87,6 +93,7 @@ impl ReceivedPackets {
 
     /// To be called when the ranges were written into a packet: everything so far is acknowledged.
     pub(crate) fn on_ack_sent(&mut self) {
+        self.smallest_unacknowledged = None;
         self.ack_wanted = false;
         self.urgent_unacknowledged = 0;
         self.ack_due = None;
@@ -94,8 +101,14 @@ impl ReceivedPackets {
 
     /// Forgets what lies at or below `sequence`, for ranges the peer is known to have seen.
     ///
-    /// Without it, every packet ever lost would leave a gap in each acknowledgement to come.
+    /// Without it, every packet ever lost would leave a gap in each acknowledgement to come. A packet that arrived late,
+    /// and waits for an acknowledgement, is kept, and so is what lies above it.
     pub(crate) fn forget_through(&mut self, sequence: u64) {
+        let sequence = match self.smallest_unacknowledged {
+            None => sequence,
+            Some(0) => return,
+            Some(smallest) => sequence.min(smallest - 1),
+        };
         self.ranges.retain(|range| range.high > sequence);
         if let Some(oldest) = self.ranges.last_mut() {
             oldest.low = oldest.low.max(sequence.saturating_add(1));

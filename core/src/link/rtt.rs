@@ -39,7 +39,7 @@ impl RttEstimator {
     /// The delay is subtracted only where the rest is not below the minimum, which is measured here alone, so a
     /// wrong delay makes no path look shorter than it was seen to be. Acknowledgements that wait for a packet to
     /// ride in may be late for good reason; therefore, other than in the RFC, a delay is not cut to the longest
-    /// deliberate one. As in its appendix A.7, the variance is updated against the mean before this sample.
+    /// deliberate one, and it does not lengthen the wait for lost packets either. As in its appendix A.7, the variance is updated against the mean before this sample.
     pub(crate) fn update(&mut self, latest_micros: u64, ack_delay_micros: u64) {
         let latest = latest_micros.min(SAMPLE_MAX_MICROS);
         self.latest = latest;
@@ -53,6 +53,7 @@ impl RttEstimator {
         self.min = Some(min);
         let adjusted =
             if latest >= min.saturating_add(ack_delay_micros) { latest - ack_delay_micros } else { latest };
+        self.latest = adjusted;
         let deviation = self.smoothed.abs_diff(adjusted);
         self.variance = (3 * self.variance + deviation) / 4;
         self.smoothed = (7 * self.smoothed + adjusted) / 8;
@@ -142,6 +143,11 @@ mod tests {
     fn the_loss_delay_is_nine_eighths_of_the_longer_of_latest_and_smoothed() {
         assert_eq!(sampled(&[(80_000, 0), (160_000, 0)]).loss_delay_micros(), 180_000);
         assert_eq!(sampled(&[(80_000, 0), (40_000, 0)]).loss_delay_micros(), 75_000 * 9 / 8);
+    }
+
+    #[test]
+    fn an_acknowledgement_that_waited_for_a_packet_does_not_lengthen_the_loss_delay() {
+        assert_eq!(sampled(&[(80_000, 0), (1_080_000, 1_000_000)]).loss_delay_micros(), 90_000);
     }
 
     #[test]

@@ -69,6 +69,24 @@ fn ranges_known_to_the_peer_can_be_forgotten() {
 }
 
 #[test]
+fn a_late_packet_that_still_waits_for_its_acknowledgement_is_not_forgotten() {
+    let mut packets = received([]);
+    for sequence in [4, 5] {
+        packets.insert(sequence, ms(0), AckUrgency::Urgent);
+    }
+    packets.on_ack_sent();
+    packets.insert(3, ms(1), AckUrgency::Lazy);
+    packets.forget_through(5);
+    assert_eq!((ranges(&packets), packets.ack_due()), ([3..=5].into(), Some(ms(1))));
+    packets.on_ack_sent();
+    packets.forget_through(5);
+    assert_eq!(ranges(&packets), []);
+    packets.insert(0, ms(2), AckUrgency::Lazy);
+    packets.forget_through(5);
+    assert_eq!(ranges(&packets), [0..=0]);
+}
+
+#[test]
 fn an_urgent_packet_is_acknowledged_within_25_ms() {
     let mut packets = ReceivedPackets::default();
     packets.insert(5, ms(100), AckUrgency::Urgent);
