@@ -35,7 +35,7 @@ impl Link {
         ack: &Ack<'_>,
         mut on_control_acked: impl FnMut(Control),
     ) -> Result<(), AckError> {
-        let Self { sent, rtt, controls, lane_out, received, .. } = self;
+        let Self { sent, rtt, controls, traffic, received, .. } = self;
         sent.on_ack(now, ack.ranges(), ack.delay_micros, rtt, |list| {
             for carried in list {
                 match carried {
@@ -44,8 +44,9 @@ impl Link {
                         on_control_acked(control);
                     }
                     Carried::Messages { first, count } => {
+                        let Some(queues) = traffic.get_mut() else { continue };
                         (first..first.saturating_add(u64::from(count)))
-                            .for_each(|number| lane_out.on_acked(number));
+                            .for_each(|number| queues.lane_out.on_acked(number));
                     }
                     Carried::Ack(largest) => received.forget_through(largest),
                     Carried::State(_) => {}
@@ -84,6 +85,9 @@ impl Link {
         message: &[u8],
         deliver: impl FnMut(&[u8]),
     ) -> Option<LaneArrival> {
-        (self.openness >= Openness::Receiving).then(|| self.lane_in.receive(number, message, deliver))
+        if self.openness < Openness::Receiving {
+            return None;
+        }
+        Some(self.traffic.get_or_create(&self.limits).lane_in.receive(number, message, deliver))
     }
 }

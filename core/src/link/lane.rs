@@ -7,7 +7,7 @@ mod sender;
 mod tests;
 
 pub(crate) use receiver::{LaneArrival, ReliableReceiver};
-pub(crate) use sender::{LaneSendError, ReliableSender};
+pub(crate) use sender::{LaneSendError, OutgoingMessage, ReliableSender};
 
 /// The most messages from the oldest unacknowledged one to the newest sent one (P51).
 const WINDOW_MESSAGES: u64 = 256;

@@ -19,6 +19,7 @@ mod rtt;
 pub(crate) mod sent;
 pub(crate) mod source;
 mod statistics;
+mod traffic;
 mod varint;
 
 #[cfg(test)]
@@ -28,15 +29,14 @@ pub use statistics::LinkStatistics;
 
 use crate::Timestamp;
 use control::ControlQueue;
-use datagrams::DatagramQueue;
 use draft::{Carried, CarriedList};
 use frame::Role;
 use heartbeat::Heartbeat;
-use lane::{ReliableReceiver, ReliableSender};
 use preface::Preface;
 use received::ReceivedPackets;
 use rtt::RttEstimator;
 use sent::SentPackets;
+use traffic::Traffic;
 
 /// How often a client repeats its hello until it is answered (P20).
 const HELLO_INTERVAL_MICROS: u64 = 100_000;
@@ -84,14 +84,12 @@ pub(crate) struct Link {
     heartbeat: Heartbeat,
     received: ReceivedPackets,
     sent: SentPackets<CarriedList>,
-    packets_in_flight_max: usize,
     rtt: RttEstimator,
     controls: ControlQueue,
-    lane_out: ReliableSender,
-    lane_in: ReliableReceiver,
+    limits: LinkLimits,
+    traffic: Traffic,
     /// The last packet had no room for the reliable message that is next: it goes first in the next one.
     message_waited: bool,
-    datagrams: DatagramQueue,
     moves_pending: bool,
     state_pending: bool,
     /// The server tick of the newest state that was sent.
@@ -118,16 +116,11 @@ impl Link {
             heartbeat: Heartbeat::new(role, now),
             received: ReceivedPackets::default(),
             sent: SentPackets::new(limits.packets_in_flight_max),
-            packets_in_flight_max: limits.packets_in_flight_max,
             rtt: RttEstimator::new(),
             controls: ControlQueue::default(),
-            lane_out: ReliableSender::new(limits.lane_queue_bytes_max, limits.lane_queue_messages_max),
-            lane_in: ReliableReceiver::default(),
+            limits: *limits,
+            traffic: Traffic::default(),
             message_waited: false,
-            datagrams: DatagramQueue::new(
-                limits.datagram_queue_bytes_max,
-                limits.datagram_queue_messages_max,
-            ),
             moves_pending: false,
             state_pending: false,
             newest_state_sent: None,
@@ -148,7 +141,9 @@ impl Link {
                 }
             }
         });
-        self.lane_out.requeue_all();
+        if let Some(queues) = self.traffic.get_mut() {
+            queues.lane_out.requeue_all();
+        }
         self.received.clear();
         self.rtt.reset();
         self.preface.end();
@@ -163,13 +158,11 @@ impl Link {
     /// messages that waited go too, to be counted as dropped. A session's first key epoch keeps its (empty) lanes.
     pub(crate) fn open_lanes(&mut self, kept: bool) -> u64 {
         self.openness = self.openness.max(Openness::Receiving);
-        if kept {
-            return 0;
-        }
-        self.lane_in.restart();
-        self.datagrams.clear();
+        let Some(queues) = self.traffic.get_mut().filter(|_| !kept) else { return 0 };
         self.message_waited = false;
-        self.lane_out.restart()
+        queues.lane_in.restart();
+        queues.datagrams.clear();
+        queues.lane_out.restart()
     }
 
     /// The session is logged in: lanes, datagrams, states and moves may be sent (P27). Does nothing while the lanes
@@ -224,8 +217,8 @@ impl Link {
     }
 
     /// Bytes that the next message to arrive may set free beside its own.
-    pub(crate) const fn held_back_bytes(&self) -> usize {
-        self.lane_in.held_back_bytes()
+    pub(crate) fn held_back_bytes(&self) -> usize {
+        self.traffic.get().map_or(0, |queues| queues.lane_in.held_back_bytes())
     }
 
     /// How many heartbeats left.
@@ -235,22 +228,23 @@ impl Link {
 
     /// What happened so far.
     pub(crate) fn statistics(&self) -> LinkStatistics {
+        let queues = self.traffic.get();
         LinkStatistics {
             packets_sent: self.totals.packets_sent,
             packets_received: self.totals.packets_received,
             bytes_sent: self.totals.bytes_sent,
             bytes_received: self.totals.bytes_received,
             packets_lost: self.totals.packets_lost,
-            datagrams_dropped: self.datagrams.dropped(),
-            messages_repeated: self.lane_in.duplicates(),
+            message_bytes_queued: queues.map_or(0, |queues| queues.lane_out.queue_bytes()),
+            datagrams_dropped: queues.map_or(0, |queues| queues.datagrams.dropped()),
+            messages_repeated: queues.map_or(0, |queues| queues.lane_in.duplicates()),
             round_trip_micros: self.rtt.min_micros().map(|_| self.rtt.smoothed_micros()),
         }
     }
 
     fn detect_lost(&mut self, now: Timestamp) {
-        let Self { sent, rtt, controls, lane_out, state_pending, newest_state_sent, .. } = self;
-        let mut requeue =
-            Requeue { controls, lane_out, state_pending, newest_state_sent: *newest_state_sent };
+        let Self { sent, rtt, controls, traffic, state_pending, newest_state_sent, .. } = self;
+        let mut requeue = Requeue { controls, traffic, state_pending, newest_state_sent: *newest_state_sent };
         let lost = sent.detect_lost(now, rtt, |carried| {
             requeue.all(carried);
         });
@@ -259,9 +253,8 @@ impl Link {
 
     /// Sends again what the oldest packets carried that the peer should have acknowledged, or else a heartbeat.
     fn probe(&mut self, now: Timestamp) {
-        let Self { sent, controls, lane_out, state_pending, newest_state_sent, .. } = self;
-        let mut requeue =
-            Requeue { controls, lane_out, state_pending, newest_state_sent: *newest_state_sent };
+        let Self { sent, controls, traffic, state_pending, newest_state_sent, .. } = self;
+        let mut requeue = Requeue { controls, traffic, state_pending, newest_state_sent: *newest_state_sent };
         let mut is_reliable = false;
         sent.on_pto(now, |carried| is_reliable |= requeue.all(carried));
         if !is_reliable {
@@ -273,7 +266,7 @@ impl Link {
 /// Where the content of a lost packet goes (P15).
 struct Requeue<'a> {
     controls: &'a mut ControlQueue,
-    lane_out: &'a mut ReliableSender,
+    traffic: &'a mut Traffic,
     state_pending: &'a mut bool,
     newest_state_sent: Option<u64>,
 }
@@ -286,8 +279,9 @@ impl Requeue<'_> {
             match carried {
                 Carried::Control(control) => self.controls.insert(control),
                 Carried::Messages { first, count } => {
+                    let Some(queues) = self.traffic.get_mut() else { continue };
                     (first..first.saturating_add(u64::from(count)))
-                        .for_each(|number| self.lane_out.on_lost(number));
+                        .for_each(|number| queues.lane_out.on_lost(number));
                 }
                 Carried::State(tick) => {
                     // A newer one is on its way, or this one is needed.

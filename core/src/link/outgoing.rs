@@ -4,7 +4,7 @@ use super::control::Control;
 use super::datagrams::DatagramSizeError;
 use super::draft::{Carried, Draft};
 use super::frame::{FrameWriter, HeartbeatResponse, PAYLOAD_BYTES_MAX};
-use super::lane::LaneSendError;
+use super::lane::{LaneSendError, OutgoingMessage};
 use super::received::AckUrgency;
 use super::source::{FrameSource, Written};
 use super::{Link, Openness};
@@ -21,12 +21,12 @@ impl Link {
 
     /// Queues a reliable message of 1 to 1,150 bytes; returns its number. May be called while the lanes are closed.
     pub(crate) fn queue_message(&mut self, message: &[u8]) -> Result<u64, LaneSendError> {
-        self.lane_out.push(message)
+        self.traffic.get_or_create(&self.limits).lane_out.push(message)
     }
 
     /// Queues an unreliable message of 1 to 1,150 bytes; when the queue is full, the oldest give way.
     pub(crate) fn queue_datagram(&mut self, message: &[u8]) -> Result<(), DatagramSizeError> {
-        self.datagrams.push(message)
+        self.traffic.get_or_create(&self.limits).datagrams.push(message)
     }
 
     /// The owner has newer move inputs to send.
@@ -91,10 +91,19 @@ impl Link {
 
     /// Whether there is anything to send beside what is only due at a time.
     fn has_content(&self) -> bool {
-        let has_reliable =
-            || !self.controls.is_empty() || (self.is_open() && self.lane_out.next_to_send().is_some());
-        let has_unreliable = self.moves_pending || self.state_pending || !self.datagrams.is_empty();
-        (self.is_open() && has_unreliable) || (!self.sent.is_full() && has_reliable())
+        let has_unreliable = || self.moves_pending || self.state_pending || self.has_datagrams();
+        let has_reliable = || !self.controls.is_empty() || self.next_message().is_some();
+        (self.is_open() && has_unreliable()) || (!self.sent.is_full() && has_reliable())
+    }
+
+    fn has_datagrams(&self) -> bool {
+        self.traffic.get().is_some_and(|queues| !queues.datagrams.is_empty())
+    }
+
+    /// The reliable message that goes out next, if any may.
+    fn next_message(&self) -> Option<OutgoingMessage<'_>> {
+        let queues = self.traffic.get().filter(|_| self.is_open() && !self.sent.is_full())?;
+        queues.lane_out.next_to_send()
     }
 
     fn is_open(&self) -> bool {
@@ -121,10 +130,10 @@ impl Link {
 
     /// Keeps room for the reliable message that had none in the packet before, so that nothing starves it.
     fn reserve_for_message(&self, draft: &mut Draft<'_>) {
-        if !self.message_waited || !self.is_open() || self.sent.is_full() {
+        if !self.message_waited {
             return;
         }
-        let Some(message) = self.lane_out.next_to_send() else { return };
+        let Some(message) = self.next_message() else { return };
         let len = FrameWriter::lane_frame_len(message.number, message.len());
         if len <= draft.writer.remaining() {
             draft.writer.reserve(len);
@@ -203,21 +212,20 @@ impl Link {
     }
 
     fn write_datagrams(&mut self, draft: &mut Draft<'_>) {
-        while let Some(message) = self.datagrams.front()
+        let Some(queues) = self.traffic.get_mut() else { return };
+        while let Some(message) = queues.datagrams.front()
             && draft.writer.write_datagram(message)
         {
             draft.raise_urgency(AckUrgency::Lazy);
-            self.datagrams.pop();
+            queues.datagrams.pop();
         }
     }
 
     fn write_messages(&mut self, draft: &mut Draft<'_>) {
         self.message_waited = false;
-        if self.sent.is_full() {
-            return;
-        }
+        let Some(queues) = self.traffic.get_mut().filter(|_| !self.sent.is_full()) else { return };
         let mut is_any_written = false;
-        while let Some(message) = self.lane_out.next_to_send() {
+        while let Some(message) = queues.lane_out.next_to_send() {
             let number = message.number;
             if !draft.has_place_for_message(number) || !draft.writer.write_lane(number, message.bytes) {
                 self.message_waited = !is_any_written;
@@ -225,7 +233,7 @@ impl Link {
             }
             draft.raise_urgency(AckUrgency::Urgent);
             draft.carry_message(number);
-            self.lane_out.on_sent(number);
+            queues.lane_out.on_sent(number);
             is_any_written = true;
         }
     }
@@ -236,7 +244,7 @@ impl Link {
         let (urgency, carried) = draft.finish();
         let has_room = match urgency {
             AckUrgency::None => false,
-            AckUrgency::Lazy => self.sent.len() < self.packets_in_flight_max / 2,
+            AckUrgency::Lazy => self.sent.len() < self.limits.packets_in_flight_max / 2,
             AckUrgency::Urgent => !self.sent.is_full(),
         };
         if has_room {

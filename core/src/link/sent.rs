@@ -108,6 +108,10 @@ impl<T> SentPackets<T> {
             self.urgent_in_flight += 1;
             self.last_urgent_at = now;
         }
+        if self.packets.len() == self.packets.capacity() {
+            // An idle session has one or two packets in flight: the default growth would begin with room for four.
+            self.packets.reserve_exact(self.packets.len().max(1));
+        }
         self.packets.push_back(SentPacket {
             sequence,
             sent_at: now,

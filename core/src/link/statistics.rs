@@ -13,6 +13,8 @@ pub struct LinkStatistics {
     pub bytes_received: u64,
     /// Sent packets that were found lost; those that a change of connection cut off are not among them.
     pub packets_lost: u64,
+    /// Bytes of reliable messages that are kept until the peer has acknowledged them.
+    pub message_bytes_queued: usize,
     /// Unreliable messages that gave way to newer ones before they were sent.
     pub datagrams_dropped: u64,
     /// Reliable messages that arrived again after they were delivered.

@@ -81,6 +81,7 @@ impl ReliableReceiver {
     }
 
     /// How many bytes of memory the hold-back takes.
+    #[cfg(test)]
     pub(crate) fn held_bytes_capacity(&self) -> usize {
         self.held_bytes.capacity()
     }

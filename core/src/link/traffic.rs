@@ -1,0 +1,45 @@
+//! What the application sends and receives, in memory that a session takes when it first has any.
+
+use alloc::boxed::Box;
+
+use super::LinkLimits;
+use super::datagrams::DatagramQueue;
+use super::lane::{ReliableReceiver, ReliableSender};
+
+/// The application's queues.
+#[derive(Debug)]
+pub(crate) struct Queues {
+    pub(crate) lane_out: ReliableSender,
+    pub(crate) lane_in: ReliableReceiver,
+    pub(crate) datagrams: DatagramQueue,
+}
+
+/// The application's queues, if it ever used one; kept from then on.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic(Option<Box<Queues>>);
+
+impl Traffic {
+    /// The queues, made now if need be.
+    pub(crate) fn get_or_create(&mut self, limits: &LinkLimits) -> &mut Queues {
+        self.0.get_or_insert_with(|| {
+            Box::new(Queues {
+                lane_out: ReliableSender::new(limits.lane_queue_bytes_max, limits.lane_queue_messages_max),
+                lane_in: ReliableReceiver::default(),
+                datagrams: DatagramQueue::new(
+                    limits.datagram_queue_bytes_max,
+                    limits.datagram_queue_messages_max,
+                ),
+            })
+        })
+    }
+
+    /// The queues, if there are any.
+    pub(crate) fn get(&self) -> Option<&Queues> {
+        self.0.as_deref()
+    }
+
+    /// The queues, if there are any.
+    pub(crate) fn get_mut(&mut self) -> Option<&mut Queues> {
+        self.0.as_deref_mut()
+    }
+}
