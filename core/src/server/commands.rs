@@ -5,8 +5,8 @@ use core::fmt;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::lifecycle::{DisconnectReason, Input, Step};
-use crate::link::frame::MESSAGE_BYTES_MAX;
+use crate::lifecycle::{self, DisconnectReason, Input, Step};
+use crate::link::frame::{MESSAGE_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::link::lane::LaneSendError;
 use crate::{SessionId, Timestamp};
 
@@ -55,10 +55,11 @@ impl MultiSessionManager {
     pub fn accept_login(&mut self, now: Timestamp, id: SessionId) -> Result<(), LoginError> {
         self.enter(now);
         let index = self.table.resolve(id).ok_or(LoginError::UnknownSession)?;
-        match self.apply(index, Input::LoginAccepted) {
-            Step::Refused => Err(LoginError::NotPending),
-            _ => Ok(self.touch(index)),
+        if self.apply(index, Input::LoginAccepted) == Step::Refused {
+            return Err(LoginError::NotPending);
         }
+        self.touch(index);
+        Ok(())
     }
 
     /// Turns a pending login down. The peer learns `code` and `text` (of which 255 bytes travel) and may try again while it has attempts.
@@ -73,15 +74,16 @@ impl MultiSessionManager {
         let index = self.table.resolve(id).ok_or(LoginError::UnknownSession)?;
         let session = self.table.get_mut(index).ok_or(LoginError::UnknownSession)?;
         let attempts_left = self.config.login_attempts_max.saturating_sub(session.login.attempts_made);
-        let text = &text[..text.floor_char_boundary(255)];
-        session.login.rejection = Some(Box::new(Rejection { code, attempts_left, text: text.into() }));
-        match self.apply(index, Input::LoginRejected { code, attempts_left }) {
-            Step::Refused => Err(LoginError::NotPending),
-            _ => {
-                self.tell_rejection(index);
-                Ok(self.touch(index))
-            }
+        let input = Input::LoginRejected { code, attempts_left };
+        if lifecycle::step(session.state, input, self.policy) == Step::Refused {
+            return Err(LoginError::NotPending);
         }
+        let text = &text[..text.floor_char_boundary(TEXT_BYTES_MAX)];
+        session.login.rejection = Some(Box::new(Rejection { code, attempts_left, text: text.into() }));
+        self.apply(index, input);
+        self.tell_rejection(index);
+        self.touch(index);
+        Ok(())
     }
 
     /// Ends a session and tells its peer: `code` is the host's own, and up to 255 bytes of `detail` travel with it.
@@ -95,7 +97,7 @@ impl MultiSessionManager {
         self.enter(now);
         let index = self.table.resolve(id).ok_or(UnknownSession)?;
         if let Some(session) = self.table.get_mut(index) {
-            session.farewell = detail.get(..255).unwrap_or(detail).into();
+            session.farewell = detail.get(..TEXT_BYTES_MAX).unwrap_or(detail).into();
         }
         self.end(index, DisconnectReason::Disconnected(code));
         Ok(())

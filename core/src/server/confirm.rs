@@ -59,15 +59,12 @@ impl MultiSessionManager {
             .get_mut(index)
             .filter(|session| session.has_attempt_at(from))
             .and_then(|session| session.attempt.take());
-        let index = match attempt {
-            Some(attempt) => {
-                self.directory.clear_attempt(from, index);
-                self.confirm_attempt(index, *attempt, lane_epoch)?
-            }
-            None => {
-                self.confirm_first(index, from);
-                index
-            }
+        let index = if let Some(attempt) = attempt {
+            self.directory.clear_attempt(from, index);
+            self.confirm_attempt(index, *attempt, lane_epoch)?
+        } else {
+            self.confirm_first(index, from);
+            index
         };
         self.note_life(index, true);
         if let Some(payload) = payload {

@@ -94,7 +94,7 @@ impl Content {
             Self::Framed(framed) => {
                 let payload = payload.ok_or(DropReason::BeforeHello)?;
                 let checked = framed.link.check(payload).map_err(|_| DropReason::BadHello)?;
-                framed.hello_of(&checked).map(|hello| Some(hello.lane_epoch))
+                Framed::hello_of(&checked).map(|hello| Some(hello.lane_epoch))
             }
         }
     }

@@ -72,7 +72,7 @@ impl Framed {
     }
 
     /// The hello a payload begins with, if it may open a key epoch.
-    pub(super) fn hello_of(&self, payload: &CheckedPayload<'_>) -> Result<Hello, DropReason> {
+    pub(super) fn hello_of(payload: &CheckedPayload<'_>) -> Result<Hello, DropReason> {
         match payload.frames().next() {
             Some(Frame::Hello(hello)) if hello.is_acceptable() => Ok(hello),
             Some(Frame::Hello(_)) => Err(DropReason::BadHello),

@@ -31,7 +31,7 @@ impl MultiSessionManager {
     ) -> Result<(), DropReason> {
         let Some((_, framed)) = self.framed(index) else { return Ok(()) };
         let Ok(checked) = framed.link.check(payload) else { return Err(self.count_violation(index)) };
-        let starts_with_hello = framed.hello_of(&checked);
+        let starts_with_hello = Framed::hello_of(&checked);
         if !framed.is_greeted() {
             starts_with_hello?;
         } else if starts_with_hello.is_err() {

@@ -18,7 +18,7 @@ use crate::netcode::{Key, Mac};
 
 use super::admission::OpenedRequest;
 use super::manager::{MultiSessionManager, Verdict, packet_buffer};
-use super::session::{Attempt, AttemptOrigin, ResumeHandshake};
+use super::session::{Attempt, AttemptOrigin, ResumeHandshake, Session};
 use super::way_back::ResumeClaim;
 
 /// Whose response a packet may be, each with the key to try.
@@ -135,7 +135,7 @@ impl MultiSessionManager {
     /// Why an identity may not log in with a backend token just now.
     pub(super) fn unwelcome(&self, client_id: ClientId) -> Option<DenyReason> {
         if let Some(index) = self.directory.client(client_id) {
-            let logged_in = self.table.get(index).is_some_and(|session| session.is_logged_in());
+            let logged_in = self.table.get(index).is_some_and(Session::is_logged_in);
             let rejects = self.config.duplicate_identity == DuplicateIdentity::Reject;
             return (logged_in && rejects).then_some(DenyReason::AlreadyLoggedIn);
         }

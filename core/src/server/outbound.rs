@@ -83,7 +83,7 @@ impl MultiSessionManager {
         };
         let heartbeats_before = framed.link.heartbeats_sent();
         let (link, lane_epoch, lanes_kept) = framed.split();
-        let mut frames = ServerFrames {
+        let mut source = ServerFrames {
             id: *id,
             client_id: *client_id,
             address: connection.address(),
@@ -101,7 +101,7 @@ impl MultiSessionManager {
         };
         let sent = transmit(connection, |connection| {
             connection.seal_payload(buffer, |sequence, body| match body.first_chunk_mut() {
-                Some(body) => link.poll_packet(now, sequence, body, &mut frames),
+                Some(body) => link.poll_packet(now, sequence, body, &mut source),
                 None => 0,
             })
         });

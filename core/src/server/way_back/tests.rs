@@ -32,21 +32,21 @@ fn nonce(token: &ConnectToken) -> Vec<u8> {
 #[test]
 fn the_same_content_gives_the_same_token_and_another_content_another_nonce() {
     let here: SocketAddr = "203.0.113.1:40000".parse().unwrap();
-    let there: SocketAddr = "203.0.113.2:40000".parse().unwrap();
-    let (only_here, only_there, both) = ([here], [there], [here, there]);
-    let token = mint().mint(&content(&only_here)).unwrap();
-    assert_eq!(bytes(&token), bytes(&mint().mint(&content(&only_here)).unwrap()));
+    let other: SocketAddr = "203.0.113.2:40000".parse().unwrap();
+    let (at_home, elsewhere, both) = ([here], [other], [here, other]);
+    let token = mint().mint(&content(&at_home)).unwrap();
+    assert_eq!(bytes(&token), bytes(&mint().mint(&content(&at_home)).unwrap()));
 
-    let others = [
-        content(&only_there),
+    let changed = [
+        content(&elsewhere),
         content(&both),
-        ResumeContent { create_unix: 1_001, ..content(&only_here) },
-        ResumeContent { generation: 5, ..content(&only_here) },
-        ResumeContent { timeout_seconds: 11, ..content(&only_here) },
-        ResumeContent { session: SessionId { index: 3, generation: 10 }, ..content(&only_here) },
+        ResumeContent { create_unix: 1_001, ..content(&at_home) },
+        ResumeContent { generation: 5, ..content(&at_home) },
+        ResumeContent { timeout_seconds: 11, ..content(&at_home) },
+        ResumeContent { session: SessionId { index: 3, generation: 10 }, ..content(&at_home) },
     ];
-    for other in others {
-        assert_ne!(nonce(&mint().mint(&other).unwrap()), nonce(&token), "{other:?}");
+    for content in changed {
+        assert_ne!(nonce(&mint().mint(&content).unwrap()), nonce(&token), "{content:?}");
     }
 }
 
