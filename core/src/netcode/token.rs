@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use core::fmt;
 use core::net::SocketAddr;
+use core::ops::Range;
 
 use super::address::{ADDRESS_LIST_BYTES_MAX, ServerAddresses};
 use super::key::Key;
@@ -69,6 +70,39 @@ impl ConnectToken {
             addresses: ServerAddresses::read(&mut reader)?,
             client_to_server_key: read_key(&mut reader)?,
             server_to_client_key: read_key(&mut reader)?,
+        })
+    }
+
+    /// A token put together from its parts, as a session that it belongs to may carry them.
+    ///
+    /// `lifetime` begins with the create timestamp; `addresses` is how many there are, and they themselves as in a connect token;
+    /// the first key is the client's. `None` if [`ConnectToken::read`] would refuse it.
+    pub(crate) fn from_parts(
+        protocol_id: u64,
+        lifetime: Range<u64>,
+        nonce: [u8; TOKEN_NONCE_BYTES],
+        private: &[u8; PRIVATE_TOKEN_BYTES],
+        timeout_seconds: i32,
+        (address_count, addresses): (u8, &[u8]),
+        [client_to_server_key, server_to_client_key]: [Key; 2],
+    ) -> Option<Self> {
+        if lifetime.start > lifetime.end {
+            return None;
+        }
+        let mut list = [0; ADDRESS_LIST_BYTES_MAX];
+        let (count, rest) = list.split_first_chunk_mut()?;
+        *count = u32::from(address_count).to_le_bytes();
+        rest.get_mut(..addresses.len())?.copy_from_slice(addresses);
+        Some(Self {
+            protocol_id,
+            create_unix: lifetime.start,
+            expire_unix: lifetime.end,
+            nonce,
+            private: Box::new(*private),
+            timeout_seconds,
+            addresses: ServerAddresses::read(&mut Reader::new(list.get(..4 + addresses.len())?)).ok()?,
+            client_to_server_key,
+            server_to_client_key,
         })
     }
 

@@ -1,0 +1,123 @@
+//! What an embedder of a client decides, checked once.
+
+use core::fmt;
+
+use crate::config::Payloads;
+
+/// The settings of a [`ClientSession`](super::ClientSession).
+///
+/// Start from [`ClientConfig::default`] and change what differs; the session checks it when it is made. Each field says its unit and
+/// its range, both ends included.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClientConfig {
+    /// What payloads carry; the server's setting must be the same. Default: `Framed`.
+    pub payloads: Payloads,
+    /// Milliseconds without a packet of our own after which a keep-alive goes out, 10 to 60,000. Only where payloads are raw; framed
+    /// sessions use the interval that the server names. Default 100, the standard's ten a second.
+    pub raw_keep_alive_ms: u32,
+    /// Milliseconds without a sign of life after which a logged-in session looks for another way to the server, 100 to 3,600,000.
+    /// `None`: half the server's timeout, but at most 2,000 and at least three of its heartbeats. Only where payloads are framed; raw
+    /// sessions use the timeout of their token.
+    pub path_dead_ms: Option<u32>,
+    /// How many of the newest move inputs each packet carries, 1 to 32 (P46). Default 3.
+    pub move_redundancy: u8,
+    /// The pause after every token of the server was tried in vain, in milliseconds, 10 to `retry_max_ms`. It doubles each time.
+    /// Default 250.
+    pub retry_min_ms: u32,
+    /// The longest such pause, in milliseconds, up to 3,600,000. Default 4,000.
+    pub retry_max_ms: u32,
+    /// Reliable messages that wait or are unacknowledged, in bytes, 1,200 to 16,777,216. Default 262,144.
+    pub lane_queue_bytes_max: usize,
+    /// Unreliable messages that wait, in bytes, 1,200 to 16,777,216; the oldest gives way. Default 16,384.
+    pub datagram_queue_bytes_max: usize,
+    /// Bytes of events that wait for `poll_event`, 1,200 to 268,435,456; above it no payload is taken. Default 1,048,576.
+    pub event_queue_bytes_max: usize,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            payloads: Payloads::Framed,
+            raw_keep_alive_ms: 100,
+            path_dead_ms: None,
+            move_redundancy: 3,
+            retry_min_ms: 250,
+            retry_max_ms: 4_000,
+            lane_queue_bytes_max: 262_144,
+            datagram_queue_bytes_max: 16_384,
+            event_queue_bytes_max: 1_048_576,
+        }
+    }
+}
+
+impl ClientConfig {
+    /// The default settings for a server whose payloads are raw.
+    #[must_use]
+    pub fn raw() -> Self {
+        Self { payloads: Payloads::Raw, ..Self::default() }
+    }
+
+    /// Checks every range.
+    pub fn validate(&self) -> Result<(), ClientConfigError> {
+        let retry_max_ms = u64::from(self.retry_max_ms);
+        let ranges = [
+            ("raw_keep_alive_ms", u64::from(self.raw_keep_alive_ms), 10, 60_000),
+            ("path_dead_ms", self.path_dead_ms.unwrap_or(100).into(), 100, 3_600_000),
+            ("move_redundancy", self.move_redundancy.into(), 1, 32),
+            ("retry_max_ms", retry_max_ms, 10, 3_600_000),
+            ("retry_min_ms", self.retry_min_ms.into(), 10, retry_max_ms),
+            ("lane_queue_bytes_max", self.lane_queue_bytes_max as u64, 1_200, 16_777_216),
+            ("datagram_queue_bytes_max", self.datagram_queue_bytes_max as u64, 1_200, 16_777_216),
+            ("event_queue_bytes_max", self.event_queue_bytes_max as u64, 1_200, 268_435_456),
+        ];
+        for (field, value, min, max) in ranges {
+            if value < min || value > max {
+                return Err(ClientConfigError { field, value, min, max });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A setting is outside its range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientConfigError {
+    /// Which setting.
+    pub field: &'static str,
+    /// What it was.
+    pub value: u64,
+    /// The least it may be.
+    pub min: u64,
+    /// The most it may be.
+    pub max: u64,
+}
+
+impl fmt::Display for ClientConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, value, min, max } = self;
+        write!(f, "{field} is {value}, where {min} to {max} are allowed")
+    }
+}
+
+impl core::error::Error for ClientConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(ClientConfig::default().validate(), Ok(()));
+        assert_eq!(ClientConfig::raw().validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_setting_outside_its_range_is_named() {
+        let config = ClientConfig { retry_min_ms: 5_000, ..ClientConfig::default() };
+
+        let error = config.validate().unwrap_err();
+
+        assert_eq!(error, ClientConfigError { field: "retry_min_ms", value: 5_000, min: 10, max: 4_000 });
+    }
+}

@@ -1,0 +1,222 @@
+//! Framed payloads: the message layer at the client's end.
+
+mod receive;
+
+use super::config::ClientConfig;
+use super::error::{ClientLoginError, ClientSendError};
+use super::login::Login;
+use super::moves::OutgoingMoves;
+use super::path::Path;
+use super::saved::SavedTerms;
+use super::tick::TickSample;
+use crate::Timestamp;
+use crate::link::control::Control;
+use crate::link::frame::{FrameWriter, Hello, Role, Welcome};
+use crate::link::lane::LaneSendError;
+use crate::link::source::{FrameSource, TickPosition, Written};
+use crate::link::{Link, LinkLimits, LinkStatistics};
+
+/// Messages that wait, beside the bounds on their bytes.
+const QUEUE_MESSAGES_MAX: usize = 4_096;
+/// Packets in flight that are recorded.
+const PACKETS_IN_FLIGHT_MAX: usize = 512;
+/// A path counts as dead after so many heartbeats without a sign of life, unless the configuration says otherwise.
+const DEAD_HEARTBEATS: u64 = 3;
+/// And after this long, if that is longer.
+const DEAD_MS: u64 = 2_000;
+
+/// The message layer of one session, over all its key epochs.
+#[derive(Debug)]
+pub(super) struct Framed {
+    pub(super) link: Link,
+    /// Tells this session from an earlier one of the same player (P20).
+    lane_epoch: u64,
+    /// Whether the welcome of this key epoch has come.
+    is_open: bool,
+    is_logged_in: bool,
+    /// The newest welcome.
+    terms: Option<Welcome>,
+    login: Login,
+    moves: OutgoingMoves,
+    newest_state_tick: Option<u64>,
+    tick: Option<TickSample>,
+    /// While the path is lost: when the next packet may try it.
+    next_probe: Timestamp,
+}
+
+impl Framed {
+    pub(super) fn new(config: &ClientConfig, lane_epoch: u64, now: Timestamp) -> Self {
+        let limits = LinkLimits {
+            lane_queue_bytes_max: config.lane_queue_bytes_max,
+            lane_queue_messages_max: QUEUE_MESSAGES_MAX,
+            datagram_queue_bytes_max: config.datagram_queue_bytes_max,
+            datagram_queue_messages_max: QUEUE_MESSAGES_MAX,
+            packets_in_flight_max: PACKETS_IN_FLIGHT_MAX,
+        };
+        Self {
+            link: Link::new(Role::Client, &limits, now),
+            lane_epoch,
+            is_open: false,
+            is_logged_in: false,
+            terms: None,
+            login: Login::default(),
+            moves: OutgoingMoves::new(config.move_redundancy),
+            newest_state_tick: None,
+            tick: None,
+            next_probe: now,
+        }
+    }
+
+    /// A handshake gave new keys: hello goes out until it is answered (P20).
+    pub(super) fn connection_opened(&mut self, now: Timestamp) {
+        self.is_open = false;
+        self.link.connection_replaced(now);
+        self.link.begin_preface(now);
+    }
+
+    /// Whether the welcome of this key epoch has come.
+    pub(super) const fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// The newest welcome.
+    pub(super) const fn terms(&self) -> Option<&Welcome> {
+        self.terms.as_ref()
+    }
+
+    /// Notes a login attempt; it is sent as soon as there is a connection.
+    pub(super) fn login(&mut self, credential: &[u8]) -> Result<(), ClientLoginError> {
+        if self.is_logged_in {
+            return Err(ClientLoginError::AlreadyLoggedIn);
+        }
+        let attempt = self.login.begin(credential)?;
+        self.link.queue_control(attempt);
+        Ok(())
+    }
+
+    /// Queues a reliable message.
+    pub(super) fn send(&mut self, lane: u8, message: &[u8]) -> Result<(), ClientSendError> {
+        if lane != 0 {
+            return Err(ClientSendError::NoSuchLane);
+        }
+        self.link.queue_message(message).map(|_| ()).map_err(|error| match error {
+            LaneSendError::Size => ClientSendError::Size,
+            LaneSendError::Full => ClientSendError::Full,
+        })
+    }
+
+    /// Queues an unreliable message.
+    pub(super) fn send_datagram(&mut self, message: &[u8]) -> Result<(), ClientSendError> {
+        self.link.queue_datagram(message).map_err(|_| ClientSendError::Size)
+    }
+
+    /// Takes a move input.
+    pub(super) fn send_move(&mut self, tick: u64, input: &[u8]) -> Result<(), ClientSendError> {
+        self.moves.push(tick, input)?;
+        self.link.mark_moves_pending();
+        Ok(())
+    }
+
+    /// The highest move tick the server is known to have accepted.
+    pub(super) const fn move_high_water(&self) -> Option<u64> {
+        self.moves.acknowledged()
+    }
+
+    /// Where the server's simulation stands at `now`.
+    pub(super) fn server_tick(&self, now: Timestamp) -> Option<u64> {
+        self.tick.map(|sample| sample.tick_at(now))
+    }
+
+    pub(super) fn statistics(&self) -> LinkStatistics {
+        self.link.statistics()
+    }
+
+    /// After how long without a sign of life the path is dead; `None` while the server has named no figures.
+    pub(super) fn path_dead_ms(&self, config: &ClientConfig) -> Option<u64> {
+        let terms = self.terms?;
+        if !self.is_logged_in {
+            return Some(terms.timeout_ms);
+        }
+        let heartbeats_ms = terms.heartbeat_ms.saturating_mul(DEAD_HEARTBEATS);
+        let usual_ms = DEAD_MS.min(terms.timeout_ms / 2).max(heartbeats_ms);
+        Some(config.path_dead_ms.map_or(usual_ms, u64::from))
+    }
+
+    /// For how long after its last sign of life the server keeps a session at most (P37).
+    pub(super) fn kept_ms(&self) -> Option<u64> {
+        self.terms.map(|terms| terms.timeout_ms.saturating_add(terms.reconnect_window_ms))
+    }
+
+    /// What another process needs to know to resume the session.
+    pub(super) fn saved_terms(&self) -> Option<SavedTerms> {
+        let Welcome { timeout_ms, reconnect_window_ms, .. } = self.terms?;
+        Some(SavedTerms { timeout_ms, reconnect_window_ms })
+    }
+
+    /// The path is lost: from now on it is only tried once a heartbeat.
+    pub(super) fn hold_back(&mut self, now: Timestamp) {
+        self.next_probe = now;
+    }
+
+    /// When the next packet is due; `now` if one waits.
+    pub(super) fn poll_timeout(&self, now: Timestamp, path: &Path) -> Timestamp {
+        let due = if self.link.has_output(now) {
+            now
+        } else {
+            self.link.poll_timeout().unwrap_or(Timestamp::NEVER)
+        };
+        if path.is_lost { due.max(self.next_probe) } else { due }
+    }
+
+    /// Seals the next packet; 0 if none is due.
+    pub(super) fn poll_packet(&mut self, now: Timestamp, path: &mut Path, buffer: &mut [u8]) -> usize {
+        if path.is_lost && now < self.next_probe {
+            return 0;
+        }
+        let Self { link, lane_epoch, login, moves, .. } = self;
+        let mut source = Source { hello: Hello::new(*lane_epoch), login, moves };
+        let len = path.connection.seal_payload(buffer, |sequence, room| {
+            room.first_chunk_mut().map_or(0, |room| link.poll_packet(now, sequence, room, &mut source))
+        });
+        if len > 0 {
+            path.last_sent = now;
+        }
+        if path.is_lost {
+            let heartbeat_ms = self.terms.map_or(DEAD_MS, |terms| terms.heartbeat_ms);
+            self.next_probe = now.plus_millis(heartbeat_ms.max(PROBE_MS_MIN));
+        }
+        len
+    }
+}
+
+/// A lost path is tried ten times a second at most.
+const PROBE_MS_MIN: u64 = 100;
+
+/// What the link asks of the session while it writes a packet.
+struct Source<'a> {
+    hello: Hello,
+    login: &'a Login,
+    moves: &'a OutgoingMoves,
+}
+
+impl FrameSource for Source<'_> {
+    fn write_preface(&mut self, writer: &mut FrameWriter<'_>) -> bool {
+        writer.write_hello(&self.hello)
+    }
+
+    fn write_control(&mut self, control: Control, writer: &mut FrameWriter<'_>) -> Written {
+        self.login.write(control, writer)
+    }
+
+    fn write_moves(&mut self, writer: &mut FrameWriter<'_>) -> Written {
+        self.moves.write(writer)
+    }
+
+    fn write_state(&mut self, _writer: &mut FrameWriter<'_>) -> Written<u64> {
+        Written::Nothing
+    }
+
+    fn tick_position(&self) -> TickPosition {
+        TickPosition::default()
+    }
+}

@@ -1,0 +1,202 @@
+//! What the frames of the server do.
+
+use super::super::ClientSession;
+use super::super::event::{ClientDisconnectReason, ClientEvent};
+use super::super::resume::HeldToken;
+use super::super::state::ClientState;
+use super::super::tick::TickSample;
+use super::super::verdict::DropReason;
+use super::Framed;
+use crate::event::Continuity;
+use crate::link::frame::{
+    CheckedPayload, Frame, HeartbeatResponse, LoginRejected, PROTOCOL_VERSION, ResumeToken, State, Welcome,
+};
+use crate::link::lane::LaneArrival;
+use crate::netcode::{ConnectToken, Key};
+
+impl ClientSession {
+    /// Takes a framed payload that opened under the keys of the path.
+    pub(in super::super) fn receive_frames(
+        &mut self,
+        sequence: u64,
+        payload: &[u8],
+    ) -> Result<(), DropReason> {
+        let Some(framed) = self.content.framed_mut() else { return Err(DropReason::Unexpected) };
+        let payload = framed.link.check(payload).map_err(|_| DropReason::Violation)?;
+        if !framed.is_open {
+            // P22: what comes before the welcome comes again.
+            let Some(Frame::Welcome(welcome)) = payload.frames().next() else {
+                return Err(DropReason::BeforeWelcome);
+            };
+            if welcome.version != PROTOCOL_VERSION || welcome.lane_epoch != framed.lane_epoch {
+                return Err(DropReason::BadWelcome);
+            }
+            self.open(&welcome);
+        }
+        self.receive_checked(&payload)?;
+        if let Some(framed) = self.content.framed_mut() {
+            framed.link.on_packet_received(self.now, sequence, &payload);
+        }
+        Ok(())
+    }
+
+    fn receive_checked(&mut self, payload: &CheckedPayload<'_>) -> Result<(), DropReason> {
+        for frame in payload.frames() {
+            self.handle_frame(&frame)?;
+            if self.state == ClientState::Disconnected {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_frame(&mut self, frame: &Frame<'_>) -> Result<(), DropReason> {
+        let now = self.now;
+        let Some(framed) = self.content.framed_mut() else { return Err(DropReason::Unexpected) };
+        match *frame {
+            Frame::Ack(ack) => {
+                framed.link.handle_ack(now, &ack, |_| {}).map_err(|_| DropReason::Violation)?;
+            }
+            Frame::Heartbeat { stamp } => framed.link.handle_heartbeat(now, stamp),
+            Frame::HeartbeatResponse(response) => self.handle_heartbeat_response(&response),
+            Frame::LoginAccepted { .. } => self.handle_logged_in(),
+            Frame::LoginRejected(rejected) => self.handle_login_rejected(&rejected),
+            Frame::ResumeToken(token) => self.handle_resume_token(&token),
+            Frame::Goodbye { code, detail } => {
+                self.end(ClientDisconnectReason::from_goodbye(code), detail);
+            }
+            Frame::Lane { number, message } => self.handle_lane(number, message)?,
+            Frame::Datagram { message } => self.events.push(ClientEvent::Datagram, message),
+            Frame::State(state) => self.handle_state(&state),
+            // A repeated welcome says nothing new; the others never pass the check of a server's payload.
+            Frame::Welcome(_) | Frame::Hello(_) | Frame::Login { .. } | Frame::Moves(_) => {}
+        }
+        Ok(())
+    }
+
+    /// The first welcome of a key epoch.
+    fn open(&mut self, welcome: &Welcome) {
+        let now = self.now;
+        let Some(framed) = self.content.framed_mut() else { return };
+        let is_first = framed.terms.is_none();
+        framed.open(welcome, is_first, now);
+        self.way_back = None;
+        if is_first {
+            self.state = ClientState::Connected;
+            self.events.push(ClientEvent::Connected { login_explicit: welcome.login_explicit }, &[]);
+        } else if self.state == ClientState::Away {
+            self.state = ClientState::LoggedIn;
+            let continuity = if welcome.lanes_kept { Continuity::Kept } else { Continuity::Restarted };
+            self.events.push(ClientEvent::Reconnected { continuity }, &[]);
+        }
+        if welcome.logged_in {
+            self.handle_logged_in();
+        }
+    }
+
+    fn handle_logged_in(&mut self) {
+        let Some(framed) = self.content.framed_mut() else { return };
+        framed.link.allow_data();
+        if framed.is_logged_in {
+            return;
+        }
+        framed.is_logged_in = true;
+        framed.login.finish();
+        self.state = ClientState::LoggedIn;
+        self.events.push(ClientEvent::LoggedIn, &[]);
+    }
+
+    fn handle_login_rejected(&mut self, rejected: &LoginRejected<'_>) {
+        let Some(framed) = self.content.framed_mut() else { return };
+        if framed.is_logged_in || !framed.login.is_pending(rejected.attempt) {
+            return;
+        }
+        framed.login.finish();
+        let LoginRejected { code, attempts_left, text, .. } = *rejected;
+        self.events.push(ClientEvent::LoginRejected { code, attempts_left }, text.as_bytes());
+    }
+
+    fn handle_resume_token(&mut self, frame: &ResumeToken<'_>) {
+        let seconds = frame.expire_unix.saturating_sub(frame.create_unix);
+        let expires_at = self.now.plus_millis(seconds.saturating_mul(1_000));
+        if self.purse.wants(frame.generation)
+            && let Some(token) = connect_token(frame, self.protocol_id)
+        {
+            // Nobody but this process has the keys, so its sequence may begin at 0 (P63).
+            self.purse.insert(HeldToken::new(frame.generation, token, 0, expires_at));
+        }
+    }
+
+    fn handle_lane(&mut self, number: u64, message: &[u8]) -> Result<(), DropReason> {
+        let Self { content, events, .. } = self;
+        let Some(framed) = content.framed_mut() else { return Err(DropReason::Unexpected) };
+        let arrival = framed.link.handle_lane(number, message, |message| {
+            events.push(ClientEvent::Message { lane: 0 }, message);
+        });
+        match arrival {
+            Some(LaneArrival::Delivered(_) | LaneArrival::HeldBack | LaneArrival::Duplicate) => Ok(()),
+            Some(LaneArrival::BeyondWindow) | None => Err(DropReason::Violation),
+        }
+    }
+
+    fn handle_state(&mut self, state: &State<'_>) {
+        let Some(framed) = self.content.framed_mut() else { return };
+        if let Some(tick) = state.acknowledged_tick {
+            framed.moves.on_acknowledged(tick);
+        }
+        if framed.newest_state_tick >= Some(state.server_tick) {
+            return;
+        }
+        framed.newest_state_tick = Some(state.server_tick);
+        let event =
+            ClientEvent::State { server_tick: state.server_tick, acknowledged: state.acknowledged_tick };
+        self.events.push(event, state.bytes);
+    }
+
+    fn handle_heartbeat_response(&mut self, response: &HeartbeatResponse) {
+        let now = self.now;
+        let Some(framed) = self.content.framed_mut() else { return };
+        let Some(on_the_way_micros) = framed.link.handle_heartbeat_response(now, response) else { return };
+        if let Some(terms) = &framed.terms {
+            framed.tick = Some(TickSample {
+                at: now,
+                tick: response.server_tick,
+                phase_micros: response.tick_phase_micros.saturating_add(on_the_way_micros / 2),
+                tick_rate_hz: terms.tick_rate_hz,
+            });
+        }
+    }
+}
+
+impl Framed {
+    fn open(&mut self, welcome: &Welcome, is_first: bool, now: crate::Timestamp) {
+        self.is_open = true;
+        self.terms = Some(*welcome);
+        self.link.end_preface();
+        // P24: the first welcome of a session discards nothing.
+        self.link.open_lanes(is_first || welcome.lanes_kept);
+        self.link.start_heartbeat(now, welcome.heartbeat_ms);
+        if let Some(tick) = welcome.move_high_water {
+            self.moves.on_acknowledged(tick);
+        }
+        self.tick = Some(TickSample {
+            at: now,
+            tick: welcome.server_tick,
+            phase_micros: 0,
+            tick_rate_hz: welcome.tick_rate_hz,
+        });
+    }
+}
+
+/// The token that the frame stands for; `None` if it is none.
+fn connect_token(frame: &ResumeToken<'_>, protocol_id: u64) -> Option<ConnectToken> {
+    ConnectToken::from_parts(
+        protocol_id,
+        frame.create_unix..frame.expire_unix,
+        *frame.nonce,
+        frame.private,
+        frame.timeout_seconds,
+        (frame.address_count, frame.addresses),
+        [Key::new(*frame.client_to_server_key), Key::new(*frame.server_to_client_key)],
+    )
+}

@@ -1,0 +1,215 @@
+//! The netcode handshake with one token (netcode standard, section Client State Machine).
+
+use alloc::boxed::Box;
+use core::net::SocketAddr;
+
+use super::resume::HeldToken;
+use super::verdict::DropReason;
+use crate::Timestamp;
+use crate::netcode::connection::ReceiveError;
+use crate::netcode::packet::{Header, Packet, PacketKind};
+use crate::netcode::request::RequestPacket;
+use crate::netcode::{CHALLENGE_TOKEN_BYTES, REQUEST_BYTES};
+
+/// Ten requests or responses a second.
+const SEND_INTERVAL_MS: u64 = 100;
+
+/// Goes through the addresses of a token until a server lets the client in.
+///
+/// The connection under the token's keys is the same for all addresses, so that no sequence is used twice.
+#[derive(Debug)]
+pub(super) struct Handshake {
+    held: HeldToken,
+    address_index: usize,
+    stage: Stage,
+    next_send: Timestamp,
+    /// When the address counts as silent.
+    address_deadline: Timestamp,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Requesting,
+    Responding { token_sequence: u64, token: Box<[u8; CHALLENGE_TOKEN_BYTES]> },
+}
+
+/// How a handshake ends without a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HandshakeFailure {
+    Denied,
+    TimedOut,
+    TokenExpired,
+}
+
+/// What a packet of the server did to the handshake.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum HandshakeStep<'a> {
+    /// It goes on.
+    Continues,
+    /// It ends.
+    Failed(HandshakeFailure),
+    /// The server let the client in; with the payload, if it was one that said so.
+    Completed { sequence: u64, payload: Option<&'a [u8]> },
+}
+
+impl Handshake {
+    pub(super) fn new(held: HeldToken, now: Timestamp) -> Self {
+        let mut handshake =
+            Self { held, address_index: 0, stage: Stage::Requesting, next_send: now, address_deadline: now };
+        handshake.try_address(0, now);
+        handshake
+    }
+
+    /// The server that is tried.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.held.connection.address()
+    }
+
+    /// Whether the server may have completed its side.
+    pub(super) const fn is_responding(&self) -> bool {
+        matches!(self.stage, Stage::Responding { .. })
+    }
+
+    pub(super) const fn held(&self) -> &HeldToken {
+        &self.held
+    }
+
+    pub(super) fn into_held(self) -> HeldToken {
+        self.held
+    }
+
+    /// Begins again with the first address, as after a change of network.
+    pub(super) fn restart(&mut self, now: Timestamp) {
+        self.try_address(0, now);
+    }
+
+    /// Takes a packet from [`address`](Self::address). A failed open overwrites `datagram`.
+    pub(super) fn handle_packet<'a>(
+        &mut self,
+        now: Timestamp,
+        header: &Header,
+        datagram: &'a mut [u8],
+    ) -> Result<HandshakeStep<'a>, DropReason> {
+        let received = self.held.connection.receive(header, datagram).map_err(|error| match error {
+            ReceiveError::Unopened => DropReason::Unopened,
+            ReceiveError::Replayed => DropReason::Replayed,
+        })?;
+        let sequence = received.sequence;
+        Ok(match received.packet {
+            Packet::Denied => self.handle_denied(now),
+            Packet::Challenge { token_sequence, token } => {
+                let token = Box::new(*token);
+                self.stage = Stage::Responding { token_sequence, token };
+                self.next_send = now;
+                self.address_deadline = self.deadline_from(now);
+                HandshakeStep::Continues
+            }
+            Packet::KeepAlive { .. } => HandshakeStep::Completed { sequence, payload: None },
+            Packet::Payload(payload) => HandshakeStep::Completed { sequence, payload: Some(payload) },
+            Packet::Response { .. } | Packet::Disconnect => return Err(DropReason::Unexpected),
+        })
+    }
+
+    /// Whether a packet of this kind means something now; others are not even opened.
+    pub(super) const fn expects(&self, header: &Header) -> bool {
+        match header.kind {
+            PacketKind::Denied => true,
+            PacketKind::Challenge => !self.is_responding(),
+            PacketKind::KeepAlive | PacketKind::Payload => self.is_responding(),
+            PacketKind::Response | PacketKind::Disconnect => false,
+        }
+    }
+
+    /// Gives up an address, or all of them, when their time is over.
+    ///
+    /// A response to a resume token is not given up while there is no other token: the server may have completed its side, and then
+    /// the token opens no second handshake (P61).
+    pub(super) fn handle_timeout(
+        &mut self,
+        now: Timestamp,
+        has_other_token: bool,
+    ) -> Option<HandshakeFailure> {
+        if now >= self.held.expires_at {
+            return Some(HandshakeFailure::TokenExpired);
+        }
+        if now < self.address_deadline {
+            return None;
+        }
+        if self.is_responding() && self.held.is_resume() {
+            if has_other_token {
+                return Some(HandshakeFailure::TimedOut);
+            }
+            self.address_deadline = self.deadline_from(now);
+            return None;
+        }
+        self.try_next_address(now, HandshakeFailure::TimedOut)
+    }
+
+    /// When something is to be done or sent.
+    pub(super) fn poll_timeout(&self) -> Timestamp {
+        self.next_send.min(self.address_deadline).min(self.held.expires_at)
+    }
+
+    /// Writes the next request or response, if it is time; returns its length.
+    pub(super) fn poll_transmit(&mut self, now: Timestamp, buffer: &mut [u8]) -> Option<usize> {
+        if now < self.next_send {
+            return None;
+        }
+        let len = match &mut self.stage {
+            Stage::Requesting => {
+                let token = &self.held.token;
+                let request = RequestPacket {
+                    expire_unix: token.expire_unix,
+                    nonce: &token.nonce,
+                    private: &token.private,
+                };
+                request.write(token.protocol_id, buffer.first_chunk_mut()?);
+                REQUEST_BYTES
+            }
+            Stage::Responding { token_sequence, token } => {
+                let packet = Packet::Response { token_sequence: *token_sequence, token: &mut *token };
+                self.held.connection.seal(&packet, buffer)
+            }
+        };
+        self.next_send = now.plus_millis(SEND_INTERVAL_MS);
+        (len > 0).then_some(len)
+    }
+
+    fn handle_denied(&mut self, now: Timestamp) -> HandshakeStep<'static> {
+        // All addresses of a resume token are the same server (P65).
+        let failure = if self.held.is_resume() {
+            Some(HandshakeFailure::Denied)
+        } else {
+            self.try_next_address(now, HandshakeFailure::Denied)
+        };
+        failure.map_or(HandshakeStep::Continues, HandshakeStep::Failed)
+    }
+
+    fn try_next_address(&mut self, now: Timestamp, failure: HandshakeFailure) -> Option<HandshakeFailure> {
+        let next = self.address_index + 1;
+        if next >= self.held.token.addresses().len() {
+            return Some(failure);
+        }
+        self.try_address(next, now);
+        None
+    }
+
+    fn try_address(&mut self, index: usize, now: Timestamp) {
+        self.address_index = index;
+        if let Some(&address) = self.held.token.addresses().get(index) {
+            self.held.connection.set_address(address);
+        }
+        self.stage = Stage::Requesting;
+        self.next_send = now;
+        self.address_deadline = self.deadline_from(now);
+    }
+
+    fn deadline_from(&self, now: Timestamp) -> Timestamp {
+        timeout_ms(self.held.token.timeout_seconds).map_or(Timestamp::NEVER, |millis| now.plus_millis(millis))
+    }
+}
+
+/// A token's timeout in milliseconds; `None` if it has none. Zero would end everything at once and counts as one second.
+pub(super) fn timeout_ms(timeout_seconds: i32) -> Option<u64> {
+    u64::try_from(timeout_seconds).ok().map(|seconds| seconds.max(1) * 1_000)
+}

@@ -1,0 +1,114 @@
+//! The way of a datagram in: whose it is, whether it means anything now, whether it opens, and what it does.
+
+use core::net::SocketAddr;
+
+use super::event::{ClientDisconnectReason, ClientEvent};
+use super::handshake::HandshakeStep;
+use super::path::Path;
+use super::resume::HeldToken;
+use super::state::ClientState;
+use super::verdict::DropReason;
+use super::{ClientSession, Content};
+use crate::netcode::PACKET_BYTES_MAX;
+use crate::netcode::packet::{self, Header, Packet, PacketKind};
+
+impl ClientSession {
+    pub(super) fn receive(&mut self, from: SocketAddr, datagram: &mut [u8]) -> Result<(), DropReason> {
+        if self.state == ClientState::Disconnected {
+            return Err(DropReason::Ended);
+        }
+        let header = packet::peek(datagram).map_err(|_| DropReason::Malformed)?;
+        if header.kind == PacketKind::Response {
+            return Err(DropReason::WrongDirection);
+        }
+        let on_path = self.path.as_ref().is_some_and(|path| path.address() == from);
+        let on_handshake = self.handshake.as_ref().is_some_and(|handshake| handshake.address() == from);
+        if !on_path && !on_handshake {
+            return Err(DropReason::UnknownAddress);
+        }
+        if header.kind == PacketKind::Payload && self.events.is_full() {
+            return Err(DropReason::EventsFull);
+        }
+        let on_path = on_path && Path::expects(&header);
+        let on_handshake =
+            on_handshake && self.handshake.as_ref().is_some_and(|handshake| handshake.expects(&header));
+        match (on_path, on_handshake) {
+            (false, false) => Err(DropReason::Unexpected),
+            (true, false) => self.receive_on_path(&header, datagram),
+            (false, true) => self.receive_on_handshake(&header, datagram),
+            (true, true) => self.receive_on_either(&header, datagram),
+        }
+    }
+
+    /// The old path and the attempt to replace it go to the same server. A failed open overwrites the bytes, so the first try works
+    /// on a copy.
+    fn receive_on_either(&mut self, header: &Header, datagram: &mut [u8]) -> Result<(), DropReason> {
+        let mut buffer = [0; PACKET_BYTES_MAX];
+        let copy = buffer.get_mut(..datagram.len()).ok_or(DropReason::Malformed)?;
+        copy.copy_from_slice(datagram);
+        match self.receive_on_path(header, copy) {
+            Err(DropReason::Unopened | DropReason::Replayed) => self.receive_on_handshake(header, datagram),
+            result => result,
+        }
+    }
+
+    fn receive_on_path(&mut self, header: &Header, datagram: &mut [u8]) -> Result<(), DropReason> {
+        let Some(path) = &mut self.path else { return Err(DropReason::UnknownAddress) };
+        let received = path.receive(self.now, header, datagram)?;
+        let is_alive = received.is_newest && received.packet != Packet::Disconnect;
+        if path.is_lost && is_alive {
+            self.revive_path();
+        }
+        match received.packet {
+            Packet::Payload(payload) => self.receive_payload(received.sequence, payload),
+            Packet::Disconnect => {
+                self.end(ClientDisconnectReason::Closed, &[]);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn receive_on_handshake(&mut self, header: &Header, datagram: &mut [u8]) -> Result<(), DropReason> {
+        let Some(handshake) = &mut self.handshake else { return Err(DropReason::UnknownAddress) };
+        match handshake.handle_packet(self.now, header, datagram)? {
+            HandshakeStep::Continues => {}
+            HandshakeStep::Failed(failure) => self.handle_failure(failure),
+            HandshakeStep::Completed { sequence, payload } => {
+                if let Some(handshake) = self.handshake.take() {
+                    self.connect(handshake.into_held());
+                }
+                if let Some(payload) = payload {
+                    // What a payload says before the welcome is told again; that it came is what counts here.
+                    let _before_welcome = self.receive_payload(sequence, payload);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A server let the client in: its keys are those in use from now on.
+    fn connect(&mut self, held: HeldToken) {
+        if held.is_resume() {
+            self.purse.void(held.generation);
+        }
+        self.path = Some(Path::new(held, self.now));
+        match &mut self.content {
+            Content::Raw(_) => {
+                self.state = ClientState::Connected;
+                self.events.push(ClientEvent::Connected { login_explicit: false }, &[]);
+            }
+            Content::Framed(framed) => framed.connection_opened(self.now),
+        }
+    }
+
+    fn receive_payload(&mut self, sequence: u64, payload: &[u8]) -> Result<(), DropReason> {
+        match &self.content {
+            Content::Raw(_) => {
+                self.events.push(ClientEvent::Datagram, payload);
+                Ok(())
+            }
+            Content::Framed(_) => self.receive_frames(sequence, payload),
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! The client's end of a session: sans-IO, the mirror of the server's drive API.
+//!
+//! A [`ClientSession`] connects with a connect token of the backend, logs in, sends and receives, notices when its path is dead, and
+//! comes back by itself with the resume tokens the server gave it. It has no socket and no clock; its host drives it:
+//!
+//! ```text
+//!  datagram ─▶ handle_datagram ─┐                         ┌─▶ poll_transmit ─▶ socket
+//!  clock    ─▶ handle_timeout  ─┼─▶  ClientSession  ──────┼─▶ poll_event    ─▶ application
+//!  calls    ─▶ login, send, …  ─┘                         └─▶ poll_timeout  ─▶ how long to wait
+//! ```
+//!
+//! # The order of calls
+//!
+//! Give it what came in (a datagram, the time, a command), then call [`poll_transmit`](ClientSession::poll_transmit) and
+//! [`poll_event`](ClientSession::poll_event) until each gives `None`, then ask [`poll_timeout`](ClientSession::poll_timeout) when
+//! [`handle_timeout`](ClientSession::handle_timeout) is due.
+//!
+//! # What holds
+//!
+//! 1. `poll_timeout` changes nothing and gives the same answer until something else is called.
+//! 2. Output that may be polled now means that `poll_timeout` is not later than the newest `now`.
+//! 3. A deadline that fired has moved on or has produced output, so that nothing spins.
+//! 4. A `now` earlier than one before counts as that one.
+//! 5. [`ClientEvent::Disconnected`] comes exactly once and is the last event.
+//! 6. Bytes from the network are never an error of the caller and never panic.
+//! 7. Every queue is bounded: what is unreliable gives way, what is reliable pushes back.
+//! 8. The same seed and the same calls give the same output, byte for byte.
+
+mod config;
+mod deadlines;
+mod error;
+mod event;
+mod farewell;
+mod framed;
+mod handshake;
+mod inbound;
+mod login;
+mod moves;
+mod path;
+mod raw;
+mod resume;
+mod saved;
+mod state;
+mod tick;
+mod verdict;
+mod way_back;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
+
+use crate::config::Payloads;
+use crate::link::LinkStatistics;
+use crate::netcode::ConnectToken;
+use crate::{DATAGRAM_BYTES_MAX, Deadline, DeadlineCause, Timestamp, Transmit};
+
+pub use config::{ClientConfig, ClientConfigError};
+pub use error::{ClientError, ClientLoginError, ClientSendError, SavedError};
+pub use event::{ClientDisconnectReason, ClientEvent};
+pub use state::ClientState;
+pub use verdict::{DropReason, Verdict};
+
+use event::EventQueue;
+use farewell::Farewell;
+use framed::Framed;
+use handshake::Handshake;
+use path::Path;
+use raw::RawContent;
+use resume::{HeldToken, Purse};
+use way_back::WayBack;
+
+/// A device's clock may be this many seconds fast without locking its owner out; servers know the time better.
+const CLOCK_ERROR_S: u64 = 3_600;
+
+/// One player's session, from the first handshake to its [`ClientEvent::Disconnected`]. See the [module](self) for how to drive it.
+#[derive(Debug)]
+pub struct ClientSession {
+    config: ClientConfig,
+    rng: ChaCha20Rng,
+    /// The latest time that was heard of.
+    now: Timestamp,
+    protocol_id: u64,
+    state: ClientState,
+    /// The connection in use.
+    path: Option<Path>,
+    /// A handshake under way: the first, or one to replace the path.
+    handshake: Option<Handshake>,
+    purse: Purse,
+    /// Set while the path is lost and the session may be resumed.
+    way_back: Option<WayBack>,
+    content: Content,
+    events: EventQueue,
+    farewell: Option<Farewell>,
+}
+
+/// What payloads carry.
+#[derive(Debug)]
+enum Content {
+    Raw(RawContent),
+    Framed(Box<Framed>),
+}
+
+impl Content {
+    fn framed(&self) -> Option<&Framed> {
+        match self {
+            Self::Raw(_) => None,
+            Self::Framed(framed) => Some(framed),
+        }
+    }
+
+    fn framed_mut(&mut self) -> Option<&mut Framed> {
+        match self {
+            Self::Raw(_) => None,
+            Self::Framed(framed) => Some(framed),
+        }
+    }
+}
+
+/// Beginning a session.
+impl ClientSession {
+    /// A session that connects with a token of the backend.
+    ///
+    /// `seed` must be random and never used before: sequences that must not repeat are drawn from it. `unix_time_s` only serves to
+    /// refuse a token that expired more than an hour ago; a token that fails otherwise fails at the server.
+    pub fn new(
+        config: ClientConfig,
+        seed: [u8; 32],
+        now: Timestamp,
+        token: &ConnectToken,
+        unix_time_s: u64,
+    ) -> Result<Self, ClientError> {
+        config.validate().map_err(ClientError::Config)?;
+        if is_stale(token, unix_time_s) {
+            return Err(ClientError::TokenExpired);
+        }
+        let mut session = Self::idle(config, seed, now, token.protocol_id());
+        let held = session.hold_foreign(0, token.clone());
+        session.handshake = Some(Handshake::new(held, now));
+        Ok(session)
+    }
+
+    /// A session that goes on where another process left it: `saved` is what [`save`](Self::save) wrote there.
+    ///
+    /// It has no memory of messages, so the lanes begin afresh. It ends with [`ClientDisconnectReason::SessionGone`] if the server
+    /// keeps the session no longer. `seed` and `unix_time_s` are as for [`new`](Self::new). The same bytes must resume one session
+    /// only, for each token opens one handshake.
+    pub fn resume(
+        config: ClientConfig,
+        seed: [u8; 32],
+        now: Timestamp,
+        saved: &[u8],
+        unix_time_s: u64,
+    ) -> Result<Self, SavedError> {
+        config.validate().map_err(SavedError::Config)?;
+        if config.payloads == Payloads::Raw {
+            return Err(SavedError::RawPayloads);
+        }
+        let (terms, mut tokens) = saved::read(saved)?;
+        tokens.retain(|(_, token)| !is_stale(token, unix_time_s));
+        let protocol_id = tokens.first().ok_or(SavedError::TokenExpired)?.1.protocol_id();
+        let mut session = Self::idle(config, seed, now, protocol_id);
+        let held = tokens.into_iter().map(|(generation, token)| session.hold_foreign(generation, token));
+        let held = held.collect();
+        session.purse = Purse::restored(held);
+        let kept_ms = terms.timeout_ms.saturating_add(terms.reconnect_window_ms);
+        session.way_back = Some(WayBack::new(&session.config, now.plus_millis(kept_ms)));
+        session.try_next_token();
+        Ok(session)
+    }
+
+    fn idle(config: ClientConfig, seed: [u8; 32], now: Timestamp, protocol_id: u64) -> Self {
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        let content = match config.payloads {
+            Payloads::Raw => {
+                Content::Raw(RawContent::new(config.datagram_queue_bytes_max, config.raw_keep_alive_ms))
+            }
+            Payloads::Framed => {
+                let lane_epoch = rng.next_u64().max(1);
+                Content::Framed(Box::new(Framed::new(&config, lane_epoch, now)))
+            }
+        };
+        Self {
+            events: EventQueue::new(config.event_queue_bytes_max),
+            config,
+            rng,
+            now,
+            protocol_id,
+            state: ClientState::Connecting,
+            path: None,
+            handshake: None,
+            purse: Purse::default(),
+            way_back: None,
+            content,
+            farewell: None,
+        }
+    }
+
+    /// Holds a token that came from outside this process, under which somebody may have sealed already (P63).
+    fn hold_foreign(&mut self, generation: u64, token: ConnectToken) -> HeldToken {
+        let first_sequence = self.rng.next_u64() >> 24;
+        let lifetime_s = token.expire_unix().saturating_sub(token.create_unix());
+        let expires_at = self.now.plus_millis(lifetime_s.saturating_mul(1_000));
+        HeldToken::new(generation, token, first_sequence, expires_at)
+    }
+}
+
+/// Input and output.
+impl ClientSession {
+    /// Takes a datagram that came `from` an address. It is opened in place.
+    pub fn handle_datagram(&mut self, now: Timestamp, from: SocketAddr, datagram: &mut [u8]) -> Verdict {
+        self.enter(now);
+        match self.receive(from, datagram) {
+            Ok(()) => Verdict::Accepted,
+            Err(reason) => Verdict::Dropped(reason),
+        }
+    }
+
+    /// Fires what is due. To be called when [`poll_timeout`](Self::poll_timeout) says so, after the datagrams that wait; more often
+    /// does no harm.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.enter(now);
+        self.fire();
+    }
+
+    /// Writes the next datagram into `buffer`, which holds at least [`DATAGRAM_BYTES_MAX`] bytes.
+    ///
+    /// `None` if nothing is to be sent now, or if the buffer is smaller. A datagram that the host cannot send may be thrown away.
+    pub fn poll_transmit(&mut self, now: Timestamp, buffer: &mut [u8]) -> Option<Transmit> {
+        self.enter(now);
+        let now = self.now;
+        if buffer.len() < DATAGRAM_BYTES_MAX {
+            return None;
+        }
+        if let Some(farewell) = &mut self.farewell {
+            let transmit = farewell.poll_transmit(buffer);
+            self.farewell.take_if(|farewell| farewell.is_over());
+            return transmit;
+        }
+        if let Some(handshake) = &mut self.handshake
+            && let Some(len) = handshake.poll_transmit(now, buffer)
+        {
+            return Some(Transmit { to: handshake.address(), len });
+        }
+        let path = self.path.as_mut()?;
+        let len = match &mut self.content {
+            Content::Raw(raw) => raw.poll_packet(now, path, buffer),
+            Content::Framed(framed) => framed.poll_packet(now, path, buffer),
+        };
+        (len > 0).then(|| Transmit { to: path.address(), len })
+    }
+
+    /// Gives the next event; the bytes that belong to it replace what `payload` held.
+    pub fn poll_event(&mut self, payload: &mut Vec<u8>) -> Option<ClientEvent> {
+        self.events.pop(payload)
+    }
+
+    /// When the session wants to be called again; `None` once there is nothing more to come.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Deadline> {
+        let has_payload = match &self.content {
+            Content::Raw(raw) => self.path.is_some() && raw.has_payload(),
+            Content::Framed(_) => false,
+        };
+        if has_payload || self.farewell.is_some() || !self.events.is_empty() {
+            return Some(Deadline { at: self.now, cause: DeadlineCause::Output });
+        }
+        let at = self.next_wake();
+        let is_handshake = self.handshake.as_ref().is_some_and(|handshake| handshake.poll_timeout() == at);
+        let cause = if is_handshake { DeadlineCause::Handshake } else { DeadlineCause::Session };
+        (at < Timestamp::NEVER).then_some(Deadline { at, cause })
+    }
+}
+
+/// What the application does.
+impl ClientSession {
+    /// Logs in with at most 1,024 bytes that mean something to the server's application.
+    ///
+    /// May be called at once: the attempt is sent as soon as there is a connection. After [`ClientEvent::LoginRejected`] with
+    /// attempts left it may be called again.
+    pub fn login(&mut self, credential: &[u8]) -> Result<(), ClientLoginError> {
+        if self.state == ClientState::Disconnected {
+            return Err(ClientLoginError::Disconnected);
+        }
+        self.content.framed_mut().ok_or(ClientLoginError::FramedOnly)?.login(credential)
+    }
+
+    /// Sends 1 to 1,150 bytes on a lane: exactly once and in order, over every way back. Lane 0 is the only one. While the session
+    /// is away messages wait, within the bound of the lane.
+    pub fn send(&mut self, lane: u8, message: &[u8]) -> Result<(), ClientSendError> {
+        self.logged_in()?.send(lane, message)
+    }
+
+    /// Sends an unreliable message of 1 to 1,150 bytes; where payloads are raw, a payload of 1 to 1,200 bytes.
+    ///
+    /// When the queue is full the oldest message gives way.
+    pub fn send_datagram(&mut self, message: &[u8]) -> Result<(), ClientSendError> {
+        if let Content::Raw(raw) = &mut self.content {
+            if self.state != ClientState::Connected {
+                return Err(ClientSendError::NotConnected);
+            }
+            return raw.queue(message);
+        }
+        self.logged_in()?.send_datagram(message)
+    }
+
+    /// Sends the move input of a tick, of at most 1,150 bytes; the following packets repeat it as the redundancy says (P46).
+    ///
+    /// Ticks must ascend, and lie above [`move_high_water`](Self::move_high_water).
+    pub fn send_move(&mut self, tick: u64, input: &[u8]) -> Result<(), ClientSendError> {
+        self.logged_in()?.send_move(tick, input)
+    }
+
+    /// Leaves: the server is told, and the session ends with [`ClientDisconnectReason::Left`].
+    pub fn disconnect(&mut self, now: Timestamp) {
+        self.enter(now);
+        if self.state == ClientState::Disconnected {
+            return;
+        }
+        let is_open = self.content.framed().is_some_and(Framed::is_open);
+        let responding = self.handshake.take_if(|handshake| handshake.is_responding());
+        self.farewell = match (self.path.take(), responding) {
+            (Some(path), _) => Some(Farewell::new(path.connection, is_open)),
+            // The server may have let the client in already.
+            (None, Some(handshake)) => Some(Farewell::new(handshake.into_held().connection, false)),
+            (None, None) => None,
+        };
+        self.end(ClientDisconnectReason::Left, &[]);
+    }
+
+    /// The host has another socket, address or network: what is sent from now on comes from somewhere else.
+    ///
+    /// A session that can be resumed comes back with the next token at once instead of waiting for its path to fall silent (P62); a
+    /// handshake begins again. Any other session goes on as it is, and lives if the server follows.
+    pub fn network_changed(&mut self, now: Timestamp) {
+        self.enter(now);
+        self.leave_network();
+    }
+
+    /// Writes into `out` what another process needs to [`resume`](Self::resume) the session: the tokens under which nothing was
+    /// sealed (P63). Says whether there are any; otherwise `out` is empty.
+    ///
+    /// The bytes are a secret: who has them can take the session over. Keep them where only this player's programs read, wipe
+    /// `out` after use, and save again from time to time, for tokens are renewed.
+    pub fn save(&self, out: &mut Vec<u8>) -> bool {
+        out.clear();
+        let tokens = self.purse.exportable(self.handshake.as_ref().map(Handshake::held));
+        let terms = self.content.framed().and_then(Framed::saved_terms);
+        let Some(terms) = terms.filter(|_| tokens.clone().next().is_some()) else { return false };
+        saved::write(terms, tokens, out);
+        true
+    }
+
+    fn logged_in(&mut self) -> Result<&mut Framed, ClientSendError> {
+        let is_logged_in = self.state.is_logged_in();
+        let framed = self.content.framed_mut().ok_or(ClientSendError::FramedOnly)?;
+        if is_logged_in { Ok(framed) } else { Err(ClientSendError::NotLoggedIn) }
+    }
+
+    /// Ends the session, once. Keys and tokens are wiped; events that wait stay.
+    fn end(&mut self, reason: ClientDisconnectReason, detail: &[u8]) {
+        if self.state == ClientState::Disconnected {
+            return;
+        }
+        self.state = ClientState::Disconnected;
+        self.path = None;
+        self.handshake = None;
+        self.way_back = None;
+        self.purse = Purse::default();
+        self.events.push(ClientEvent::Disconnected { reason }, detail);
+    }
+}
+
+/// What can be seen.
+impl ClientSession {
+    /// Where the session stands.
+    #[must_use]
+    pub const fn state(&self) -> ClientState {
+        self.state
+    }
+
+    /// The server in use, or the one that is tried first.
+    #[must_use]
+    pub fn server_address(&self) -> Option<SocketAddr> {
+        let path = self.path.as_ref().map(Path::address);
+        path.or_else(|| self.handshake.as_ref().map(Handshake::address))
+    }
+
+    /// The number by which the server knows the session; it stays the same over every way back. `None` before the welcome.
+    #[must_use]
+    pub fn session_number(&self) -> Option<u64> {
+        Some(self.content.framed()?.terms()?.session)
+    }
+
+    /// The server's ticks a second; `None` before the welcome.
+    #[must_use]
+    pub fn tick_rate_hz(&self) -> Option<u64> {
+        Some(self.content.framed()?.terms()?.tick_rate_hz)
+    }
+
+    /// The tick the server's simulation is at, as far as heartbeats tell. `None` before the welcome.
+    #[must_use]
+    pub fn server_tick(&self, now: Timestamp) -> Option<u64> {
+        self.content.framed()?.server_tick(now.max(self.now))
+    }
+
+    /// The highest move tick the server is known to have accepted: moves are numbered above it (P26).
+    #[must_use]
+    pub fn move_high_water(&self) -> Option<u64> {
+        self.content.framed()?.move_high_water()
+    }
+
+    /// The smoothed round-trip time of the path; `None` before the first sample, and where payloads are raw.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        self.content.framed()?.statistics().round_trip_micros.map(Duration::from_micros)
+    }
+
+    /// What was sent, received and lost; all zero where payloads are raw, but for what gave way.
+    #[must_use]
+    pub fn statistics(&self) -> LinkStatistics {
+        match &self.content {
+            Content::Raw(raw) => LinkStatistics { datagrams_dropped: raw.dropped(), ..Default::default() },
+            Content::Framed(framed) => framed.statistics(),
+        }
+    }
+
+    /// How many resume tokens are at hand.
+    #[must_use]
+    pub fn resume_tokens(&self) -> usize {
+        self.purse.len()
+    }
+}
+
+fn is_stale(token: &ConnectToken, unix_time_s: u64) -> bool {
+    token.expire_unix().saturating_add(CLOCK_ERROR_S) <= unix_time_s
+}
