@@ -1,0 +1,404 @@
+//! A server and its clients on a network that exists only in memory and in virtual time.
+//!
+//! The manager and the client sessions are the real ones; clock, addresses, wire and application are the world's. Everything follows from
+//! the seed, so a run can be repeated.
+
+mod chance;
+mod wire;
+
+use std::net::SocketAddr;
+
+use rejoin::client::{ClientConfig, ClientEvent, ClientSession};
+use rejoin::lifecycle::{LifecycleEventKind, SessionState};
+use rejoin::{
+    CONNECT_TOKEN_BYTES, ClientId, Config, ConnectToken, DATAGRAM_BYTES_MAX, Event, Key, LifecycleEvent,
+    MultiSessionManager, SessionId, Timestamp, TokenSpec, USER_DATA_BYTES,
+};
+
+pub use chance::Chance;
+pub use wire::{Conditions, Datagram, Wire};
+
+/// The protocol id of every world.
+pub const PROTOCOL_ID: u64 = 0x5245_4a4f_494e_0001;
+/// The private key of every world's servers.
+pub const PRIVATE_KEY: [u8; 32] = [0x42; 32];
+/// The unix time at which worlds begin.
+pub const UNIX_START_S: u64 = 1_900_000_000;
+
+/// Steps at one and the same moment after which something spins.
+const STEPS_PER_MOMENT_MAX: usize = 10_000;
+
+/// The address of the server.
+#[must_use]
+pub fn server_address() -> SocketAddr {
+    SocketAddr::from(([203, 0, 113, 1], 40_000))
+}
+
+/// The settings most tests start from: short times, so that little virtual time has to pass.
+#[must_use]
+pub fn config() -> Config {
+    let mut config = Config::new(PROTOCOL_ID, Key::new(PRIVATE_KEY), server_address());
+    config.heartbeat_ms = 250;
+    config.timeout_min_ms = 2_000;
+    config.timeout_max_ms = 2_000;
+    config.reconnect_window_ms = Some(20_000);
+    config.login_timeout_ms = 5_000;
+    config.heartbeat_events = true;
+    config
+}
+
+/// A client and its host.
+#[derive(Debug)]
+pub struct Player {
+    /// The client's end of the session.
+    pub session: ClientSession,
+    /// Its identity.
+    pub client_id: ClientId,
+    /// Where it sends from at present.
+    pub address: SocketAddr,
+    /// Whether its network is up. Nothing passes while it is not, in either direction.
+    pub is_up: bool,
+    /// What it was told, in order.
+    pub events: Vec<(ClientEvent, Vec<u8>)>,
+}
+
+/// What the server's application does by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logins {
+    /// Every login is accepted at once.
+    Accepted,
+    /// Logins wait for the test.
+    Pending,
+}
+
+/// Everything.
+#[derive(Debug)]
+pub struct World {
+    /// The present.
+    pub now: Timestamp,
+    /// The server.
+    pub server: MultiSessionManager,
+    /// What the server's application was told, in order.
+    pub server_events: Vec<(Event, Vec<u8>)>,
+    /// What it does with logins.
+    pub logins: Logins,
+    /// The clients.
+    pub players: Vec<Player>,
+    /// The network.
+    pub wire: Wire,
+    chance: Chance,
+    next_port: u16,
+    next_nonce: u64,
+}
+
+/// Making a world, and the people in it.
+impl World {
+    /// A world with a server and nobody else.
+    #[must_use]
+    pub fn new(config: Config, seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let server = new_server(config, &mut chance, Timestamp::ZERO);
+        Self {
+            now: Timestamp::ZERO,
+            server,
+            server_events: Vec::new(),
+            logins: Logins::Accepted,
+            players: Vec::new(),
+            wire: Wire::new(chance.fork()),
+            chance,
+            next_port: 50_000,
+            next_nonce: 0,
+        }
+    }
+
+    /// Unix time now.
+    #[must_use]
+    pub fn unix_s(&self) -> u64 {
+        UNIX_START_S + self.now.as_micros() / 1_000_000
+    }
+
+    /// A token of the backend for this identity, valid for 45 seconds.
+    pub fn mint(&mut self, client_id: ClientId) -> ConnectToken {
+        self.next_nonce += 1;
+        let mut nonce = [0; 24];
+        nonce[..8].copy_from_slice(&self.next_nonce.to_le_bytes());
+        let key = |chance: &mut Chance| Key::new(chance.bytes());
+        let (up, down) = (key(&mut self.chance), key(&mut self.chance));
+        TokenSpec {
+            protocol_id: PROTOCOL_ID,
+            create_unix: self.unix_s(),
+            expire_unix: self.unix_s() + 45,
+            nonce,
+            private_key: &Key::new(PRIVATE_KEY),
+            client_id,
+            timeout_seconds: 5,
+            addresses: &[server_address()],
+            client_to_server_key: &up,
+            server_to_client_key: &down,
+            user_data: &[0x5a; USER_DATA_BYTES],
+        }
+        .mint()
+        .expect("a valid token")
+    }
+
+    /// A new player with a token of the backend. Returns its place in `players`.
+    pub fn add_player(&mut self, client_id: u64) -> usize {
+        let token = self.mint(ClientId(client_id));
+        self.add_player_with(client_id, &token, ClientConfig::default())
+    }
+
+    /// A new player with this token.
+    pub fn add_player_with(&mut self, client_id: u64, token: &ConnectToken, config: ClientConfig) -> usize {
+        // As a client gets it: over some other channel, as bytes.
+        let mut bytes = [0; CONNECT_TOKEN_BYTES];
+        token.write(&mut bytes);
+        let token = ConnectToken::read(&bytes).expect("a well-formed token");
+        let seed = self.chance.bytes();
+        let session = ClientSession::new(config, seed, self.now, &token, self.unix_s()).expect("a session");
+        self.seat(ClientId(client_id), session)
+    }
+
+    /// A player that comes back in another process, with what the former one had saved.
+    pub fn add_player_from(&mut self, client_id: u64, saved: &[u8]) -> usize {
+        let seed = self.chance.bytes();
+        let session = ClientSession::resume(ClientConfig::default(), seed, self.now, saved, self.unix_s())
+            .expect("a session");
+        self.seat(ClientId(client_id), session)
+    }
+
+    fn seat(&mut self, client_id: ClientId, session: ClientSession) -> usize {
+        let address = self.fresh_address();
+        self.players.push(Player { session, client_id, address, is_up: true, events: Vec::new() });
+        self.players.len() - 1
+    }
+
+    /// An address nobody had before.
+    pub fn fresh_address(&mut self) -> SocketAddr {
+        self.next_port += 1;
+        SocketAddr::from(([198, 51, 100, 7], self.next_port))
+    }
+
+    /// A new player that is logged in.
+    pub fn add_logged_in(&mut self, client_id: u64) -> usize {
+        let player = self.add_player(client_id);
+        self.players[player].session.login(b"a credential").expect("a login");
+        self.run_until("the login", |world| world.players[player].session.state().is_logged_in());
+        player
+    }
+
+    /// Starts the server anew: another boot, no memory.
+    pub fn restart_server(&mut self, config: Config) {
+        self.server = new_server(config, &mut self.chance, self.now);
+        let unix_s = self.unix_s();
+        self.server.set_unix_time(self.now, unix_s);
+    }
+}
+
+fn new_server(config: Config, chance: &mut Chance, now: Timestamp) -> MultiSessionManager {
+    let unix_s = UNIX_START_S + now.as_micros() / 1_000_000;
+    MultiSessionManager::new(config, chance.bytes(), now, unix_s).expect("valid settings")
+}
+
+/// What happens to networks.
+impl World {
+    /// Nothing passes to or from this player any more.
+    pub fn cut(&mut self, player: usize) {
+        self.players[player].is_up = false;
+    }
+
+    /// The player's network is back.
+    pub fn heal(&mut self, player: usize) {
+        self.players[player].is_up = true;
+    }
+
+    /// The player sends from another address from now on, and its host knows.
+    pub fn move_address(&mut self, player: usize) {
+        let address = self.fresh_address();
+        let now = self.now;
+        let player = &mut self.players[player];
+        player.address = address;
+        player.session.network_changed(now);
+    }
+}
+
+/// Letting time pass.
+impl World {
+    /// Lets this much time pass, event by event.
+    pub fn run_for_ms(&mut self, millis: u64) {
+        let end = self.now.plus_millis(millis);
+        self.settle();
+        while let Some(next) = self.next_event().filter(|&next| next <= end) {
+            self.step_to(next);
+        }
+        self.now = end;
+        self.settle();
+    }
+
+    /// Runs until something holds; fails if it does not within 30 seconds of virtual time.
+    pub fn run_until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let limit = self.now.plus_millis(30_000);
+        self.settle();
+        while !holds(self) {
+            let next = self.next_event().filter(|&next| next <= limit);
+            let Some(next) = next else { panic!("waited 30 s for {what}") };
+            self.step_to(next);
+        }
+    }
+
+    fn next_event(&self) -> Option<Timestamp> {
+        let players = self.players.iter().filter_map(|player| player.session.poll_timeout());
+        let deadlines = players.chain(self.server.poll_timeout()).map(|deadline| deadline.at);
+        deadlines.chain(self.wire.next_arrival()).min()
+    }
+
+    fn step_to(&mut self, moment: Timestamp) {
+        self.now = self.now.max(moment);
+        while let Some(datagram) = self.wire.arrive(self.now) {
+            self.deliver(datagram);
+        }
+        if self.server.poll_timeout().is_some_and(|deadline| deadline.at <= self.now) {
+            self.server.handle_timeout(self.now);
+        }
+        for player in &mut self.players {
+            if player.session.poll_timeout().is_some_and(|deadline| deadline.at <= self.now) {
+                player.session.handle_timeout(self.now);
+            }
+        }
+        self.settle();
+    }
+
+    fn deliver(&mut self, mut datagram: Datagram) {
+        if datagram.to == server_address() {
+            self.server.handle_datagram(self.now, datagram.from, &mut datagram.bytes);
+        } else if let Some(player) =
+            self.players.iter_mut().find(|player| player.address == datagram.to && player.is_up)
+        {
+            player.session.handle_datagram(self.now, datagram.from, &mut datagram.bytes);
+        }
+    }
+
+    /// Drains everybody until nobody has anything to say.
+    pub fn settle(&mut self) {
+        for _ in 0..STEPS_PER_MOMENT_MAX {
+            if !(self.drain_server() | self.drain_players()) {
+                return;
+            }
+        }
+        panic!("somebody spins at {}", self.now);
+    }
+
+    fn drain_server(&mut self) -> bool {
+        let mut progress = false;
+        let mut payload = Vec::new();
+        while let Some(event) = self.server.poll_event(&mut payload) {
+            self.server_events.push((event, payload.clone()));
+            self.answer(event);
+            progress = true;
+        }
+        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        while let Some(transmit) = self.server.poll_transmit(self.now, &mut buffer) {
+            let bytes = buffer[..transmit.len].to_vec();
+            self.wire.send(self.now, Datagram { from: server_address(), to: transmit.to, bytes });
+            progress = true;
+        }
+        progress
+    }
+
+    fn answer(&mut self, event: Event) {
+        if let Event::Lifecycle(LifecycleEvent { kind: LifecycleEventKind::LoginStarted, session, .. }) =
+            event
+            && self.logins == Logins::Accepted
+            && self.server.session(session).is_some_and(|view| view.state() == SessionState::LoginPending)
+        {
+            self.server.accept_login(self.now, session).expect("a pending login");
+        }
+    }
+
+    fn drain_players(&mut self) -> bool {
+        let mut progress = false;
+        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        let mut payload = Vec::new();
+        for player in &mut self.players {
+            while let Some(event) = player.session.poll_event(&mut payload) {
+                player.events.push((event, payload.clone()));
+                progress = true;
+            }
+            while let Some(transmit) = player.session.poll_transmit(self.now, &mut buffer) {
+                let bytes = buffer[..transmit.len].to_vec();
+                if player.is_up {
+                    self.wire.send(self.now, Datagram { from: player.address, to: transmit.to, bytes });
+                }
+                progress = true;
+            }
+        }
+        progress
+    }
+}
+
+/// Looking at what happened.
+impl World {
+    /// The session of a player, wherever it stands.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    #[must_use]
+    pub fn session_id(&self, player: usize) -> SessionId {
+        let client_id = self.players[player].client_id;
+        self.server.session_of(client_id).expect("a session").id()
+    }
+
+    /// The state of a player's session, if there is one.
+    #[must_use]
+    pub fn state(&self, player: usize) -> Option<SessionState> {
+        self.server.session_of(self.players[player].client_id).map(|view| view.state())
+    }
+
+    /// The lifecycle events of a session, in order.
+    pub fn lifecycle_of(&self, id: SessionId) -> impl Iterator<Item = LifecycleEvent> + '_ {
+        self.server_events.iter().filter_map(move |(event, _)| match event {
+            Event::Lifecycle(event) if event.session == id => Some(*event),
+            _ => None,
+        })
+    }
+
+    /// Their kinds alone.
+    #[must_use]
+    pub fn kinds_of(&self, id: SessionId) -> Vec<LifecycleEventKind> {
+        self.lifecycle_of(id).map(|event| event.kind).collect()
+    }
+
+    /// The reliable messages the server got from a session, in order.
+    #[must_use]
+    pub fn messages_from(&self, id: SessionId) -> Vec<Vec<u8>> {
+        let of_session = |event: &Event| matches!(event, Event::Message { session, .. } if *session == id);
+        self.server_events
+            .iter()
+            .filter(|(event, _)| of_session(event))
+            .map(|(_, bytes)| bytes.clone())
+            .collect()
+    }
+
+    /// The ticks of the move inputs the server accepted from a session, in order.
+    #[must_use]
+    pub fn moves_from(&self, id: SessionId) -> Vec<u64> {
+        self.server_events
+            .iter()
+            .filter_map(|(event, _)| match event {
+                Event::Move { session, tick } if *session == id => Some(*tick),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The reliable messages a player got, in order.
+    #[must_use]
+    pub fn messages_to(&self, player: usize) -> Vec<Vec<u8>> {
+        self.players[player]
+            .events
+            .iter()
+            .filter(|(event, _)| matches!(event, ClientEvent::Message { .. }))
+            .map(|(_, bytes)| bytes.clone())
+            .collect()
+    }
+}

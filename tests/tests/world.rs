@@ -1,0 +1,6 @@
+//! The real server and real clients on a network in memory, in virtual time.
+
+#[path = "world/continuity.rs"]
+mod continuity;
+#[path = "world/specification.rs"]
+mod specification;

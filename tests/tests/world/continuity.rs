@@ -1,0 +1,226 @@
+//! What survives when the network does not.
+
+use rejoin::client::{ClientConfig, ClientEvent};
+use rejoin::lifecycle::{Cause, LifecycleEventKind, SessionState};
+use rejoin::{Continuity, Event, SessionId};
+use rejoin_tests::world::{Conditions, World, config};
+
+/// Both ends number their messages and keep sending, whatever happens to the network.
+struct Talk {
+    player: usize,
+    id: SessionId,
+    sent: u32,
+}
+
+impl Talk {
+    fn new(world: &World, player: usize) -> Self {
+        Self { player, id: world.session_id(player), sent: 0 }
+    }
+
+    fn go_on(&mut self, world: &mut World, messages: u32, pause_ms: u64) {
+        for _ in 0..messages {
+            let message = self.sent.to_le_bytes();
+            world.players[self.player].session.send(0, &message).expect("room in the client's queue");
+            world.server.send(world.now, self.id, 0, &message).expect("room in the server's queue");
+            self.sent += 1;
+            world.run_for_ms(pause_ms);
+        }
+    }
+
+    /// Everything arrived exactly once and in order, in both directions.
+    fn assert_complete(&self, world: &World) {
+        let expected: Vec<Vec<u8>> = (0..self.sent).map(|number| number.to_le_bytes().to_vec()).collect();
+        assert_eq!(world.messages_from(self.id), expected, "from the client");
+        assert_eq!(world.messages_to(self.player), expected, "from the server");
+    }
+}
+
+fn reconnects_of(world: &World, id: SessionId) -> Vec<(Cause, Option<Continuity>)> {
+    world
+        .lifecycle_of(id)
+        .filter(|event| event.kind == LifecycleEventKind::Reconnected)
+        .map(|event| (event.cause, event.continuity))
+        .collect()
+}
+
+#[test]
+fn an_outage_and_a_change_of_address_lose_nothing_and_repeat_nothing() {
+    let mut world = World::new(config(), 11);
+    let player = world.add_logged_in(1);
+    let mut talk = Talk::new(&world, player);
+    for tick in 1..=10 {
+        world.players[player].session.send_move(tick, b"run").unwrap();
+        talk.go_on(&mut world, 2, 20);
+    }
+    let high_water = world.server.session(talk.id).unwrap().move_high_water();
+
+    world.cut(player);
+    talk.go_on(&mut world, 40, 100);
+    assert_eq!(world.state(player), Some(SessionState::ReconnectPending));
+    world.move_address(player);
+    world.heal(player);
+    talk.go_on(&mut world, 20, 50);
+    world.run_for_ms(2_000);
+
+    assert_eq!(world.session_id(player), talk.id, "the same session");
+    assert_eq!(world.state(player), Some(SessionState::LoggedIn));
+    let view = world.server.session(talk.id).unwrap();
+    assert_eq!(view.address(), world.players[player].address, "at the new address");
+    assert_eq!(view.move_high_water(), high_water, "with the same tick progress");
+    assert_eq!(reconnects_of(&world, talk.id), [(Cause::Resumed, Some(Continuity::Kept))]);
+    talk.assert_complete(&world);
+}
+
+#[test]
+fn a_player_who_changes_networks_quickly_takes_over_its_own_living_session() {
+    let mut world = World::new(config(), 12);
+    let player = world.add_logged_in(1);
+    let mut talk = Talk::new(&world, player);
+    talk.go_on(&mut world, 10, 20);
+
+    world.move_address(player);
+    talk.go_on(&mut world, 20, 20);
+    world.run_for_ms(1_000);
+
+    assert_eq!(reconnects_of(&world, talk.id), [(Cause::TakenOver, Some(Continuity::Kept))]);
+    assert!(!world.kinds_of(talk.id).contains(&LifecycleEventKind::TimedOut));
+    talk.assert_complete(&world);
+}
+
+#[test]
+fn many_outages_on_a_rough_network_lose_nothing() {
+    for seed in 0..20 {
+        let mut world = World::new(config(), 1_000 + seed);
+        world.wire.conditions = Conditions::ROUGH;
+        let player = world.add_logged_in(1);
+        let mut talk = Talk::new(&world, player);
+        for round in 0..5 {
+            talk.go_on(&mut world, 30, 30);
+            world.cut(player);
+            talk.go_on(&mut world, 10, 100 + 100 * (seed % 5) * round);
+            if round % 2 == 0 {
+                world.move_address(player);
+            }
+            world.heal(player);
+        }
+        world.run_for_ms(20_000);
+
+        assert_eq!(world.session_id(player), talk.id, "seed {seed}");
+        assert_eq!(world.state(player), Some(SessionState::LoggedIn), "seed {seed}");
+        talk.assert_complete(&world);
+    }
+}
+
+#[test]
+fn a_client_that_lost_its_memory_comes_back_to_its_session_with_fresh_lanes() {
+    let mut world = World::new(config(), 13);
+    let player = world.add_logged_in(1);
+    let id = world.session_id(player);
+    world.players[player].session.send_move(50, b"run").unwrap();
+    world.players[player].session.send(0, b"before the crash").unwrap();
+    world.run_for_ms(1_000);
+    let mut saved = Vec::new();
+    assert!(world.players[player].session.save(&mut saved));
+
+    world.cut(player);
+    world.run_for_ms(500);
+    let again = world.add_player_from(1, &saved);
+    world.run_for_ms(1_000);
+    world.players[again].session.send(0, b"after the crash").unwrap();
+    world.server.send(world.now, id, 0, b"welcome back").unwrap();
+    world.run_for_ms(1_000);
+
+    assert_eq!(world.session_id(again), id);
+    assert_eq!(reconnects_of(&world, id), [(Cause::TakenOver, Some(Continuity::Restarted))]);
+    assert_eq!(world.players[again].session.move_high_water(), Some(50));
+    assert_eq!(world.messages_from(id), [b"before the crash".to_vec(), b"after the crash".to_vec()]);
+    assert_eq!(world.messages_to(again), [b"welcome back".to_vec()]);
+}
+
+#[test]
+fn a_network_that_heals_by_itself_needs_no_token() {
+    let mut world = World::new(config(), 14);
+    let token = world.mint(rejoin::ClientId(1));
+    let mut patient = ClientConfig::default();
+    patient.path_dead_ms = Some(10_000);
+    let player = world.add_player_with(1, &token, patient);
+    world.players[player].session.login(b"").unwrap();
+    world.run_until("the login", |world| world.players[player].session.state().is_logged_in());
+    let id = world.session_id(player);
+
+    world.cut(player);
+    world.run_for_ms(4_000);
+    assert_eq!(world.state(player), Some(SessionState::ReconnectPending));
+    world.heal(player);
+    world.run_for_ms(2_000);
+
+    assert_eq!(world.state(player), Some(SessionState::LoggedIn));
+    assert_eq!(reconnects_of(&world, id), [(Cause::Revived, Some(Continuity::Kept))]);
+    assert_eq!(world.server.session(id).unwrap().resume_generation(), 0, "no token was spent");
+}
+
+#[test]
+fn a_player_can_come_back_again_and_again_for_hours() {
+    let mut world = World::new(config(), 15);
+    let player = world.add_logged_in(1);
+    let id = world.session_id(player);
+
+    for round in 1..=40 {
+        world.cut(player);
+        world.run_for_ms(3_000);
+        world.move_address(player);
+        world.heal(player);
+        world.run_until("the way back", |world| world.state(player) == Some(SessionState::LoggedIn));
+        world.run_for_ms(240_000);
+        assert_eq!(world.server.session(id).unwrap().resume_generation(), round);
+    }
+
+    assert_eq!(world.session_id(player), id);
+    assert_eq!(reconnects_of(&world, id).len(), 40);
+}
+
+#[test]
+fn the_latest_state_reaches_a_player_who_was_away_when_it_was_published() {
+    let mut world = World::new(config(), 16);
+    let player = world.add_logged_in(1);
+    let id = world.session_id(player);
+
+    world.cut(player);
+    world.run_for_ms(3_000);
+    for tick in 1..=5 {
+        world.server.publish_state(world.now, id, tick, &[tick as u8]).unwrap();
+    }
+    world.heal(player);
+    world.run_for_ms(3_000);
+
+    let states: Vec<_> = world.players[player]
+        .events
+        .iter()
+        .filter_map(|(event, bytes)| match event {
+            ClientEvent::State { server_tick, .. } => Some((*server_tick, bytes.clone())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(states, [(5, vec![5])]);
+}
+
+#[test]
+fn a_tick_of_the_largest_number_mutes_nobody() {
+    let mut world = World::new(config(), 17);
+    let liar = world.add_logged_in(1);
+    let honest = world.add_logged_in(2);
+    let (liar_id, honest_id) = (world.session_id(liar), world.session_id(honest));
+
+    world.players[liar].session.send_move(5, b"").unwrap();
+    world.run_for_ms(100);
+    world.players[liar].session.send_move(u64::MAX, b"").unwrap();
+    world.players[honest].session.send_move(6, b"").unwrap();
+    world.run_for_ms(1_000);
+
+    assert_eq!(world.moves_from(liar_id), [5]);
+    assert!(world.server.session(liar_id).unwrap().moves().unwrap().too_far_ahead > 0);
+    assert_eq!(world.moves_from(honest_id), [6]);
+    let heartbeats =
+        world.server_events.iter().any(|(event, _)| matches!(event, Event::HeartbeatReceived { .. }));
+    assert!(heartbeats, "heartbeats are events where that is asked for");
+}
