@@ -164,6 +164,7 @@ fn a_player_can_come_back_again_and_again_for_hours() {
     let mut world = World::new(config(), 15);
     let player = world.add_logged_in(1);
     let id = world.session_id(player);
+    world.run_for_ms(500);
 
     for round in 1..=40 {
         world.cut(player);
