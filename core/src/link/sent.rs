@@ -249,6 +249,7 @@ impl<T> SentPackets<T> {
     }
 
     /// The size of all recorded packets that are in flight.
+    #[cfg(test)]
     pub(crate) fn bytes_in_flight(&self) -> u64 {
         self.bytes_in_flight
     }

@@ -148,6 +148,7 @@ impl TokenHistory {
     }
 
     /// How many mappings are pending.
+    #[cfg(test)]
     pub(crate) fn pending_len(&self) -> usize {
         self.pending.len()
     }

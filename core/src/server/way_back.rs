@@ -245,6 +245,7 @@ impl ResumeLedger {
     }
 
     /// All generations that may still be sent.
+    #[cfg(test)]
     pub(super) fn outstanding(&self) -> impl Iterator<Item = u64> {
         self.outstanding.iter().map(|token| token.generation)
     }

@@ -188,8 +188,8 @@ fn the_latest_state_reaches_a_player_who_was_away_when_it_was_published() {
 
     world.cut(player);
     world.run_for_ms(3_000);
-    for tick in 1..=5 {
-        world.server.publish_state(world.now, id, tick, &[tick as u8]).unwrap();
+    for tick in 1..=5_u8 {
+        world.server.publish_state(world.now, id, tick.into(), &[tick]).unwrap();
     }
     world.heal(player);
     world.run_for_ms(3_000);
