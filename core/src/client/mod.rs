@@ -59,7 +59,7 @@ use chacha20::rand_core::{Rng, SeedableRng};
 use crate::config::Payloads;
 use crate::link::LinkStatistics;
 use crate::netcode::ConnectToken;
-use crate::{DATAGRAM_BYTES_MAX, Deadline, DeadlineCause, Timestamp, Transmit};
+use crate::{DATAGRAM_BYTES_MAX, Deadline, DeadlineCause, SessionId, Timestamp, Transmit};
 
 pub use config::{ClientConfig, ClientConfigError};
 pub use error::{ClientError, ClientLoginError, ClientSendError, SavedError};
@@ -392,10 +392,10 @@ impl ClientSession {
         path.or_else(|| self.handshake.as_ref().map(Handshake::address))
     }
 
-    /// The number by which the server knows the session; it stays the same over every way back. `None` before the welcome.
+    /// The name by which the server knows the session; it stays the same over every way back. `None` before the welcome.
     #[must_use]
-    pub fn session_number(&self) -> Option<u64> {
-        Some(self.content.framed()?.terms()?.session)
+    pub fn session_id(&self) -> Option<SessionId> {
+        Some(SessionId::from_bits(self.content.framed()?.terms()?.session))
     }
 
     /// The server's ticks a second; `None` before the welcome.

@@ -1,1 +1,9 @@
-
+mod away;
+mod bench;
+mod connecting;
+mod laws;
+mod messages;
+mod pair;
+mod purse;
+mod raw;
+mod saving;

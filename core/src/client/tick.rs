@@ -19,7 +19,7 @@ impl TickSample {
     /// The tick at `now`, if the server went on at its rate.
     pub(super) fn tick_at(&self, now: Timestamp) -> u64 {
         let elapsed = u128::from(now.micros_since(self.at)) + u128::from(self.phase_micros);
-        let ticks = elapsed * u128::from(self.tick_rate_hz) / MICROS_PER_SECOND;
+        let ticks = elapsed.saturating_mul(u128::from(self.tick_rate_hz)) / MICROS_PER_SECOND;
         self.tick.saturating_add(u64::try_from(ticks).unwrap_or(u64::MAX))
     }
 }
