@@ -32,6 +32,9 @@ mod table;
 mod transition;
 mod way_back;
 
+#[cfg(test)]
+mod tests;
+
 pub use commands::{Broadcast, LoginError, SendError, UnknownSession};
 pub use inspect::SessionView;
 pub use manager::{Deadline, DeadlineCause, MultiSessionManager, Transmit, Verdict};

@@ -1,0 +1,357 @@
+//! A manager with a virtual clock, the addresses it talks to, and what it said so far.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use crate::event::LifecycleEvent;
+use crate::lifecycle::{LifecycleEventKind, SessionState};
+use crate::{
+    ClientId, Config, DATAGRAM_BYTES_MAX, DropReason, Event, Key, LoginPolicy, MultiSessionManager,
+    SessionId, SessionView, Timestamp, Verdict,
+};
+
+use super::laws::Laws;
+use super::peer::Peer;
+use super::ticket::{Backend, PROTOCOL_ID};
+
+pub(super) const UNIX_S: u64 = 1_900_000_000;
+const SEED: [u8; 32] = [5; 32];
+/// More rounds than any deadline or queue of a test gives.
+const ROUNDS_MAX: usize = 20_000;
+
+/// The address clients reach the server by.
+pub(super) fn server_address() -> SocketAddr {
+    SocketAddr::from(([203, 0, 113, 1], 40_000))
+}
+
+/// An address of a client.
+pub(super) fn client_address(port: u16) -> SocketAddr {
+    SocketAddr::from(([198, 51, 100, 7], port))
+}
+
+pub(super) fn framed_config() -> Config {
+    Config::new(PROTOCOL_ID, Key::new([9; 32]), server_address())
+}
+
+pub(super) fn raw_config() -> Config {
+    framed_config().raw()
+}
+
+/// Framed, and nobody has to send a login.
+pub(super) fn token_login_config() -> Config {
+    Config { login: LoginPolicy::TokenIsLogin, ..framed_config() }
+}
+
+/// The server end of a test.
+pub(super) struct Harness {
+    pub(super) manager: MultiSessionManager,
+    pub(super) backend: Backend,
+    pub(super) now: Timestamp,
+    /// Every event with its bytes.
+    pub(super) events: Vec<(Event, Vec<u8>)>,
+    /// Every datagram sent, in order.
+    pub(super) sent: Vec<(SocketAddr, Vec<u8>)>,
+    inboxes: BTreeMap<SocketAddr, Vec<Vec<u8>>>,
+    laws: Laws,
+}
+
+impl Harness {
+    pub(super) fn new(config: Config) -> Self {
+        Self::with_seed(config, SEED)
+    }
+
+    pub(super) fn with_seed(config: Config, seed: [u8; 32]) -> Self {
+        let now = Timestamp::from_millis(1_000);
+        let backend = Backend::new(config.private_key.clone(), server_address());
+        Self {
+            manager: MultiSessionManager::new(config, seed, now, UNIX_S).unwrap(),
+            backend,
+            now,
+            events: Vec::new(),
+            sent: Vec::new(),
+            inboxes: BTreeMap::new(),
+            laws: Laws::default(),
+        }
+    }
+
+    pub(super) fn raw() -> Self {
+        Self::new(raw_config())
+    }
+
+    pub(super) fn framed() -> Self {
+        Self::new(framed_config())
+    }
+
+    /// The unix time by the virtual clock.
+    pub(super) fn unix_s(&self) -> u64 {
+        UNIX_S + (self.now.as_micros() - 1_000_000) / 1_000_000
+    }
+
+    /// A client with a fresh token of the backend.
+    pub(super) fn newcomer(&mut self, client_id: u64, port: u16) -> Peer {
+        let unix_s = self.unix_s();
+        Peer::new(self.backend.ticket(client_id, unix_s), client_address(port))
+    }
+
+    /// Gives the manager a datagram, and takes everything that follows at once.
+    pub(super) fn take(&mut self, from: SocketAddr, datagram: &[u8]) -> Verdict {
+        let verdict = self.read(from, datagram);
+        self.settle();
+        verdict
+    }
+
+    /// Gives the manager a datagram and takes nothing: one of several in a batch.
+    pub(super) fn read(&mut self, from: SocketAddr, datagram: &[u8]) -> Verdict {
+        let verdict = self.manager.handle_datagram(self.now, from, &mut datagram.to_vec());
+        let is_response = datagram.first().is_some_and(|prefix| prefix & 0x0f == 3);
+        self.laws.on_receipt(from, datagram.len(), is_response && verdict == Verdict::Answered);
+        verdict
+    }
+
+    /// Sends a datagram of a peer, who hears what comes back.
+    pub(super) fn talk(&mut self, peer: &mut Peer, datagram: &[u8]) -> Verdict {
+        let verdict = self.take(peer.address, datagram);
+        self.listen(peer);
+        verdict
+    }
+
+    /// Lets a peer hear what was sent to its address.
+    pub(super) fn listen(&mut self, peer: &mut Peer) {
+        self.inbox(peer.address).into_iter().for_each(|datagram| peer.hear(datagram));
+    }
+
+    /// Takes what was sent to an address.
+    pub(super) fn inbox(&mut self, address: SocketAddr) -> Vec<Vec<u8>> {
+        self.inboxes.remove(&address).unwrap_or_default()
+    }
+
+    /// Calls the manager, and takes everything that follows.
+    pub(super) fn call<T>(&mut self, command: impl FnOnce(&mut MultiSessionManager, Timestamp) -> T) -> T {
+        let result = command(&mut self.manager, self.now);
+        self.settle();
+        result
+    }
+
+    /// Lets time pass, from deadline to deadline.
+    pub(super) fn advance(&mut self, millis: u64) {
+        let end = self.now.plus_millis(millis);
+        for _ in 0..ROUNDS_MAX {
+            match self.manager.poll_timeout() {
+                Some(deadline) if deadline.at <= end => {
+                    self.now = self.now.max(deadline.at);
+                    self.settle();
+                }
+                _ => {
+                    self.now = end;
+                    return;
+                }
+            }
+        }
+        panic!("time does not get on");
+    }
+
+    /// Lets time pass while the host does nothing at all.
+    pub(super) fn oversleep(&mut self, millis: u64) {
+        self.now = self.now.plus_millis(millis);
+    }
+
+    /// Does everything that is due now: afterwards the manager asks for nothing before a later moment.
+    pub(super) fn settle(&mut self) {
+        for _ in 0..ROUNDS_MAX {
+            self.drain();
+            match self.manager.poll_timeout() {
+                Some(deadline) if deadline.at <= self.now => self.manager.handle_timeout(self.now),
+                _ => return self.check_index(),
+            }
+        }
+        panic!("the manager spins: {:?}", self.manager.poll_timeout());
+    }
+
+    /// Takes all datagrams and events.
+    pub(super) fn drain(&mut self) {
+        let asked_for = self.manager.poll_timeout();
+        assert_eq!(self.manager.poll_timeout(), asked_for, "asking changes nothing");
+        let mut taken = 0;
+        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        while let Some(transmit) = self.manager.poll_transmit(self.now, &mut buffer) {
+            taken += 1;
+            assert!(taken < ROUNDS_MAX, "output comes to an end");
+            let datagram = buffer[..transmit.len].to_vec();
+            self.laws.on_transmit(transmit.to, datagram.len());
+            self.inboxes.entry(transmit.to).or_default().push(datagram.clone());
+            self.sent.push((transmit.to, datagram));
+        }
+        let mut payload = Vec::new();
+        while let Some(event) = self.manager.poll_event(&mut payload) {
+            taken += 1;
+            self.laws.on_event(&event);
+            self.events.push((event, payload.clone()));
+        }
+        let was_announced = asked_for.is_some_and(|deadline| deadline.at <= self.now);
+        assert!(taken == 0 || was_announced, "output now, but asked for {asked_for:?}");
+    }
+
+    /// Every living session is indexed once by its identity, and nothing is left of those that ended.
+    fn check_index(&self) {
+        let (addresses, identities) = self.manager.directory.len();
+        assert_eq!(identities, self.manager.len());
+        assert_eq!(self.laws.live(), self.manager.len(), "events tell of every session");
+        assert!(addresses == 0 || !self.manager.is_empty(), "an address of no session is indexed");
+        for session in self.manager.sessions() {
+            assert_eq!(self.state_of(session.client_id().0), Some(session.state()));
+            assert_eq!(self.manager.session(session.id()).map(|view| view.id()), Some(session.id()));
+        }
+    }
+
+    /// Ends the test: everything is let go, and nothing is left.
+    pub(super) fn close(mut self) {
+        self.call(MultiSessionManager::shutdown);
+        assert!(self.manager.is_empty());
+        self.check_index();
+    }
+
+    pub(super) fn session_of(&self, peer_id: u64) -> SessionView<'_> {
+        self.manager.session_of(ClientId(peer_id)).expect("a session")
+    }
+
+    pub(super) fn id_of(&self, client_id: u64) -> SessionId {
+        self.session_of(client_id).id()
+    }
+
+    pub(super) fn state_of(&self, client_id: u64) -> Option<SessionState> {
+        self.manager.session_of(ClientId(client_id)).map(|session| session.state())
+    }
+
+    pub(super) fn dropped(&self, reason: DropReason) -> u64 {
+        self.manager.counters().dropped(reason)
+    }
+
+    /// The lifecycle events of an identity.
+    pub(super) fn lifecycle_of(&self, client_id: u64) -> Vec<LifecycleEvent> {
+        let lifecycle = |(event, _): &(Event, Vec<u8>)| match event {
+            Event::Lifecycle(event) if event.client_id == ClientId(client_id) => Some(*event),
+            _ => None,
+        };
+        self.events.iter().filter_map(lifecycle).collect()
+    }
+
+    /// Their kinds.
+    pub(super) fn kinds_of(&self, client_id: u64) -> Vec<LifecycleEventKind> {
+        self.lifecycle_of(client_id).iter().map(|event| event.kind).collect()
+    }
+
+    /// The newest lifecycle event of an identity.
+    pub(super) fn last_of(&self, client_id: u64) -> LifecycleEvent {
+        self.lifecycle_of(client_id).pop().expect("an event")
+    }
+
+    /// The bytes of all events of one session that are not of its lifecycle.
+    pub(super) fn received_from(&self, id: SessionId) -> Vec<&[u8]> {
+        let of_session = |event: &Event| match event {
+            Event::Message { session, .. } | Event::Datagram { session } | Event::Move { session, .. } => {
+                *session == id
+            }
+            _ => false,
+        };
+        self.events.iter().filter(|(event, _)| of_session(event)).map(|(_, bytes)| &bytes[..]).collect()
+    }
+
+    /// The ticks of the moves that were accepted from one session.
+    pub(super) fn ticks_from(&self, id: SessionId) -> Vec<u64> {
+        let tick = |(event, _): &(Event, Vec<u8>)| match event {
+            Event::Move { session, tick } if *session == id => Some(*tick),
+            _ => None,
+        };
+        self.events.iter().filter_map(tick).collect()
+    }
+}
+
+/// What peers do together with the server, so that a test can begin where it has something to say.
+impl Harness {
+    /// Request, challenge, response: afterwards the server waits for the first packet under the keys.
+    pub(super) fn shake_hands(&mut self, peer: &mut Peer) {
+        let request = peer.request();
+        assert_eq!(self.talk(peer, &request), Verdict::Answered);
+        let response = peer.response();
+        assert_eq!(self.talk(peer, &response), Verdict::Answered);
+        assert!(!peer.keep_alives.is_empty(), "the server says that the handshake is complete");
+    }
+
+    /// A raw client in its session.
+    pub(super) fn raw_player(&mut self, client_id: u64, port: u16) -> Peer {
+        let mut peer = self.newcomer(client_id, port);
+        self.shake_hands(&mut peer);
+        let keep_alive = peer.keep_alive();
+        assert!(matches!(self.talk(&mut peer, &keep_alive), Verdict::Accepted(_)));
+        peer
+    }
+
+    /// A framed client that was welcomed and has not logged in.
+    pub(super) fn guest(&mut self, client_id: u64, port: u16) -> Peer {
+        let mut peer = self.newcomer(client_id, port);
+        peer.lane_epoch = 1_000 + client_id;
+        self.enter(&mut peer);
+        peer
+    }
+
+    /// Handshake, hello and welcome.
+    pub(super) fn enter(&mut self, peer: &mut Peer) {
+        self.shake_hands(peer);
+        let hello = peer.hello();
+        assert!(matches!(self.talk(peer, &hello), Verdict::Accepted(_)));
+        assert_eq!(peer.welcome().expect("a welcome").lane_epoch, peer.lane_epoch);
+        self.beat(peer);
+    }
+
+    /// A framed client that is logged in and holds its resume tokens.
+    pub(super) fn player(&mut self, client_id: u64, port: u16) -> Peer {
+        let mut peer = self.guest(client_id, port);
+        if self.manager.config().login == LoginPolicy::Explicit {
+            let login = peer.login(1, b"credential");
+            self.talk(&mut peer, &login);
+            let id = self.id_of(client_id);
+            self.call(|manager, now| manager.accept_login(now, id)).unwrap();
+            self.listen(&mut peer);
+        }
+        self.beat(&mut peer);
+        assert_eq!(self.state_of(client_id), Some(SessionState::LoggedIn));
+        assert_eq!(peer.unspent_tickets().len(), 2);
+        peer
+    }
+
+    /// Comes back with the next resume token, from any address.
+    pub(super) fn resume(&mut self, peer: &mut Peer, port: u16) {
+        peer.begin_resume(client_address(port));
+        self.enter(peer);
+    }
+
+    /// One heartbeat of a framed client, with its acknowledgements.
+    pub(super) fn beat(&mut self, peer: &mut Peer) {
+        let heartbeat = peer.heartbeat();
+        assert!(matches!(self.talk(peer, &heartbeat), Verdict::Accepted(_)));
+    }
+
+    /// Lets time pass while these framed clients live.
+    pub(super) fn live(&mut self, peers: &mut [&mut Peer], millis: u64) {
+        self.pass(peers, millis, Peer::heartbeat);
+    }
+
+    /// Lets time pass while these raw clients live.
+    pub(super) fn live_raw(&mut self, peers: &mut [&mut Peer], millis: u64) {
+        self.pass(peers, millis, Peer::keep_alive);
+    }
+
+    fn pass(&mut self, peers: &mut [&mut Peer], millis: u64, sign_of_life: impl Fn(&mut Peer) -> Vec<u8>) {
+        let end = self.now.plus_millis(millis);
+        while self.now < end {
+            for peer in &mut *peers {
+                self.listen(peer);
+                let datagram = sign_of_life(peer);
+                self.talk(peer, &datagram);
+            }
+            self.advance(end.since(self.now).as_millis().min(250).try_into().unwrap());
+        }
+        peers.iter_mut().for_each(|peer| self.listen(peer));
+    }
+}

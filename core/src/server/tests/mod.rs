@@ -1,0 +1,8 @@
+//! The session manager against scripted peers, in virtual time.
+
+mod harness;
+mod laws;
+mod peer;
+mod ticket;
+
+mod scenarios;
