@@ -257,7 +257,10 @@ impl MultiSessionManager {
         if now <= self.clock.now() {
             return;
         }
-        let late_micros = self.poll_timeout().map_or(0, |deadline| now.micros_since(deadline.at));
+        // What was overdue at the call before is no news: only the time since then was slept through.
+        let was_here = self.clock.now();
+        let late_micros =
+            self.poll_timeout().map_or(0, |deadline| now.micros_since(deadline.at.max(was_here)));
         self.clock.advance(now);
         let late_ms = late_micros / 1_000;
         if late_ms >= u64::from(self.config.stall_threshold_ms) {

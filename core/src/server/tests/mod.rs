@@ -6,3 +6,4 @@ mod peer;
 mod ticket;
 
 mod scenarios;
+mod time;
