@@ -1,0 +1,137 @@
+//! In the steady state nothing is allocated: neither for payloads nor for heartbeats, ticks, acks or reliable messages.
+
+use std::net::SocketAddr;
+
+use allocation_counter::measure;
+use rejoin::client::ClientState;
+use rejoin::{DATAGRAM_BYTES_MAX, Event, SessionId};
+use rejoin_tests::world::{World, config, server_address};
+
+const PLAYERS: u64 = 4;
+const ROUND_MS: u64 = 16;
+
+/// Allocations of the two ends, counted apart from those of the test itself.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Allocations {
+    server: u64,
+    clients: u64,
+}
+
+/// Drives the ends of a world by hand, without its wire, and counts what they allocate.
+struct Bench {
+    world: World,
+    ids: Vec<SessionId>,
+    buffer: [u8; DATAGRAM_BYTES_MAX],
+    payload: Vec<u8>,
+    tick: u64,
+    counted: Allocations,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let mut world = World::new(config(), 21);
+        for client_id in 1..=PLAYERS {
+            world.add_logged_in(client_id);
+        }
+        world.run_for_ms(1_000);
+        let ids = world.server.sessions().map(|view| view.id()).collect();
+        let payload = Vec::with_capacity(4_096);
+        let counted = Allocations::default();
+        Self { world, ids, buffer: [0; DATAGRAM_BYTES_MAX], payload, tick: 0, counted }
+    }
+
+    fn server<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        let mut result = None;
+        self.counted.server += measure(|| result = Some(act(self))).count_total;
+        result.expect("the measured closure ran")
+    }
+
+    fn clients<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        let mut result = None;
+        self.counted.clients += measure(|| result = Some(act(self))).count_total;
+        result.expect("the measured closure ran")
+    }
+
+    fn round(&mut self) {
+        self.world.now = self.world.now.plus_millis(ROUND_MS);
+        self.tick += 1;
+        self.clients(Self::players_act);
+        for player in 0..self.world.players.len() {
+            while let Some(len) = self.clients(|bench| bench.transmit_of(player)) {
+                self.server(|bench| bench.arrive_at_server(player, len));
+            }
+        }
+        self.server(Self::server_acts);
+        while let Some((to, len)) = self.server(Self::transmit_of_server) {
+            self.clients(|bench| bench.arrive_at_player(to, len));
+        }
+    }
+
+    fn players_act(&mut self) {
+        let now = self.world.now;
+        for player in &mut self.world.players {
+            player.session.handle_timeout(now);
+            player.session.send_move(self.tick, b"turn and run").expect("a later tick");
+            player.session.send_datagram(b"look over there").expect("room");
+            if self.tick.is_multiple_of(4) {
+                player.session.send(0, b"a line of chat").expect("room");
+            }
+        }
+    }
+
+    fn transmit_of(&mut self, player: usize) -> Option<usize> {
+        let now = self.world.now;
+        let session = &mut self.world.players[player].session;
+        session.poll_transmit(now, &mut self.buffer).map(|transmit| transmit.len)
+    }
+
+    fn arrive_at_server(&mut self, player: usize, len: usize) {
+        let from = self.world.players[player].address;
+        self.world.server.handle_datagram(self.world.now, from, &mut self.buffer[..len]);
+    }
+
+    fn server_acts(&mut self) {
+        let now = self.world.now;
+        let server = &mut self.world.server;
+        server.set_server_tick(now, self.tick);
+        server.handle_timeout(now);
+        while let Some(event) = server.poll_event(&mut self.payload) {
+            if let Event::Message { session, lane } = event {
+                server.send(now, session, lane, &self.payload).expect("room");
+            }
+        }
+        for &id in &self.ids {
+            server.publish_state(now, id, self.tick, &[7; 200]).expect("a session");
+        }
+    }
+
+    fn transmit_of_server(&mut self) -> Option<(SocketAddr, usize)> {
+        let transmit = self.world.server.poll_transmit(self.world.now, &mut self.buffer)?;
+        Some((transmit.to, transmit.len))
+    }
+
+    fn arrive_at_player(&mut self, to: SocketAddr, len: usize) {
+        let player = self.world.players.iter_mut().find(|player| player.address == to).expect("a player");
+        player.session.handle_datagram(self.world.now, server_address(), &mut self.buffer[..len]);
+        while player.session.poll_event(&mut self.payload).is_some() {}
+    }
+}
+
+#[test]
+fn the_steady_state_allocates_nothing() {
+    let mut bench = Bench::new();
+    for _ in 0..2_000 {
+        bench.round();
+    }
+    assert!(bench.counted.server > 0 && bench.counted.clients > 0, "queues grew at first: {:?}", bench.counted);
+    bench.counted = Allocations::default();
+
+    for _ in 0..2_000 {
+        bench.round();
+    }
+
+    assert_eq!(bench.counted, Allocations::default());
+    let heartbeats = bench.world.server.session(bench.ids[0]).unwrap().link();
+    assert!(heartbeats.packets_received > 4_000, "the players did play: {heartbeats:?}");
+    assert!(bench.world.players.iter().all(|player| player.session.state() == ClientState::LoggedIn));
+}
