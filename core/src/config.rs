@@ -71,6 +71,8 @@ pub struct Config {
     pub handshakes_max: u32,
     /// Unexpired backend tokens remembered at most, 1 to 16,777,216; about 100 bytes each. Default 65,536.
     pub token_history_max: u32,
+    /// Banned identities at most, 1 to 16,777,216; about 30 bytes each. Default 65,536.
+    pub bans_max: u32,
     /// The game's ticks a second, 1 to 1,000. Default 60.
     pub tick_hz: u32,
     /// How far a move input may be ahead of the reference, in ticks, 1 to 65,536. Default 120.
@@ -120,6 +122,7 @@ impl Config {
             clock_skew_s: 5,
             handshakes_max: 1_024,
             token_history_max: 65_536,
+            bans_max: 65_536,
             tick_hz: 60,
             move_ticks_ahead_max: 120,
             state_bytes_max: 1_150,
@@ -162,7 +165,7 @@ impl Config {
         Ok(())
     }
 
-    fn ranges(&self) -> [(&'static str, u64, u64, u64); 23] {
+    fn ranges(&self) -> [(&'static str, u64, u64, u64); 24] {
         let timeout_max_ms = u64::from(self.timeout_max_ms);
         let heartbeat_ms = u64::from(self.heartbeat_ms);
         [
@@ -177,6 +180,7 @@ impl Config {
             ("clock_skew_s", self.clock_skew_s.into(), 0, 3_600),
             ("handshakes_max", self.handshakes_max.into(), 1, 1_048_576),
             ("token_history_max", self.token_history_max.into(), 1, 16_777_216),
+            ("bans_max", self.bans_max.into(), 1, 16_777_216),
             ("tick_hz", self.tick_hz.into(), 1, 1_000),
             ("move_ticks_ahead_max", self.move_ticks_ahead_max, 1, 65_536),
             ("state_bytes_max", self.state_bytes_max as u64, 0, 1_150),

@@ -92,8 +92,8 @@ pub use netcode::{
     CONNECT_TOKEN_BYTES, ConnectToken, Key, MintError, TokenError, TokenSpec, USER_DATA_BYTES,
 };
 pub use server::{
-    Broadcast, Deadline, DeadlineCause, LoginError, MultiSessionManager, SendError, SessionView, Transmit,
-    UnknownSession, Verdict,
+    BanError, Broadcast, Deadline, DeadlineCause, LoginError, MultiSessionManager, SendError, SessionView,
+    Transmit, UnknownSession, Verdict,
 };
 pub use time::Timestamp;
 

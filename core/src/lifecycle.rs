@@ -118,6 +118,8 @@ pub enum DisconnectReason {
     Superseded,
     /// The host disconnected the peer, with its own reason code.
     Disconnected(u32),
+    /// The host banned the identity.
+    Banned,
     /// The host removed the session without telling the peer.
     Removed,
     /// The host shut down.

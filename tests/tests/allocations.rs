@@ -123,7 +123,11 @@ fn the_steady_state_allocates_nothing() {
     for _ in 0..2_000 {
         bench.round();
     }
-    assert!(bench.counted.server > 0 && bench.counted.clients > 0, "queues grew at first: {:?}", bench.counted);
+    assert!(
+        bench.counted.server > 0 && bench.counted.clients > 0,
+        "queues grew at first: {:?}",
+        bench.counted
+    );
     bench.counted = Allocations::default();
 
     for _ in 0..2_000 {

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use crate::lifecycle::{self, DisconnectReason, Input, Step};
 use crate::link::frame::{MESSAGE_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::link::lane::LaneSendError;
-use crate::{SessionId, Timestamp};
+use crate::{ClientId, SessionId, Timestamp};
 
 use super::MultiSessionManager;
 use super::content::Content;
@@ -25,6 +25,13 @@ pub enum LoginError {
     UnknownSession,
     /// The session does not wait for an answer: its state is not `LoginPending`.
     NotPending,
+}
+
+/// Why an identity cannot be banned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BanError {
+    /// As many identities are banned as `Config::bans_max` allows.
+    Full,
 }
 
 /// Why something cannot be sent.
@@ -109,6 +116,24 @@ impl MultiSessionManager {
         let index = self.table.resolve(id).ok_or(UnknownSession)?;
         self.end(index, DisconnectReason::Removed);
         Ok(())
+    }
+
+    /// Keeps an identity out for a while: its session ends, and its tokens are denied until `until`. The peer is told as by
+    /// [`disconnect`](Self::disconnect).
+    pub fn ban(&mut self, now: Timestamp, client_id: ClientId, until: Timestamp) -> Result<(), BanError> {
+        self.enter(now);
+        if !self.bans.insert(client_id, self.clock.now(), until) {
+            return Err(BanError::Full);
+        }
+        if let Some(index) = self.directory.client(client_id) {
+            self.end(index, DisconnectReason::Banned);
+        }
+        Ok(())
+    }
+
+    /// Ends a ban early, if there is one.
+    pub fn lift_ban(&mut self, client_id: ClientId) {
+        self.bans.remove(client_id);
     }
 
     /// Queues a reliable message of 1 to 1,150 bytes on a lane. It arrives once and in order, however often the player loses the network
@@ -222,6 +247,16 @@ impl fmt::Display for UnknownSession {
 }
 
 impl core::error::Error for UnknownSession {}
+
+impl fmt::Display for BanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("too many identities are banned already"),
+        }
+    }
+}
+
+impl core::error::Error for BanError {}
 
 impl fmt::Display for LoginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

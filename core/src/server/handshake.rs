@@ -78,6 +78,9 @@ impl MultiSessionManager {
         if !self.mint.is_own(&claim) {
             return self.deny(from, deny_key, DenyReason::OtherStart);
         }
+        if self.bans.is_banned(request.private.client_id, self.clock.now()) {
+            return self.deny(from, deny_key, DenyReason::Banned);
+        }
         if !self.mint.is_genuine(&claim) {
             return Err(DropReason::ResumeForged);
         }
@@ -134,6 +137,9 @@ impl MultiSessionManager {
 
     /// Why an identity may not log in with a backend token just now.
     pub(super) fn unwelcome(&self, client_id: ClientId) -> Option<DenyReason> {
+        if self.bans.is_banned(client_id, self.clock.now()) {
+            return Some(DenyReason::Banned);
+        }
         if let Some(index) = self.directory.client(client_id) {
             let logged_in = self.table.get(index).is_some_and(Session::is_logged_in);
             let rejects = self.config.duplicate_identity == DuplicateIdentity::Reject;

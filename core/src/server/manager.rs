@@ -17,6 +17,7 @@ use crate::timers::TimerWheel;
 use crate::{SessionId, Timestamp};
 
 use super::admission::{Admission, AdmissionSeeds};
+use super::bans::Bans;
 use super::clock::Clock;
 use super::directory::Directory;
 use super::outbox::Outbox;
@@ -51,6 +52,7 @@ pub struct MultiSessionManager {
     pub(super) directory: Directory,
     pub(super) timers: TimerWheel,
     pub(super) admission: Admission,
+    pub(super) bans: Bans,
     pub(super) mint: ResumeMint,
     pub(super) outbox: Outbox,
     /// Sessions with output, in the order of their turns.
@@ -134,6 +136,7 @@ impl MultiSessionManager {
             directory: Directory::new(draw(&mut rng)),
             timers: TimerWheel::new(now),
             admission: Admission::new(&config, unix_time_s, seeds),
+            bans: Bans::new(config.bans_max as usize),
             mint: ResumeMint::new(config.protocol_id, config.private_key.clone(), boot_id, boot_secret),
             outbox: Outbox::new(config.event_queue_bytes_max, config.reply_queue_bytes_max),
             due: VecDeque::new(),

@@ -13,6 +13,7 @@
 //! only place that changes a state, and only as [`lifecycle::step`](crate::lifecycle::step) says.
 
 mod admission;
+mod bans;
 mod clock;
 mod commands;
 mod confirm;
@@ -35,6 +36,6 @@ mod way_back;
 #[cfg(test)]
 mod tests;
 
-pub use commands::{Broadcast, LoginError, SendError, UnknownSession};
+pub use commands::{BanError, Broadcast, LoginError, SendError, UnknownSession};
 pub use inspect::SessionView;
 pub use manager::{Deadline, DeadlineCause, MultiSessionManager, Transmit, Verdict};

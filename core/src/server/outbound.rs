@@ -168,7 +168,7 @@ fn transmit(connection: &mut Connection, seal: impl FnOnce(&mut Connection) -> u
 /// What a goodbye says (P8); `None` where the peer is not told, because it said so itself, cannot be reached, or shall not know.
 fn goodbye_code(reason: DisconnectReason) -> Option<u8> {
     match reason {
-        DisconnectReason::Disconnected(_) => Some(1),
+        DisconnectReason::Disconnected(_) | DisconnectReason::Banned => Some(1),
         DisconnectReason::Shutdown => Some(2),
         DisconnectReason::LoginRefused => Some(3),
         DisconnectReason::LoginTimeout => Some(4),

@@ -1,5 +1,6 @@
 //! Each scenario of the specification of multi-session lifecycles, by its name.
 
+use rejoin::client::ClientState;
 use rejoin::lifecycle::{DisconnectReason, LifecycleEventKind, SessionState};
 use rejoin_tests::world::{World, config};
 
@@ -150,4 +151,27 @@ fn shutdown_clears_all_managed_peers() {
             .any(|(event, _)| matches!(event, rejoin::client::ClientEvent::Disconnected { .. }));
         assert!(told, "player {player} was told");
     }
+}
+
+#[test]
+fn a_banned_player_is_told_and_denied_until_the_ban_ends() {
+    let mut world = World::new(config(), 8);
+    let player = world.add_logged_in(1);
+    let id = world.session_id(player);
+    let client_id = world.players[player].client_id;
+
+    let now = world.now;
+    world.server.ban(now, client_id, now.plus_millis(5_000)).unwrap();
+    world.run_for_ms(500);
+    let early = world.add_player(1);
+    world.run_for_ms(1_000);
+    let denied = world.server.counters().denied(rejoin::DenyReason::Banned);
+    world.run_for_ms(4_000);
+    let later = world.add_logged_in(1);
+
+    let last = world.lifecycle_of(id).last().unwrap();
+    assert_eq!(last.cause, rejoin::lifecycle::Cause::Ended(DisconnectReason::Banned));
+    assert_eq!(denied, 1);
+    let ClientState::Disconnected = world.players[early].session.state() else { panic!("let in early") };
+    assert_eq!(world.state(later), Some(SessionState::LoggedIn));
 }
