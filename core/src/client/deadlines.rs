@@ -11,7 +11,8 @@ const STALL_MICROS: u64 = 250_000;
 impl ClientSession {
     /// Takes the time in: a clock that goes back is ignored, and a host that was away is given credit.
     pub(super) fn enter(&mut self, now: Timestamp) {
-        let late_micros = now.micros_since(self.next_wake());
+        // From what was known before, so that no lateness counts twice.
+        let late_micros = now.micros_since(self.next_wake().max(self.now));
         if late_micros > STALL_MICROS {
             let credit_max_micros = self.path_dead_ms().unwrap_or(0).saturating_mul(1_000);
             if let Some(path) = &mut self.path {

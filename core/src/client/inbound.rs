@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use super::event::{ClientDisconnectReason, ClientEvent};
+use super::framed::Framed;
 use super::handshake::HandshakeStep;
 use super::path::Path;
 use super::resume::HeldToken;
@@ -54,10 +55,10 @@ impl ClientSession {
 
     fn receive_on_path(&mut self, header: &Header, datagram: &mut [u8]) -> Result<(), DropReason> {
         let Some(path) = &mut self.path else { return Err(DropReason::UnknownAddress) };
-        let received = path.receive(self.now, header, datagram)?;
-        let is_alive = received.is_newest && received.packet != Packet::Disconnect;
-        if path.is_lost && is_alive {
-            self.revive_path();
+        let received = path.receive(header, datagram)?;
+        let is_open = self.content.framed().is_none_or(Framed::is_open);
+        if received.is_newest && received.packet != Packet::Disconnect && is_open {
+            self.mark_path_alive();
         }
         match received.packet {
             Packet::Payload(payload) => self.receive_payload(received.sequence, payload),

@@ -7,7 +7,7 @@ use super::resume::HeldToken;
 use super::verdict::DropReason;
 use crate::Timestamp;
 use crate::netcode::connection::{Connection, ReceiveError, Received};
-use crate::netcode::packet::{Header, Packet, PacketKind};
+use crate::netcode::packet::{Header, PacketKind};
 
 /// A completed connection and its signs of life.
 #[derive(Debug)]
@@ -15,7 +15,8 @@ pub(super) struct Path {
     pub(super) connection: Connection,
     /// The token's; `None` means never.
     pub(super) token_timeout_ms: Option<u64>,
-    /// When the newest packet arrived: one that opened and has a higher sequence than any before.
+    /// When the last sign of life came: a packet that opened and has a higher sequence than any before. On a framed path that is not
+    /// welcomed yet nothing but the welcome counts.
     pub(super) last_live: Timestamp,
     pub(super) last_sent: Timestamp,
     /// Nothing came through for too long. It stays open, for it may revive.
@@ -46,22 +47,22 @@ impl Path {
         matches!(header.kind, PacketKind::KeepAlive | PacketKind::Payload | PacketKind::Disconnect)
     }
 
-    /// Opens a packet and notes whether it is a sign of life. A failed open overwrites `datagram`.
+    /// Opens a packet. A failed open overwrites `datagram`.
     pub(super) fn receive<'a>(
         &mut self,
-        now: Timestamp,
         header: &Header,
         datagram: &'a mut [u8],
     ) -> Result<Received<'a>, DropReason> {
-        let received = self.connection.receive(header, datagram).map_err(|error| match error {
+        self.connection.receive(header, datagram).map_err(|error| match error {
             ReceiveError::Unopened => DropReason::Unopened,
             ReceiveError::Replayed => DropReason::Replayed,
-        })?;
-        if received.is_newest && received.packet != Packet::Disconnect {
-            self.last_live = self.last_live.max(now);
-            self.credit_micros = 0;
-        }
-        Ok(received)
+        })
+    }
+
+    /// Notes a sign of life.
+    pub(super) fn on_alive(&mut self, now: Timestamp) {
+        self.last_live = self.last_live.max(now);
+        self.credit_micros = 0;
     }
 
     /// Does not count the time in which the host was not there, up to `credit_max_micros` in one silence.

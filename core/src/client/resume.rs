@@ -140,21 +140,29 @@ impl Purse {
         }
     }
 
-    /// The tokens another process may use: untouched ones above every touched one (P63).
+    /// The tokens another process may use, by ascending generation: untouched ones above every touched one (P63).
     ///
     /// A lower untouched one is left out because the process that resumes with it would be handed the touched one again.
     pub(super) fn exportable<'a>(
         &'a self,
         lent: Option<&'a HeldToken>,
     ) -> impl Iterator<Item = &'a HeldToken> + Clone + use<'a> {
-        let all = self.tokens.iter().chain(lent.filter(|held| held.is_resume()));
+        let lent = lent.filter(|held| held.is_resume());
+        let below_lent = lent.map_or(0, |lent| self.index_of(lent.generation));
+        let (below, above) = self.tokens.split_at(below_lent);
+        let all = below.iter().chain(lent).chain(above);
         let touched = all.clone().filter(|held| held.is_touched()).map(|held| held.generation).max();
         all.filter(move |held| touched.is_none_or(|touched| held.generation > touched))
     }
 
     fn put(&mut self, held: HeldToken) {
-        let index = self.tokens.partition_point(|other| other.generation < held.generation);
+        let index = self.index_of(held.generation);
         self.tokens.insert(index, held);
+    }
+
+    /// Where a token of this generation is, or would be.
+    fn index_of(&self, generation: u64) -> usize {
+        self.tokens.partition_point(|held| held.generation < generation)
     }
 
     fn next_index(&self) -> Option<usize> {

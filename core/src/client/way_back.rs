@@ -8,7 +8,7 @@ use super::config::ClientConfig;
 use super::event::{ClientDisconnectReason, ClientEvent};
 use super::handshake::{Handshake, HandshakeFailure};
 use super::state::ClientState;
-use crate::Timestamp;
+use crate::{Continuity, Timestamp};
 
 /// The search for another way to the server, from the loss of the path to the welcome on the next.
 #[derive(Debug)]
@@ -80,21 +80,27 @@ impl ClientSession {
         }
     }
 
-    /// The path in use came to life again: nothing has changed, and the attempt to replace it ends without trace.
-    pub(super) fn revive_path(&mut self) {
+    /// A sign of life came on the path. If it was lost, nothing has changed after all, and the attempt to replace it ends without
+    /// trace.
+    pub(super) fn mark_path_alive(&mut self) {
         let Some(path) = &mut self.path else { return };
+        path.on_alive(self.now);
+        if !path.is_lost {
+            return;
+        }
         path.is_lost = false;
         if let Some(handshake) = self.handshake.take() {
             self.purse.put_back(handshake.into_held());
         }
-        let is_open = self.content.framed_mut().is_some_and(|framed| framed.is_open());
-        if let Some(way_back) = &mut self.way_back {
-            way_back.retry_at = None;
+        if self.way_back.take().is_some() && self.state == ClientState::Away {
+            self.return_with(Continuity::Kept);
         }
-        if is_open && self.way_back.take().is_some() {
-            self.state = ClientState::LoggedIn;
-            self.events.push(ClientEvent::Reconnected { continuity: crate::event::Continuity::Kept }, &[]);
-        }
+    }
+
+    /// The way to the server is open again.
+    pub(super) fn return_with(&mut self, continuity: Continuity) {
+        self.state = ClientState::LoggedIn;
+        self.events.push(ClientEvent::Reconnected { continuity }, &[]);
     }
 
     /// A handshake ended without a connection.

@@ -80,14 +80,14 @@ impl ClientSession {
         let Some(framed) = self.content.framed_mut() else { return };
         let is_first = framed.terms.is_none();
         framed.open(welcome, is_first, now);
+        // Also ends the way back, which led here: what is told about it depends on the lanes.
         self.way_back = None;
+        self.mark_path_alive();
         if is_first {
             self.state = ClientState::Connected;
             self.events.push(ClientEvent::Connected { login_explicit: welcome.login_explicit }, &[]);
         } else if self.state == ClientState::Away {
-            self.state = ClientState::LoggedIn;
-            let continuity = if welcome.lanes_kept { Continuity::Kept } else { Continuity::Restarted };
-            self.events.push(ClientEvent::Reconnected { continuity }, &[]);
+            self.return_with(if welcome.lanes_kept { Continuity::Kept } else { Continuity::Restarted });
         }
         if welcome.logged_in {
             self.handle_logged_in();

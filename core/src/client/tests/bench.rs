@@ -205,16 +205,34 @@ impl Bench {
         assert_eq!(self.give(&keep_alive), Verdict::Accepted);
     }
 
+    /// Does the server's side of the handshake and the welcome as far as the client is ready for it.
+    pub(super) fn let_in_if_it_may(&mut self, token: &ConnectToken) {
+        let challenge = self.challenge(token);
+        self.give(&challenge);
+        self.drain();
+        let keep_alive = self.keep_alive(token);
+        self.give(&keep_alive);
+        if let Some(lane_epoch) = self.hello(token) {
+            let welcome = Welcome { lane_epoch, ..welcome() };
+            self.give_frames(token, |writer| writer.write_welcome(&welcome));
+        }
+    }
+
+    /// The lane epoch of the hello that the client sends now.
+    fn hello(&mut self, token: &ConnectToken) -> Option<u64> {
+        let sent = self.drain();
+        opened(&sent, token).into_iter().filter(|packet| packet.kind == PacketKind::Payload).find_map(
+            |packet| match frames(&packet.payload)[..] {
+                [Frame::Hello(Hello { lane_epoch, .. }), ..] => Some(lane_epoch),
+                _ => None,
+            },
+        )
+    }
+
     /// Answers the hello that the client must have waiting.
     pub(super) fn welcome(&mut self, token: &ConnectToken, welcome: &Welcome) {
-        let sent = self.drain();
-        let hello = opened(&sent, token).into_iter().find_map(|packet| match frames(&packet.payload)[..] {
-            [Frame::Hello(hello), ..] => Some(hello),
-            _ => None,
-        });
-        let hello: Hello = hello.expect("a client that was let in says hello");
-        self.lane_epoch = hello.lane_epoch;
-        let welcome = Welcome { lane_epoch: hello.lane_epoch, ..*welcome };
+        self.lane_epoch = self.hello(token).expect("a client that was let in says hello");
+        let welcome = Welcome { lane_epoch: self.lane_epoch, ..*welcome };
         assert_eq!(self.give_frames(token, |writer| writer.write_welcome(&welcome)), Verdict::Accepted);
     }
 
@@ -234,6 +252,16 @@ impl Bench {
 
     /// Hands a resume token over inside the session of `token`.
     pub(super) fn give_resume_token(&mut self, token: &ConnectToken, generation: u64, resume: &ConnectToken) {
+        assert_eq!(self.offer_resume_token(token, generation, resume), Verdict::Accepted);
+    }
+
+    /// The same, whether or not the client takes it.
+    pub(super) fn offer_resume_token(
+        &mut self,
+        token: &ConnectToken,
+        generation: u64,
+        resume: &ConnectToken,
+    ) -> Verdict {
         let mut addresses = Vec::new();
         for address in resume.addresses() {
             let SocketAddr::V4(address) = address else { panic!("the test lists IPv4 only") };
@@ -253,8 +281,7 @@ impl Bench {
             address_count: u8::try_from(resume.addresses().len()).unwrap(),
             addresses: &addresses,
         };
-        let verdict = self.give_frames(token, |writer| writer.write_resume_token(&frame));
-        assert_eq!(verdict, Verdict::Accepted);
+        self.give_frames(token, |writer| writer.write_resume_token(&frame))
     }
 }
 

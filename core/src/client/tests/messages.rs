@@ -1,1 +1,296 @@
+//! The message layer at the client's end.
 
+use alloc::vec::Vec;
+
+use super::bench::{Bench, TIMEOUT_S, first_server, frames, opened, token, welcome};
+use crate::client::{
+    ClientConfig, ClientDisconnectReason, ClientEvent, ClientLoginError, ClientSendError, ClientState,
+    DropReason, Verdict,
+};
+use crate::link::frame::{Frame, State, Welcome};
+use crate::netcode::packet::{Packet, PacketKind};
+
+fn logged_in() -> (Bench, crate::ConnectToken) {
+    let token = token(1, &[first_server()]);
+    let mut bench = Bench::welcomed(ClientConfig::default(), &token, &welcome());
+    bench.events();
+    bench.drain();
+    (bench, token)
+}
+
+#[test]
+fn p20_hello_is_the_first_packet_and_nothing_but_payloads_follows() {
+    let token = token(1, &[first_server()]);
+    let mut bench = Bench::new(ClientConfig::default(), &token);
+    bench.let_in(&token);
+
+    let sent = opened(&bench.run_for_ms(950), &token);
+
+    assert_eq!(sent.len(), 10);
+    for packet in &sent {
+        assert_eq!(packet.kind, PacketKind::Payload);
+        assert!(matches!(frames(&packet.payload)[0], Frame::Hello(hello) if hello.is_acceptable()));
+    }
+}
+
+#[test]
+fn a_login_made_before_there_is_a_connection_goes_out_with_the_hello() {
+    let token = token(1, &[first_server()]);
+    let mut bench = Bench::new(ClientConfig::default(), &token);
+    bench.client.login(b"secret").unwrap();
+    bench.let_in(&token);
+
+    let sent = opened(&bench.drain(), &token);
+
+    let frames = frames(&sent[0].payload);
+    assert!(matches!(frames[..], [Frame::Hello(_), Frame::Login { attempt: 1, credential: b"secret" }]));
+}
+
+#[test]
+fn p22_a_payload_before_the_welcome_is_dropped_and_not_acknowledged() {
+    let token = token(1, &[first_server()]);
+    let mut bench = Bench::new(ClientConfig::default(), &token);
+    bench.let_in(&token);
+
+    let verdict = bench.give_frames(&token, |writer| writer.write_lane(0, (b"early", b"")));
+
+    assert_eq!(verdict, Verdict::Dropped(DropReason::BeforeWelcome));
+    let sent = opened(&bench.run_for_ms(300), &token);
+    assert!(sent.iter().all(|packet| matches!(frames(&packet.payload)[..], [Frame::Hello(_)])));
+    assert_eq!(bench.events(), []);
+}
+
+#[test]
+fn a_welcome_of_another_version_or_to_another_hello_is_dropped() {
+    let token = token(1, &[first_server()]);
+    let mut bench = Bench::new(ClientConfig::default(), &token);
+    bench.let_in(&token);
+    let sent = opened(&bench.drain(), &token);
+    let Frame::Hello(hello) = frames(&sent[0].payload)[0] else { panic!("hello comes first") };
+    let right = Welcome { lane_epoch: hello.lane_epoch, ..welcome() };
+
+    for wrong in [Welcome { version: 2, ..right }, Welcome { lane_epoch: right.lane_epoch ^ 1, ..right }] {
+        let verdict = bench.give_frames(&token, |writer| writer.write_welcome(&wrong));
+        assert_eq!(verdict, Verdict::Dropped(DropReason::BadWelcome));
+    }
+    assert_eq!(bench.client.state(), ClientState::Connecting);
+    assert_eq!(bench.give_frames(&token, |writer| writer.write_welcome(&right)), Verdict::Accepted);
+    assert_eq!(bench.client.state(), ClientState::LoggedIn);
+}
+
+#[test]
+fn a_server_that_lets_the_client_in_but_never_welcomes_it_is_given_up() {
+    let token = token(1, &[first_server()]);
+    let mut bench = Bench::new(ClientConfig::default(), &token);
+    bench.let_in(&token);
+
+    for _ in 0..10 * u64::from(TIMEOUT_S.unsigned_abs()) {
+        bench.run_for_ms(100);
+        let keep_alive = bench.keep_alive(&token);
+        bench.give(&keep_alive);
+    }
+
+    let reason = ClientDisconnectReason::TimedOut;
+    assert_eq!(bench.events(), [ClientEvent::Disconnected { reason }]);
+}
+
+#[test]
+fn p5_a_malformed_payload_does_nothing_and_is_not_acknowledged() {
+    let (mut bench, token) = logged_in();
+
+    let bytes = bench.seal(&token, &Packet::Payload(&[0x11, 2, b'h', b'i', 0x7F]));
+
+    assert_eq!(bench.give(&bytes), Verdict::Dropped(DropReason::Violation));
+    assert_eq!(bench.events(), []);
+    let sent = opened(&bench.run_for_ms(100), &token);
+    assert!(sent.iter().all(
+        |packet| !matches!(frames(&packet.payload)[0], Frame::Ack(ack) if ack.largest == bench.sequence - 1)
+    ));
+}
+
+#[test]
+fn p13_an_acknowledgement_of_what_was_never_sent_is_a_violation() {
+    let (mut bench, token) = logged_in();
+
+    let verdict = bench.give_frames(&token, |writer| writer.write_ack(0, core::iter::once(1..=1)) > 0);
+
+    assert_eq!(verdict, Verdict::Dropped(DropReason::Violation));
+}
+
+#[test]
+fn reliable_messages_are_delivered_once_and_in_order() {
+    let (mut bench, token) = logged_in();
+
+    for (number, message) in [(1, b"1"), (0, b"0"), (1, b"1"), (2, b"2"), (0, b"0")] {
+        bench.give_frames(&token, |writer| writer.write_lane(number, (message, b"")));
+    }
+
+    let events = bench.events_with_bytes();
+    assert!(events.iter().all(|(event, _)| *event == ClientEvent::Message { lane: 0 }));
+    let bytes: Vec<u8> = events.into_iter().flat_map(|(_, bytes)| bytes).collect();
+    assert_eq!(bytes, b"012");
+}
+
+#[test]
+fn p45_only_newer_states_are_delivered() {
+    let (mut bench, token) = logged_in();
+
+    for server_tick in [5, 4, 5, 9] {
+        let state = State { server_tick, acknowledged_tick: None, bytes: b"s" };
+        bench.give_frames(&token, |writer| writer.write_state(&state));
+    }
+
+    let state = |server_tick| ClientEvent::State { server_tick, acknowledged: None };
+    assert_eq!(bench.events(), [state(5), state(9)]);
+}
+
+#[test]
+fn p46_each_packet_repeats_the_newest_moves_until_they_are_acknowledged() {
+    let (mut bench, token) = logged_in();
+    let moves = |bench: &mut Bench| -> Vec<u64> {
+        let sent = opened(&bench.drain(), &token);
+        let frames = frames(&sent[0].payload);
+        let moves = frames.iter().find_map(|frame| match frame {
+            Frame::Moves(moves) => Some(moves.inputs().map(|(tick, _)| tick).collect()),
+            _ => None,
+        });
+        moves.unwrap()
+    };
+
+    let mut seen = Vec::new();
+    for tick in [10, 11, 12, 15] {
+        bench.client.send_move(tick, b"m").unwrap();
+        seen.push(moves(&mut bench));
+    }
+    let state = State { server_tick: 1, acknowledged_tick: Some(12), bytes: b"" };
+    bench.give_frames(&token, |writer| writer.write_state(&state));
+    bench.client.send_move(16, b"m").unwrap();
+    seen.push(moves(&mut bench));
+
+    assert_eq!(seen[..3], [[10].to_vec(), [11, 10].to_vec(), [12, 11, 10].to_vec()]);
+    assert_eq!(seen[3..], [[15, 12, 11].to_vec(), [16, 15].to_vec()]);
+}
+
+#[test]
+fn p26_moves_are_numbered_above_those_before_and_above_what_the_server_has() {
+    let token = token(1, &[first_server()]);
+    let terms = Welcome { move_high_water: Some(500), ..welcome() };
+    let mut bench = Bench::welcomed(ClientConfig::default(), &token, &terms);
+
+    assert_eq!(bench.client.move_high_water(), Some(500));
+    assert_eq!(bench.client.send_move(500, b""), Err(ClientSendError::StaleTick));
+    assert_eq!(bench.client.send_move(501, b""), Ok(()));
+    assert_eq!(bench.client.send_move(501, b""), Err(ClientSendError::StaleTick));
+    assert_eq!(bench.client.send_move(502, &[0; 1_151]), Err(ClientSendError::Size));
+}
+
+#[test]
+fn nothing_is_sent_for_a_player_who_is_not_logged_in() {
+    let token = token(1, &[first_server()]);
+    let mut bench = Bench::new(ClientConfig::default(), &token);
+
+    assert_eq!(bench.client.send(0, b"x"), Err(ClientSendError::NotLoggedIn));
+    assert_eq!(bench.client.send_datagram(b"x"), Err(ClientSendError::NotLoggedIn));
+    assert_eq!(bench.client.send_move(1, b"x"), Err(ClientSendError::NotLoggedIn));
+}
+
+#[test]
+fn a_callers_mistakes_are_named() {
+    let (mut bench, _) = logged_in();
+
+    assert_eq!(bench.client.send(1, b"x"), Err(ClientSendError::NoSuchLane));
+    assert_eq!(bench.client.send(0, b""), Err(ClientSendError::Size));
+    assert_eq!(bench.client.send(0, &[0; 1_151]), Err(ClientSendError::Size));
+    assert_eq!(bench.client.send_datagram(&[0; 1_151]), Err(ClientSendError::Size));
+    assert_eq!(bench.client.login(b"again"), Err(ClientLoginError::AlreadyLoggedIn));
+    let mut taken = 0;
+    while bench.client.send(0, &[0; 1_000]).is_ok() {
+        taken += 1;
+    }
+    assert_eq!(taken, 262);
+    assert_eq!(bench.client.send(0, &[0; 1_000]), Err(ClientSendError::Full));
+}
+
+#[test]
+fn one_login_attempt_at_a_time_and_none_with_too_large_a_credential() {
+    let token = token(1, &[first_server()]);
+    let mut bench = Bench::new(ClientConfig::default(), &token);
+
+    assert_eq!(bench.client.login(&[0; 1_025]), Err(ClientLoginError::Size));
+    assert_eq!(bench.client.login(&[0; 1_024]), Ok(()));
+    assert_eq!(bench.client.login(b""), Err(ClientLoginError::Pending));
+    bench.client.disconnect(bench.now);
+    assert_eq!(bench.client.login(b""), Err(ClientLoginError::Disconnected));
+}
+
+#[test]
+fn payloads_are_refused_while_nobody_takes_the_events_and_taken_again_afterwards() {
+    let token = token(1, &[first_server()]);
+    let config = ClientConfig { event_queue_bytes_max: 5_000, ..ClientConfig::default() };
+    let mut bench = Bench::welcomed(config, &token, &welcome());
+
+    let mut verdicts = Vec::new();
+    for _ in 0..10 {
+        verdicts.push(bench.give_frames(&token, |writer| writer.write_datagram((&[7; 1_000], &[]))));
+    }
+    let event_count = bench.events().len();
+    let after = bench.give_frames(&token, |writer| writer.write_datagram((&[7; 1_000], &[])));
+
+    assert_eq!(verdicts[4], Verdict::Accepted);
+    assert_eq!(verdicts[9], Verdict::Dropped(DropReason::EventsFull));
+    assert_eq!(event_count, 2 + 5, "two that tell of the login, and five payloads");
+    assert_eq!(after, Verdict::Accepted);
+}
+
+#[test]
+fn every_goodbye_code_has_its_reason_and_an_unknown_one_is_the_hosts() {
+    use ClientDisconnectReason as Reason;
+    let expected = [
+        Reason::Host,
+        Reason::Host,
+        Reason::Shutdown,
+        Reason::LoginRefused,
+        Reason::LoginTimeout,
+        Reason::Superseded,
+        Reason::ProtocolViolation,
+        Reason::Contested,
+        Reason::ReconnectExpired,
+        Reason::Drained,
+        Reason::Host,
+    ];
+    for (code, reason) in (0_u8..).zip(expected) {
+        let (mut bench, token) = logged_in();
+
+        bench.give_frames(&token, |writer| writer.write_goodbye(code, b"detail"));
+
+        let events = bench.events_with_bytes();
+        assert_eq!(events, [(ClientEvent::Disconnected { reason }, b"detail".to_vec())], "code {code}");
+    }
+}
+
+#[test]
+fn nothing_that_arrives_after_the_end_means_anything() {
+    let (mut bench, token) = logged_in();
+    bench.give_frames(&token, |writer| writer.write_goodbye(2, &[]));
+    bench.events();
+
+    let verdict = bench.give_frames(&token, |writer| writer.write_goodbye(2, &[]));
+
+    assert_eq!(verdict, Verdict::Dropped(DropReason::Ended));
+    assert_eq!(bench.events(), []);
+    assert_eq!(bench.client.send(0, b"x"), Err(ClientSendError::NotLoggedIn));
+}
+
+#[test]
+fn p38_a_client_that_leaves_says_goodbye_before_it_disconnects() {
+    let (mut bench, token) = logged_in();
+
+    bench.client.disconnect(bench.now);
+
+    let sent = opened(&bench.drain(), &token);
+    assert!(matches!(frames(&sent[0].payload)[..], [Frame::Goodbye { code: 0, detail: [] }]));
+    assert_eq!(sent.len(), 11);
+    assert!(sent[1..].iter().all(|packet| packet.kind == PacketKind::Disconnect));
+    let reason = ClientDisconnectReason::Left;
+    assert_eq!(bench.events(), [ClientEvent::Disconnected { reason }]);
+}
