@@ -285,6 +285,21 @@ impl Bench {
     }
 }
 
+/// A generator of numbers that are the same in each run (splitmix64).
+pub(super) struct Draw(pub(super) u64);
+
+impl Draw {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        (mixed ^ mixed >> 27) % bound
+    }
+
+    pub(super) fn bytes(&mut self, len: u64) -> Vec<u8> {
+        (0..len).map(|_| self.below(256).to_le_bytes()[0]).collect()
+    }
+}
+
 /// The welcome of a session that is logged in.
 pub(super) fn welcome() -> Welcome {
     Welcome {

@@ -3,25 +3,10 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::bench::{Bench, first_server, second_server, token, welcome};
+use super::bench::{Bench, Draw, first_server, second_server, token, welcome};
 use crate::client::{ClientConfig, ClientEvent, ClientState};
 use crate::netcode::packet::Packet;
 use crate::{ConnectToken, Timestamp};
-
-/// A generator of numbers that are the same in each run (splitmix64).
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        (mixed ^ mixed >> 27) % bound
-    }
-
-    fn bytes(&mut self, len: u64) -> Vec<u8> {
-        (0..len).map(|_| self.below(256).to_le_bytes()[0]).collect()
-    }
-}
 
 /// One random call; the peer is now and then a true server, mostly a confused one.
 fn step(bench: &mut Bench, token: &ConnectToken, draw: &mut Draw) {

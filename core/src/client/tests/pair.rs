@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::bench::first_server;
+use super::bench::{Draw, first_server};
 use crate::client::{ClientConfig, ClientDisconnectReason, ClientEvent, ClientSession, ClientState};
 use crate::lifecycle::LifecycleEventKind;
 use crate::{
@@ -21,6 +21,9 @@ struct Pair {
     client: ClientSession,
     client_address: SocketAddr,
     is_cut: bool,
+    loss_percent: u64,
+    /// Decides which datagram is lost.
+    draw: Draw,
     to_server: Vec<(Timestamp, SocketAddr, Vec<u8>)>,
     to_client: Vec<(Timestamp, SocketAddr, Vec<u8>)>,
     server_events: Vec<(Event, Vec<u8>)>,
@@ -63,6 +66,8 @@ impl Pair {
             client,
             client_address: "198.51.100.1:5000".parse().unwrap(),
             is_cut: false,
+            loss_percent: 0,
+            draw: Draw(1),
             to_server: Vec::new(),
             to_client: Vec::new(),
             server_events: Vec::new(),
@@ -117,12 +122,12 @@ impl Pair {
         let arrival = self.now.plus_millis(LATENCY_MS);
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         while let Some(transmit) = self.client.poll_transmit(self.now, &mut buffer) {
-            if !self.is_cut {
+            if self.passes() {
                 self.to_server.push((arrival, self.client_address, buffer[..transmit.len].to_vec()));
             }
         }
         while let Some(transmit) = self.server.poll_transmit(self.now, &mut buffer) {
-            if !self.is_cut {
+            if self.passes() {
                 self.to_client.push((arrival, transmit.to, buffer[..transmit.len].to_vec()));
             }
         }
@@ -134,6 +139,10 @@ impl Pair {
             self.server_events.push((event, payload.clone()));
         }
         assert!(self.client.poll_timeout().is_none_or(|deadline| deadline.at > self.now), "all was polled");
+    }
+
+    fn passes(&mut self) -> bool {
+        !self.is_cut && self.draw.below(100) >= self.loss_percent
     }
 
     fn client_kinds(&self) -> Vec<ClientEvent> {
@@ -258,6 +267,34 @@ fn an_outage_with_a_change_of_address_ends_in_the_same_session_and_no_message_is
     let all: Vec<u32> = (0..next).collect();
     assert_eq!(pair.numbers_at_client(), all);
     assert_eq!(pair.numbers_at_server(), all);
+}
+
+#[test]
+fn outage_after_outage_on_a_lossy_path_neither_loses_nor_repeats_a_message() {
+    for seed in 0..4 {
+        let mut pair = Pair::logged_in();
+        let session = pair.session();
+        pair.draw = Draw(seed);
+        pair.loss_percent = 15;
+        let mut next = 0;
+
+        for outage in 0..5 {
+            pair.chat_for_ms(500, &mut next);
+            pair.is_cut = true;
+            pair.chat_for_ms(1_000 + 700 * outage, &mut next);
+            pair.client_address.set_port(6_000 + u16::try_from(outage).unwrap());
+            pair.is_cut = false;
+            pair.chat_for_ms(2_000, &mut next);
+        }
+        pair.loss_percent = 0;
+        pair.run_for_ms(8_000);
+
+        assert_eq!(pair.client.state(), ClientState::LoggedIn, "seed {seed}");
+        assert_eq!(pair.session(), session);
+        let all: Vec<u32> = (0..next).collect();
+        assert_eq!(pair.numbers_at_client(), all, "seed {seed}");
+        assert_eq!(pair.numbers_at_server(), all, "seed {seed}");
+    }
 }
 
 #[test]
