@@ -21,6 +21,11 @@ impl<T> ByteQueue<T> {
         self.entries.is_empty()
     }
 
+    /// How many entries are queued.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Bytes queued, without the values they belong to.
     pub(crate) fn bytes_len(&self) -> usize {
         self.bytes.len()

@@ -67,12 +67,15 @@ impl MultiSessionManager {
             index
         };
         self.note_life(index, true);
-        if let Some(payload) = payload {
-            self.take_payload(index, sequence, payload)?;
-        } else {
-            self.note_heartbeat(index);
-        }
+        let taken = match payload {
+            Some(payload) => self.take_payload(index, sequence, payload),
+            None => {
+                self.note_heartbeat(index);
+                Ok(())
+            }
+        };
         self.touch(index);
+        taken?;
         let session = self.table.get(index).ok_or(DropReason::NoLongerWelcome)?;
         Ok(Verdict::Accepted(session.id))
     }
@@ -144,6 +147,9 @@ impl MultiSessionManager {
             }
             Some(_) => {
                 self.replace_connection(index, connection, Continuity::Restarted);
+                if let Some(session) = self.table.get_mut(index) {
+                    session.timeout_micros = timeout_micros;
+                }
                 Ok(index)
             }
             None => Err(DropReason::NoLongerWelcome),

@@ -23,7 +23,7 @@ pub(super) enum Content {
 pub(super) struct RawContent {
     queue: ByteQueue<()>,
     queue_bytes_max: usize,
-    /// Payloads given up because the queue was full: the oldest go first.
+    /// Payloads given up: because the queue was full, the oldest first, or because the connection was replaced.
     dropped: u64,
 }
 
@@ -41,12 +41,18 @@ impl RawContent {
         self.queue.push((), payload);
     }
 
+    /// Gives up all payloads that wait.
+    fn clear(&mut self) {
+        self.dropped += self.queue.len() as u64;
+        self.queue.clear();
+    }
+
     /// Writes the next payload into the front of `body` and returns its length; 0 if there is none.
     pub(super) fn write(&mut self, body: &mut [u8]) -> usize {
         self.queue.pop_into(body).map_or(0, |((), len)| len)
     }
 
-    /// Payloads given up because the queue was full.
+    /// Payloads that were given up.
     pub(super) const fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -110,7 +116,7 @@ impl Content {
     /// The keys are new, and what belonged to the old ones is void.
     pub(super) fn connection_replaced(&mut self, now: Timestamp, continuity: Continuity) {
         match self {
-            Self::Raw(raw) => raw.queue.clear(),
+            Self::Raw(raw) => raw.clear(),
             Self::Framed(framed) => framed.connection_replaced(now, continuity),
         }
     }

@@ -333,9 +333,13 @@ impl MultiSessionManager {
     }
 
     fn drop_attempt(&mut self, index: u32) {
-        let attempt = self.table.get_mut(index).and_then(|session| session.attempt.take());
-        if let Some(attempt) = attempt {
-            self.directory.clear_attempt(attempt.connection.address(), index);
+        let Some(session) = self.table.get_mut(index) else { return };
+        let Some(attempt) = session.attempt.take() else { return };
+        let address = attempt.connection.address();
+        // The session's own first handshake may wait for its confirmation at the same address.
+        let still_waits = !session.is_confirmed && session.connection.address() == address;
+        if !still_waits {
+            self.directory.clear_attempt(address, index);
         }
     }
 

@@ -70,22 +70,27 @@ impl MultiSessionManager {
         let session = self.table.get_mut(index).ok_or(DropReason::UnknownAddress)?;
         let id = session.id;
         let received = session.connection.receive(header, datagram).map_err(drop_reason)?;
-        match received.packet {
-            Packet::Disconnect => self.end(index, DisconnectReason::PeerLeft),
+        let taken = match received.packet {
+            Packet::Disconnect => {
+                self.end(index, DisconnectReason::PeerLeft);
+                Ok(())
+            }
             Packet::KeepAlive { .. } => {
                 self.note_life(index, received.is_newest);
                 self.note_heartbeat(index);
+                Ok(())
             }
             Packet::Payload(payload) => {
                 self.note_life(index, received.is_newest);
-                self.take_payload(index, received.sequence, payload)?;
+                self.take_payload(index, received.sequence, payload)
             }
             Packet::Denied | Packet::Challenge { .. } | Packet::Response { .. } => {
-                return Err(DropReason::WrongDirection);
+                Err(DropReason::WrongDirection)
             }
-        }
+        };
+        // Also after a violation: what came before it in the packet may have to be answered.
         self.touch(index);
-        Ok(Verdict::Accepted(id))
+        taken.map(|()| Verdict::Accepted(id))
     }
 
     /// A packet under keys whose handshake is not confirmed: the first keep-alive or payload confirms it.

@@ -5,5 +5,6 @@ mod laws;
 mod peer;
 mod ticket;
 
+mod login;
 mod scenarios;
 mod time;
