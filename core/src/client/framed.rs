@@ -36,6 +36,8 @@ pub(super) struct Framed {
     is_logged_in: bool,
     /// The newest welcome.
     terms: Option<Welcome>,
+    /// What another process knew, until the first welcome.
+    restored_terms: Option<SavedTerms>,
     login: Login,
     moves: OutgoingMoves,
     newest_state_tick: Option<u64>,
@@ -59,6 +61,7 @@ impl Framed {
             is_open: false,
             is_logged_in: false,
             terms: None,
+            restored_terms: None,
             login: Login::default(),
             moves: OutgoingMoves::new(config.move_redundancy),
             newest_state_tick: None,
@@ -149,8 +152,15 @@ impl Framed {
 
     /// What another process needs to know to resume the session.
     pub(super) fn saved_terms(&self) -> Option<SavedTerms> {
-        let Welcome { timeout_ms, reconnect_window_ms, .. } = self.terms?;
+        let Some(Welcome { timeout_ms, reconnect_window_ms, .. }) = self.terms else {
+            return self.restored_terms;
+        };
         Some(SavedTerms { timeout_ms, reconnect_window_ms })
+    }
+
+    /// Takes over what another process knew.
+    pub(super) const fn restore_terms(&mut self, terms: SavedTerms) {
+        self.restored_terms = Some(terms);
     }
 
     /// The path is lost: from now on it is only tried once a heartbeat.

@@ -169,6 +169,9 @@ impl ClientSession {
         let held = tokens.into_iter().map(|(generation, token)| session.hold_foreign(generation, token));
         let held = held.collect();
         session.purse = Purse::restored(held);
+        if let Some(framed) = session.content.framed_mut() {
+            framed.restore_terms(terms);
+        }
         let kept_ms = terms.timeout_ms.saturating_add(terms.reconnect_window_ms);
         session.way_back = Some(WayBack::new(&session.config, now.plus_millis(kept_ms)));
         session.try_next_token();

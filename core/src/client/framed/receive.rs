@@ -1,12 +1,12 @@
 //! What the frames of the server do.
 
-use super::super::ClientSession;
-use super::super::event::{ClientDisconnectReason, ClientEvent};
-use super::super::resume::HeldToken;
-use super::super::state::ClientState;
-use super::super::tick::TickSample;
-use super::super::verdict::DropReason;
 use super::Framed;
+use crate::client::ClientSession;
+use crate::client::event::{ClientDisconnectReason, ClientEvent};
+use crate::client::resume::HeldToken;
+use crate::client::state::ClientState;
+use crate::client::tick::TickSample;
+use crate::client::verdict::DropReason;
 use crate::event::Continuity;
 use crate::link::frame::{
     CheckedPayload, Frame, HeartbeatResponse, LoginRejected, PROTOCOL_VERSION, ResumeToken, State, Welcome,
@@ -16,7 +16,7 @@ use crate::netcode::{ConnectToken, Key};
 
 impl ClientSession {
     /// Takes a framed payload that opened under the keys of the path.
-    pub(in super::super) fn receive_frames(
+    pub(in crate::client) fn receive_frames(
         &mut self,
         sequence: u64,
         payload: &[u8],

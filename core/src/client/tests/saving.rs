@@ -56,6 +56,14 @@ fn another_process_tries_the_lowest_saved_generation_from_a_random_sequence() {
 }
 
 #[test]
+fn a_process_that_has_not_come_back_yet_saves_what_it_was_given() {
+    let saved_before = saved(&logged_in(&[4, 5]));
+    let bench = Bench::with(resume(&saved_before).unwrap(), Timestamp::ZERO);
+
+    assert_eq!(saved(&bench), saved_before);
+}
+
+#[test]
 fn two_processes_have_two_lane_epochs_and_the_second_begins_as_connected() {
     let first = logged_in(&[4]);
     let mut second = Bench::with(resume(&saved(&first)).unwrap(), Timestamp::ZERO);
