@@ -64,7 +64,11 @@ fn the_old_path_is_tried_once_a_heartbeat_while_the_attempt_runs() {
     let (mut bench, backend, _) = away(&[1, 2]);
     bench.client.send(0, b"waits").unwrap();
 
-    let sent = bench.run_for_ms(4 * HEARTBEAT_MS);
+    let mut sent = Vec::new();
+    for tick in 0..4 * HEARTBEAT_MS / 20 {
+        bench.client.send_move(1_000 + tick, b"move").unwrap();
+        sent.extend(bench.run_for_ms(20));
+    }
 
     let on_old_path = opened(&sent, &backend).len() as u64;
     assert!((3..=5).contains(&on_old_path), "{on_old_path} packets");
@@ -92,6 +96,19 @@ fn a_repeated_packet_of_the_old_path_revives_nothing() {
     bench.events();
 
     assert_eq!(bench.give(&recorded), Verdict::Dropped(DropReason::Replayed));
+    assert_eq!(bench.client.state(), ClientState::Away);
+}
+
+#[test]
+fn a_packet_of_the_old_path_that_was_held_back_revives_nothing() {
+    let (mut bench, backend) = logged_in(&[1]);
+    let held_back = bench.keep_alive(&backend);
+    let later = bench.keep_alive(&backend);
+    bench.give(&later);
+    bench.run_for_ms(DEAD_MS);
+    bench.events();
+
+    assert_eq!(bench.give(&held_back), Verdict::Accepted);
     assert_eq!(bench.client.state(), ClientState::Away);
 }
 

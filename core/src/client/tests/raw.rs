@@ -73,6 +73,19 @@ fn a_server_that_falls_silent_for_the_tokens_timeout_ends_the_session() {
 }
 
 #[test]
+fn the_lateness_of_a_host_counts_once_however_often_it_calls() {
+    let (mut bench, _) = connected(ClientConfig::raw());
+    bench.now = bench.now.plus_millis(2_000);
+
+    for _ in 0..3 {
+        bench.client.handle_timeout(bench.now);
+    }
+    bench.run_for_ms(1_000 * u64::from(TIMEOUT_S.unsigned_abs()));
+
+    assert_eq!(bench.client.state(), ClientState::Disconnected);
+}
+
+#[test]
 fn the_servers_disconnect_ends_the_session() {
     let (mut bench, token) = connected(ClientConfig::raw());
 
