@@ -5,6 +5,8 @@ mod laws;
 mod peer;
 mod ticket;
 
+mod admission;
+mod attacks;
 mod login;
 mod scenarios;
 mod time;
