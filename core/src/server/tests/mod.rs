@@ -10,3 +10,5 @@ mod attacks;
 mod login;
 mod scenarios;
 mod time;
+mod way_back;
+mod way_back_attacks;

@@ -1,0 +1,280 @@
+//! What goes wrong on the way back, by accident or on purpose: lost replies, withheld and repeated packets, copied requests.
+
+use crate::lifecycle::{Cause, SessionState as State};
+use crate::{DropReason, Verdict};
+
+use super::harness::{Harness, client_address};
+use super::peer::Peer;
+
+const ANNA: u64 = 11;
+const BEN: u64 = 22;
+
+#[test]
+fn a_withheld_resume_response_released_later_cuts_no_living_player() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    let mut elsewhere = Peer::new(anna.unspent_tickets().remove(0), client_address(2));
+    let request = elsewhere.request();
+    server.talk(&mut elsewhere, &request);
+    let withheld = elsewhere.response();
+    server.live(&mut [&mut anna], 30_000);
+
+    assert_eq!(server.take(elsewhere.address, &withheld), Verdict::Answered);
+    server.live(&mut [&mut anna], 30_000);
+
+    assert_eq!(server.id_of(ANNA), id);
+    assert_eq!(server.session_of(ANNA).address(), anna.address);
+    assert_eq!(server.kinds_of(ANNA).len(), 3);
+    let still_unspent = anna.unspent_tickets().split_off(1);
+    assert!(still_unspent.len() >= 2, "what the attempt used up was replaced");
+    anna.change_path(still_unspent[0].clone(), client_address(3));
+    server.enter(&mut anna);
+    assert_eq!(server.last_of(ANNA).cause, Cause::TakenOver);
+    server.close();
+}
+
+#[test]
+fn a_withheld_resume_response_of_an_earlier_token_opens_nothing() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    anna.begin_resume(client_address(2));
+    let request = anna.request();
+    server.talk(&mut anna, &request);
+    let (from, withheld) = (anna.address, anna.response());
+    server.resume(&mut anna, 3);
+    let sent = server.sent.len();
+
+    let verdict = server.take(from, &withheld);
+
+    assert_eq!(verdict, Verdict::Dropped(DropReason::ResponseUnexpected));
+    assert_eq!(server.sent.len(), sent);
+    assert_eq!(server.session_of(ANNA).address(), client_address(3));
+    server.close();
+}
+
+#[test]
+fn a_recorded_resume_response_repeated_for_ever_keeps_no_dead_attempt_alive() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    server.advance(5_000);
+    anna.begin_resume(client_address(2));
+    let request = anna.request();
+    server.talk(&mut anna, &request);
+    let response = anna.response();
+
+    for _ in 0..51 {
+        server.take(anna.address, &response);
+        server.advance(100);
+    }
+    assert_eq!(server.last_of(ANNA).cause, Cause::AttemptUnconfirmed);
+    assert_eq!(server.take(anna.address, &response), Verdict::Dropped(DropReason::ResponseUnexpected));
+    server.advance(55_000);
+
+    assert_eq!(server.state_of(ANNA), None);
+    server.close();
+}
+
+#[test]
+fn a_lost_keep_alive_during_a_resume_strands_nobody() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    server.advance(5_000);
+    anna.begin_resume(client_address(2));
+    let request = anna.request();
+    server.talk(&mut anna, &request);
+    let response = anna.response();
+    server.take(anna.address, &response);
+    server.inbox(anna.address);
+
+    let again = anna.response();
+    assert_eq!(server.talk(&mut anna, &again), Verdict::Answered);
+    assert!(!anna.keep_alives.is_empty());
+    let hello = anna.hello();
+    server.talk(&mut anna, &hello);
+
+    assert_eq!((server.id_of(ANNA), server.state_of(ANNA)), (id, Some(State::LoggedIn)));
+    server.close();
+}
+
+#[test]
+fn an_attempt_whose_every_reply_was_lost_leaves_the_next_token_usable() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    server.advance(5_000);
+    anna.begin_resume(client_address(2));
+    server.shake_hands(&mut anna);
+    let hello = anna.hello();
+    server.take(anna.address, &hello);
+    server.inbox(anna.address);
+    assert_eq!(server.state_of(ANNA), Some(State::LoggedIn));
+
+    anna.begin_resume(client_address(3));
+    assert_eq!(anna.ticket.generation, 2, "no renewal has reached it");
+    server.enter(&mut anna);
+    server.live(&mut [&mut anna], 500);
+
+    assert_eq!((server.id_of(ANNA), server.state_of(ANNA)), (id, Some(State::LoggedIn)));
+    assert_eq!(anna.unspent_tickets().len(), 2, "the renewals that were lost came again");
+    server.close();
+}
+
+#[test]
+fn a_client_that_used_its_last_token_while_every_reply_was_lost_gets_new_ones() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    for _ in 0..2 {
+        anna.begin_resume(anna.address);
+        server.shake_hands(&mut anna);
+        let hello = anna.hello();
+        server.take(anna.address, &hello);
+        server.inbox(anna.address);
+    }
+    assert!(anna.unspent_tickets().is_empty());
+
+    let hello = anna.hello();
+    server.talk(&mut anna, &hello);
+    assert!(anna.welcome().is_some_and(|welcome| welcome.lanes_kept));
+    server.beat(&mut anna);
+
+    assert_eq!(anna.unspent_tickets().len(), 2);
+    server.close();
+}
+
+#[test]
+fn a_sniffed_resume_request_sent_first_from_elsewhere_neither_moves_the_session_nor_keeps_its_owner_out() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    server.advance(5_000);
+    anna.begin_resume(client_address(2));
+    let request = anna.request();
+    for port in 100..104 {
+        assert_eq!(server.take(client_address(port), &request), Verdict::Answered);
+    }
+
+    server.enter(&mut anna);
+
+    assert_eq!((server.id_of(ANNA), server.session_of(ANNA).address()), (id, anna.address));
+    assert_eq!(server.manager.directory.len(), (1, 1));
+    server.close();
+}
+
+#[test]
+fn a_challenge_of_one_token_does_not_answer_for_the_next() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    let tickets = anna.unspent_tickets();
+    let mut first = Peer::new(tickets[0].clone(), client_address(2));
+    let mut second = Peer::new(tickets[1].clone(), client_address(3));
+    for peer in [&mut first, &mut second] {
+        let request = peer.request();
+        server.talk(peer, &request);
+    }
+
+    let response = second.response_to(first.challenge.clone().unwrap());
+
+    assert_eq!(server.talk(&mut second, &response), Verdict::Dropped(DropReason::ChallengeMismatch));
+    server.beat(&mut anna);
+    server.close();
+}
+
+#[test]
+fn completing_a_later_token_makes_the_earlier_one_void() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    let tickets = anna.unspent_tickets();
+    let mut second = Peer::new(tickets[1].clone(), client_address(2));
+    server.shake_hands(&mut second);
+
+    let verdict = server.take(client_address(3), &tickets[0].request());
+
+    assert_eq!(verdict, Verdict::Dropped(DropReason::ResumeSpent));
+    server.beat(&mut anna);
+    server.close();
+}
+
+#[test]
+fn a_new_epoch_takes_no_frames_before_its_hello() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    anna.begin_resume(client_address(2));
+    server.shake_hands(&mut anna);
+
+    let message = anna.message(0, b"too early");
+    assert_eq!(server.talk(&mut anna, &message), Verdict::Dropped(DropReason::BeforeHello));
+    let keep_alive = anna.keep_alive();
+    assert_eq!(server.talk(&mut anna, &keep_alive), Verdict::Dropped(DropReason::BeforeHello));
+    assert_eq!(server.session_of(ANNA).address(), client_address(1));
+    let hello = anna.hello();
+    server.talk(&mut anna, &hello);
+    let message = anna.message(0, b"in time");
+    server.talk(&mut anna, &message);
+
+    assert_eq!(server.received_from(id), [b"in time"]);
+    server.close();
+}
+
+#[test]
+fn packets_of_the_former_keys_that_come_late_do_nothing() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    let late = [anna.message(0, b"late"), anna.disconnect()];
+    let goodbye = anna.frames(|writer| assert!(writer.write_goodbye(0, b"")));
+
+    server.resume(&mut anna, 1);
+    for datagram in late.iter().chain([&goodbye]) {
+        assert!(matches!(server.take(anna.address, datagram), Verdict::Dropped(_)));
+    }
+
+    assert_eq!((server.id_of(ANNA), server.state_of(ANNA)), (id, Some(State::LoggedIn)));
+    assert!(server.received_from(id).is_empty());
+    server.close();
+}
+
+#[test]
+fn two_players_who_come_back_through_one_address_end_in_their_own_sessions() {
+    let mut server = Harness::framed();
+    let (mut anna, mut ben) = (server.player(ANNA, 1), server.player(BEN, 2));
+    let ids = (server.id_of(ANNA), server.id_of(BEN));
+    server.advance(5_000);
+    for peer in [&mut anna, &mut ben] {
+        peer.begin_resume(client_address(3));
+        server.shake_hands(peer);
+    }
+
+    let hello = anna.hello();
+    assert!(
+        matches!(server.take(anna.address, &hello), Verdict::Dropped(_)),
+        "the later handshake has the address"
+    );
+    let hello = ben.hello();
+    server.talk(&mut ben, &hello);
+    anna.begin_resume(client_address(4));
+    server.enter(&mut anna);
+
+    assert_eq!((server.id_of(ANNA), server.id_of(BEN)), ids);
+    assert_eq!(server.session_of(BEN).address(), client_address(3));
+    assert_eq!(server.session_of(ANNA).address(), client_address(4));
+    server.close();
+}
+
+#[test]
+fn a_backend_token_presented_where_a_resume_was_begun_takes_its_place() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    anna.begin_resume(client_address(2));
+    let request = anna.request();
+    server.talk(&mut anna, &request);
+    let response = anna.response();
+
+    let ben = server.guest(BEN, 2);
+
+    assert_eq!(server.take(ben.address, &response), Verdict::Dropped(DropReason::ResponseUnexpected));
+    assert_eq!(server.manager.directory.len(), (2, 2));
+    server.close();
+}
