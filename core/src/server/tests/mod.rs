@@ -1,5 +1,6 @@
 //! The session manager against scripted peers, in virtual time.
 
+mod determinism;
 mod harness;
 mod laws;
 mod peer;
@@ -8,6 +9,7 @@ mod ticket;
 mod admission;
 mod attacks;
 mod login;
+mod random_walk;
 mod scenarios;
 mod time;
 mod way_back;
