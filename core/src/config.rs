@@ -83,7 +83,7 @@ pub struct Config {
     pub lane_queue_bytes_max: usize,
     /// Unreliable messages queued for one session, in bytes, 1,200 to 16,777,216; the oldest goes first. Default 16,384.
     pub datagram_queue_bytes_max: usize,
-    /// Bytes of events that wait for `poll_event`, 1,200 to 268,435,456. Default 1,048,576.
+    /// Bytes of events that wait for `poll_event`, with the events themselves, 1,200 to 268,435,456. Default 1,048,576.
     pub event_queue_bytes_max: usize,
     /// Bytes of handshake answers that wait for `poll_transmit`, 1,200 to 268,435,456. Default 262,144.
     pub reply_queue_bytes_max: usize,

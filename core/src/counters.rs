@@ -133,7 +133,7 @@ pub struct Counters {
     pub answered: u64,
     /// Answers and goodbyes that found no room in the outbox.
     pub replies_dropped: u64,
-    /// Events with bytes that found no room, by policy of what is unreliable.
+    /// Heartbeat events that found no room.
     pub events_dropped: u64,
     /// Sessions opened.
     pub sessions_opened: u64,

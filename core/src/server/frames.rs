@@ -31,11 +31,10 @@ impl MultiSessionManager {
     ) -> Result<(), DropReason> {
         let Some((_, framed)) = self.framed(index) else { return Ok(()) };
         let Ok(checked) = framed.link.check(payload) else { return Err(self.count_violation(index)) };
-        let starts_with_hello = Framed::hello_of(&checked);
-        if !framed.is_greeted() {
-            starts_with_hello?;
-        } else if starts_with_hello.is_err() {
-            framed.link.end_preface();
+        match Framed::hello_of(&checked) {
+            Ok(_) => {}
+            Err(DropReason::BeforeHello) if framed.is_greeted() => framed.link.end_preface(),
+            Err(reason) => return Err(reason),
         }
         for frame in checked.frames() {
             if self.take_frame(index, &frame).is_err() {

@@ -9,6 +9,7 @@ use crate::netcode::PAYLOAD_BYTES_MAX;
 use crate::netcode::connection::ReceiveError;
 use crate::netcode::packet::{self, Header, Packet, PacketKind};
 use crate::netcode::request::REQUEST_PREFIX;
+use crate::{SessionId, Timestamp};
 
 use super::content::Content;
 use super::manager::{MultiSessionManager, Verdict, packet_buffer};
@@ -148,12 +149,14 @@ impl MultiSessionManager {
     }
 
     pub(super) fn note_heartbeat(&mut self, index: u32) {
-        if !self.config.heartbeat_events {
-            return;
-        }
-        if let Some(session) = self.table.get(index) {
-            let event = Event::HeartbeatReceived { session: session.id, at: self.clock.now() };
-            self.outbox.push_event(event, &[]);
+        self.tell_heartbeat(index, |session, at| Event::HeartbeatReceived { session, at });
+    }
+
+    /// Tells of a heartbeat if the host wants to know and the event queue has room.
+    pub(super) fn tell_heartbeat(&mut self, index: u32, event: impl FnOnce(SessionId, Timestamp) -> Event) {
+        let Some(session) = self.table.get(index).filter(|_| self.config.heartbeat_events) else { return };
+        if !self.outbox.push_event_or_drop(event(session.id, self.clock.now())) {
+            self.counters.events_dropped += 1;
         }
     }
 

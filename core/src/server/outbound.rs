@@ -112,13 +112,7 @@ impl MultiSessionManager {
     }
 
     fn note_heartbeat_sent(&mut self, index: u32) {
-        if !self.config.heartbeat_events {
-            return;
-        }
-        if let Some(session) = self.table.get(index) {
-            let event = Event::HeartbeatSent { session: session.id, at: self.clock.now() };
-            self.outbox.push_event(event, &[]);
-        }
+        self.tell_heartbeat(index, |session, at| Event::HeartbeatSent { session, at });
     }
 
     /// Queues the goodbye of a session that has just ended, if its end is news to the peer.

@@ -34,9 +34,20 @@ impl Outbox {
         self.events.push(event, payload);
     }
 
-    /// Whether payload events of `bytes` in all still fit.
+    /// Whether events that come with `bytes` in all still fit. An empty queue has room for whatever one packet brings forth: otherwise
+    /// it might never leave its sender.
     pub(super) fn has_room_for(&self, bytes: usize) -> bool {
-        self.events.bytes_len().saturating_add(bytes) <= self.events_bytes_max
+        let queued_bytes = self.events.bytes_len() + self.events.len() * size_of::<Event>();
+        self.events.is_empty() || queued_bytes.saturating_add(bytes) <= self.events_bytes_max
+    }
+
+    /// Queues an event that may be lost; `false` if it was, for want of room.
+    pub(super) fn push_event_or_drop(&mut self, event: Event) -> bool {
+        let fits = self.has_room_for(size_of::<Event>());
+        if fits {
+            self.push_event(event, &[]);
+        }
+        fits
     }
 
     /// Queues the answer to a handshake packet; `false` if there is no room.

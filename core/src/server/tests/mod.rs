@@ -1,8 +1,10 @@
 //! The session manager against scripted peers, in virtual time.
 
 mod determinism;
+mod edges;
 mod harness;
 mod laws;
+mod limits;
 mod peer;
 mod ticket;
 

@@ -1,0 +1,222 @@
+//! Every queue has a bound: what is unreliable gives way, what is reliable waits or is refused.
+
+use alloc::vec::Vec;
+
+use crate::link::frame::Hello;
+use crate::{Config, DATAGRAM_BYTES_MAX, DropReason, SendError, Verdict};
+
+use super::harness::{Harness, client_address, framed_config, raw_config};
+
+const ANNA: u64 = 11;
+
+#[test]
+fn payloads_for_which_the_event_queue_has_no_room_are_left_to_their_senders_to_repeat() {
+    let mut server = Harness::new(Config { event_queue_bytes_max: 4_000, ..framed_config() });
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    let messages: Vec<_> = (0..8).map(|number| anna.message(number, &[1; 1_000])).collect();
+
+    let verdicts: Vec<_> = messages.iter().map(|message| server.read(anna.address, message)).collect();
+    server.settle();
+
+    assert!(verdicts.contains(&Verdict::Accepted(id)));
+    assert_eq!(verdicts.last(), Some(&Verdict::Dropped(DropReason::EventsFull)));
+    let accepted = server.received_from(id).len();
+    for datagram in messages.iter().skip(accepted) {
+        assert_eq!(server.take(anna.address, datagram), Verdict::Accepted(id));
+    }
+    assert_eq!(server.received_from(id).len(), 8);
+    server.close();
+}
+
+#[test]
+fn events_without_bytes_fill_the_event_queue_too() {
+    let mut server = Harness::new(Config { event_queue_bytes_max: 10_000, ..framed_config() });
+    let mut anna = server.player(ANNA, 1);
+
+    let mut verdicts = Vec::new();
+    for tick in 0..2_000 {
+        let moves = anna.frames(|writer| assert_eq!(writer.write_moves([(tick, &b""[..])].into_iter()), 1));
+        verdicts.push(server.read(anna.address, &moves));
+    }
+
+    assert_eq!(verdicts.last(), Some(&Verdict::Dropped(DropReason::EventsFull)));
+    server.settle();
+    server.close();
+}
+
+#[test]
+fn heartbeat_events_that_find_no_room_are_dropped_and_counted() {
+    let config = Config { event_queue_bytes_max: 10_000, heartbeat_events: true, ..raw_config() };
+    let mut server = Harness::new(config);
+    let mut anna = server.raw_player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    let before = server.events.len();
+
+    for _ in 0..2_000 {
+        let keep_alive = anna.keep_alive();
+        assert_eq!(server.read(anna.address, &keep_alive), Verdict::Accepted(id));
+    }
+    server.settle();
+
+    let told = (server.events.len() - before) as u64;
+    assert!(told < 500);
+    assert_eq!(server.manager.counters().events_dropped, 2_000 - told);
+    server.close();
+}
+
+#[test]
+fn the_smallest_event_queue_still_lets_a_missing_message_free_what_waits_for_it() {
+    let mut server = Harness::new(Config { event_queue_bytes_max: 1_200, ..framed_config() });
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    let missing = anna.message(0, &[0; 1_100]);
+    for number in 1..20 {
+        let message = anna.message(number, &[1; 1_100]);
+        assert_eq!(server.talk(&mut anna, &message), Verdict::Accepted(id));
+    }
+
+    assert_eq!(server.talk(&mut anna, &missing), Verdict::Accepted(id));
+
+    assert_eq!(server.received_from(id).len(), 20);
+    server.close();
+}
+
+#[test]
+fn a_full_lane_pushes_back_until_the_peer_acknowledges() {
+    let mut server = Harness::new(Config { lane_queue_bytes_max: 1_200, ..framed_config() });
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    let send = |server: &mut Harness| server.call(|manager, now| manager.send(now, id, 0, &[7; 1_000]));
+
+    assert_eq!(send(&mut server), Ok(()));
+    assert_eq!(send(&mut server), Err(SendError::Full));
+    let refused = server.call(|manager, now| manager.broadcast(now, 0, &[7; 1_000])).refused;
+    assert_eq!(refused, [(id, SendError::Full)]);
+    server.listen(&mut anna);
+    server.beat(&mut anna);
+
+    assert_eq!(send(&mut server), Ok(()));
+    server.close();
+}
+
+#[test]
+fn messages_of_a_wrong_size_or_lane_are_refused_to_their_sender() {
+    let mut server = Harness::framed();
+    let _anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    server.call(|manager, now| {
+        for bytes in [0, 1_151] {
+            let message = alloc::vec![0; bytes];
+            assert_eq!(manager.send(now, id, 0, &message), Err(SendError::Size { bytes, max: 1_150 }));
+            let refused = manager.send_datagram(now, id, &message);
+            assert_eq!(refused, Err(SendError::Size { bytes, max: 1_150 }));
+        }
+        assert_eq!(manager.send(now, id, 1, b"x"), Err(SendError::NoSuchLane));
+    });
+    server.close();
+}
+
+#[test]
+fn raw_payloads_of_every_size_travel_both_ways_as_they_are() {
+    let mut server = Harness::raw();
+    let mut anna = server.raw_player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    for bytes in [1, 32, 1_175, 1_200] {
+        let content = alloc::vec![9; bytes];
+        let payload = anna.payload(&content);
+        server.talk(&mut anna, &payload);
+        server.call(|manager, now| manager.send_datagram(now, id, &content)).unwrap();
+        server.listen(&mut anna);
+
+        assert_eq!(server.received_from(id).last().map(|received| received.len()), Some(bytes));
+        assert_eq!(anna.payloads().last().map(|received| received.len()), Some(bytes));
+    }
+    server.close();
+}
+
+#[test]
+fn raw_payloads_that_wait_too_long_give_way_to_newer_ones() {
+    let mut server = Harness::new(Config { datagram_queue_bytes_max: 1_200, ..raw_config() });
+    let mut anna = server.raw_player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    for number in 0..4 {
+        server.manager.send_datagram(server.now, id, &[number; 500]).unwrap();
+    }
+    server.settle();
+    server.listen(&mut anna);
+
+    assert_eq!(anna.payloads(), [[2; 500], [3; 500]]);
+    assert_eq!(server.session_of(ANNA).link().datagrams_dropped, 2);
+    server.close();
+}
+
+#[test]
+fn answers_to_handshakes_that_find_no_room_are_not_given() {
+    let mut server = Harness::new(Config { reply_queue_bytes_max: 1_200, ..raw_config() });
+    let requests: Vec<_> = (1..=5).map(|port| server.newcomer(port.into(), port).request()).collect();
+
+    let verdicts: Vec<_> =
+        (1..).zip(&requests).map(|(port, request)| server.read(client_address(port), request)).collect();
+
+    assert_eq!(verdicts[..3], [Verdict::Answered; 3]);
+    assert_eq!(verdicts[3..], [Verdict::Dropped(DropReason::RepliesFull); 2]);
+    server.settle();
+    server.close();
+}
+
+#[test]
+fn a_hello_that_cannot_be_one_is_dropped_wherever_it_comes() {
+    let bad = [
+        Hello { version: 2, ..Hello::new(77) },
+        Hello { magic: *b"NOTMAGIC", ..Hello::new(77) },
+        Hello::new(0),
+    ];
+    for hello in bad {
+        let mut server = Harness::framed();
+        let mut anna = server.newcomer(ANNA, 1);
+        server.shake_hands(&mut anna);
+        let first = anna.frames(|writer| assert!(writer.write_hello(&hello)));
+        assert_eq!(server.talk(&mut anna, &first), Verdict::Dropped(DropReason::BadHello));
+        assert!(anna.welcome().is_none());
+        let good = anna.hello();
+        server.talk(&mut anna, &good);
+
+        let late = anna.frames(|writer| assert!(writer.write_hello(&hello)));
+
+        assert_eq!(server.talk(&mut anna, &late), Verdict::Dropped(DropReason::BadHello));
+        server.close();
+    }
+}
+
+#[test]
+fn another_lane_epoch_in_the_same_key_epoch_breaks_the_protocol() {
+    let mut server = Harness::framed();
+    let mut anna = server.guest(ANNA, 1);
+    anna.lane_epoch += 1;
+
+    let hello = anna.hello();
+
+    assert_eq!(server.talk(&mut anna, &hello), Verdict::Dropped(DropReason::Violation));
+    server.close();
+}
+
+#[test]
+fn nothing_that_is_sent_is_longer_than_a_datagram_may_be() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    for _ in 0..20 {
+        server.call(|manager, now| {
+            manager.send(now, id, 0, &[1; 1_150]).unwrap();
+            manager.publish_state(now, id, 5, &[2; 1_150]).unwrap();
+            manager.send_datagram(now, id, &[3; 1_150]).unwrap();
+        });
+        server.listen(&mut anna);
+        server.beat(&mut anna);
+    }
+
+    assert!(server.sent.iter().all(|(_, datagram)| datagram.len() <= DATAGRAM_BYTES_MAX));
+    assert_eq!(anna.messages().len(), 20);
+    server.close();
+}
