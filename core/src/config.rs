@@ -52,7 +52,8 @@ pub struct Config {
     pub sessions_max: u32,
     /// Milliseconds between heartbeats, 10 to 60,000. Default 500.
     pub heartbeat_ms: u32,
-    /// The shortest silence that can end a path, in milliseconds, 100 to `timeout_max_ms`. A token's timeout is raised to it. Default 1,000.
+    /// The shortest silence that can end a path, in milliseconds, 100 to `timeout_max_ms`, and more than
+    /// `heartbeat_ms`. A token's timeout is raised to it. Default 1,000.
     pub timeout_min_ms: u32,
     /// The longest silence that a path survives, in milliseconds, up to 3,600,000, and more than `heartbeat_ms`. A token's timeout is
     /// lowered to it. Default 10,000.
@@ -69,7 +70,7 @@ pub struct Config {
     pub clock_skew_s: u32,
     /// Handshakes under way at most, 1 to 1,048,576; about 0.5 KiB each. Default 1,024.
     pub handshakes_max: u32,
-    /// Unexpired backend tokens remembered at most, 1 to 16,777,216; about 100 bytes each. Default 65,536.
+    /// Unexpired backend tokens remembered at most, `handshakes_max` to 16,777,216; about 100 bytes each. Default 65,536.
     pub token_history_max: u32,
     /// Banned identities at most, 1 to 16,777,216; about 30 bytes each. Default 65,536.
     pub bans_max: u32,
@@ -165,21 +166,20 @@ impl Config {
         Ok(())
     }
 
-    fn ranges(&self) -> [(&'static str, u64, u64, u64); 24] {
+    fn ranges(&self) -> [(&'static str, u64, u64, u64); 23] {
         let timeout_max_ms = u64::from(self.timeout_max_ms);
         let heartbeat_ms = u64::from(self.heartbeat_ms);
         [
             ("sessions_max", self.sessions_max.into(), 1, 16_777_216),
             ("heartbeat_ms", heartbeat_ms, 10, 60_000),
-            ("timeout_min_ms", self.timeout_min_ms.into(), 100, timeout_max_ms),
             ("timeout_max_ms", timeout_max_ms, heartbeat_ms + 1, 3_600_000),
+            ("timeout_min_ms", self.timeout_min_ms.into(), (heartbeat_ms + 1).max(100), timeout_max_ms),
             ("reconnect_window_ms", self.reconnect_window_ms.unwrap_or(1).into(), 1, 86_400_000),
             ("login_timeout_ms", self.login_timeout_ms.into(), 1, 3_600_000),
             ("login_attempts_max", self.login_attempts_max.into(), 1, 255),
             ("token_lifetime_max_s", self.token_lifetime_max_s.into(), 1, 86_400),
             ("clock_skew_s", self.clock_skew_s.into(), 0, 3_600),
             ("handshakes_max", self.handshakes_max.into(), 1, 1_048_576),
-            ("token_history_max", self.token_history_max.into(), 1, 16_777_216),
             ("bans_max", self.bans_max.into(), 1, 16_777_216),
             ("tick_hz", self.tick_hz.into(), 1, 1_000),
             ("move_ticks_ahead_max", self.move_ticks_ahead_max, 1, 65_536),
@@ -282,7 +282,7 @@ mod tests {
     fn timeouts_that_contradict_each_other_are_refused() {
         let mut config = config();
         config.timeout_max_ms = config.heartbeat_ms;
-        assert!(matches!(config.validate(), Err(ConfigError::OutOfRange { field: "timeout_min_ms", .. })));
+        assert!(matches!(config.validate(), Err(ConfigError::OutOfRange { field: "timeout_max_ms", .. })));
     }
 
     #[test]

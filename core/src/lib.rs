@@ -28,9 +28,13 @@
 //!     while let Some(event) = manager.poll_event(&mut payload) {
 //!         match event {
 //!             Event::Lifecycle(LifecycleEvent { kind: LifecycleEventKind::LoginStarted, session, .. }) => {
-//!                 manager.accept_login(now(), session)?; // `payload` holds the credential
+//!                 // `payload` holds the credential. An error means that the peer has left meanwhile.
+//!                 let _ = manager.accept_login(now(), session);
 //!             }
-//!             Event::Message { session, lane } => manager.send(now(), session, lane, &payload)?,
+//!             Event::Message { session, lane } => {
+//!                 // An error means that the peer has left, or acknowledges nothing: no reason to stop.
+//!                 let _ = manager.send(now(), session, lane, &payload);
+//!             }
 //!             other => println!("{other:?}"),
 //!         }
 //!     }
@@ -70,6 +74,7 @@ pub mod client;
 mod config;
 mod counters;
 mod event;
+mod farewell;
 mod hash;
 mod ids;
 pub mod lifecycle;

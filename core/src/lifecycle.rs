@@ -124,8 +124,6 @@ pub enum DisconnectReason {
     Removed,
     /// The host shut down.
     Shutdown,
-    /// The host drained and its deadline came.
-    Drained,
     /// The peer broke the protocol more often than is tolerated.
     ProtocolViolation,
     /// Two holders of the identity kept taking over from each other.
@@ -349,7 +347,9 @@ pub fn step(state: Option<SessionState>, input: Input, policy: LifecyclePolicy) 
         (_, Input::ResumeCompleted) => Step::Ignored,
 
         (S::LoggedIn, Input::ResumeConfirmed) => Step::Go(reconnected(Cause::TakenOver)),
-        (S::Reconnecting, Input::ResumeConfirmed) => Step::Go(reconnected(Cause::Resumed)),
+        (S::ReconnectPending | S::Reconnecting, Input::ResumeConfirmed) => {
+            Step::Go(reconnected(Cause::Resumed))
+        }
         (_, Input::ResumeConfirmed) => Step::Ignored,
 
         (S::Reconnecting, Input::AttemptEnded) => Step::Go(reconnect_scheduled(Cause::AttemptUnconfirmed)),

@@ -30,7 +30,6 @@ mod config;
 mod deadlines;
 mod error;
 mod event;
-mod farewell;
 mod framed;
 mod handshake;
 mod inbound;
@@ -57,6 +56,7 @@ use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 
 use crate::config::Payloads;
+use crate::farewell::{Farewell, Goodbye};
 use crate::link::LinkStatistics;
 use crate::netcode::ConnectToken;
 use crate::{DATAGRAM_BYTES_MAX, Deadline, DeadlineCause, SessionId, Timestamp, Transmit};
@@ -68,7 +68,6 @@ pub use state::ClientState;
 pub use verdict::{DropReason, Verdict};
 
 use event::EventQueue;
-use farewell::Farewell;
 use framed::Framed;
 use handshake::Handshake;
 use path::Path;
@@ -76,6 +75,8 @@ use raw::RawContent;
 use resume::{HeldToken, Purse};
 use way_back::WayBack;
 
+/// The goodbye code of a client that leaves of its own accord (P8).
+const GOODBYE_LEFT: u8 = 0;
 /// A device's clock may be this many seconds fast without locking its owner out; servers know the time better.
 const CLOCK_ERROR_S: u64 = 3_600;
 
@@ -326,12 +327,16 @@ impl ClientSession {
         if self.state == ClientState::Disconnected {
             return;
         }
-        let is_open = self.content.framed().is_some_and(Framed::is_open);
+        let goodbye = self
+            .content
+            .framed()
+            .is_some_and(Framed::is_open)
+            .then(|| Goodbye { code: GOODBYE_LEFT, detail: Box::default() });
         let responding = self.handshake.take_if(|handshake| handshake.is_responding());
         self.farewell = match (self.path.take(), responding) {
-            (Some(path), _) => Some(Farewell::new(path.connection, is_open)),
+            (Some(path), _) => Some(Farewell::new(path.connection, goodbye)),
             // The server may have let the client in already.
-            (None, Some(handshake)) => Some(Farewell::new(handshake.into_held().connection, false)),
+            (None, Some(handshake)) => Some(Farewell::new(handshake.into_held().connection, None)),
             (None, None) => None,
         };
         self.end(ClientDisconnectReason::Left, &[]);

@@ -170,7 +170,7 @@ const TABLE: &[Row] = {
             &[(S::Reconnecting, E::ReconnectStarted, C::ResumeHandshake)],
         ),
         row(&[S::LoggedIn], Input::ResumeConfirmed, any, &[(S::LoggedIn, E::Reconnected, C::TakenOver)]),
-        row(&[S::Reconnecting], Input::ResumeConfirmed, any, &[(S::LoggedIn, E::Reconnected, C::Resumed)]),
+        row(AWAY, Input::ResumeConfirmed, any, &[(S::LoggedIn, E::Reconnected, C::Resumed)]),
         row(
             &[S::Reconnecting],
             Input::AttemptEnded,

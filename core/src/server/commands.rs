@@ -104,7 +104,7 @@ impl MultiSessionManager {
         self.enter(now);
         let index = self.table.resolve(id).ok_or(UnknownSession)?;
         if let Some(session) = self.table.get_mut(index) {
-            session.farewell = detail.get(..TEXT_BYTES_MAX).unwrap_or(detail).into();
+            session.farewell_detail = detail.get(..TEXT_BYTES_MAX).unwrap_or(detail).into();
         }
         self.end(index, DisconnectReason::Disconnected(code));
         Ok(())

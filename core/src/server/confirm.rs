@@ -1,15 +1,18 @@
 //! From a completed handshake to a session that uses it: opening a session, and the first packet under new keys.
 
+use alloc::boxed::Box;
 use core::net::SocketAddr;
 
 use crate::counters::DropReason;
 use crate::event::Continuity;
+use crate::farewell::{Farewell, Goodbye};
 use crate::lifecycle::{DisconnectReason, Input, SessionState};
 use crate::netcode::USER_DATA_BYTES;
 use crate::netcode::connection::Connection;
 use crate::{ClientId, Timestamp};
 
 use super::manager::{MultiSessionManager, Verdict};
+use super::outbound::GOODBYE_SUPERSEDED;
 use super::session::{Attempt, AttemptOrigin, Beginning, Session};
 use super::transition::Telling;
 
@@ -54,30 +57,25 @@ impl MultiSessionManager {
     ) -> Result<Verdict, DropReason> {
         let session = self.table.get(index).ok_or(DropReason::UnknownAddress)?;
         let lane_epoch = session.content.confirmation(payload)?;
-        let attempt = self
-            .table
-            .get_mut(index)
-            .filter(|session| session.has_attempt_at(from))
-            .and_then(|session| session.attempt.take());
-        let index = if let Some(attempt) = attempt {
-            self.directory.clear_attempt(from, index);
-            self.confirm_attempt(index, *attempt, lane_epoch)?
+        let index = if session.has_attempt_at(from) {
+            self.confirm_attempt(index, lane_epoch)?
         } else {
             self.confirm_first(index, from);
             index
         };
+        let id = self.table.get(index).ok_or(DropReason::NoLongerWelcome)?.id;
         self.note_life(index, true);
-        let taken = match payload {
-            Some(payload) => self.take_payload(index, sequence, payload),
-            None => {
-                self.note_heartbeat(index);
-                Ok(())
-            }
-        };
+        let taken = self.take_content(index, sequence, payload);
         self.touch(index);
-        taken?;
-        let session = self.table.get(index).ok_or(DropReason::NoLongerWelcome)?;
-        Ok(Verdict::Accepted(session.id))
+        taken.map(|()| Verdict::Accepted(id))
+    }
+
+    fn take_content(&mut self, index: u32, sequence: u64, payload: Option<&[u8]>) -> Result<(), DropReason> {
+        if let Some(payload) = payload {
+            return self.take_payload(index, sequence, payload);
+        }
+        self.note_heartbeat(index);
+        Ok(())
     }
 
     /// The first handshake of a session is confirmed.
@@ -91,19 +89,20 @@ impl MultiSessionManager {
     }
 
     /// A later handshake of an identity is confirmed. Returns the slot of the session that goes on with it.
-    fn confirm_attempt(
-        &mut self,
-        index: u32,
-        attempt: Attempt,
-        lane_epoch: Option<u64>,
-    ) -> Result<u32, DropReason> {
-        match attempt.origin {
+    fn confirm_attempt(&mut self, index: u32, lane_epoch: Option<u64>) -> Result<u32, DropReason> {
+        if self.is_contested(index) {
+            // With the attempt still there, so that both sides are told.
+            self.end(index, DisconnectReason::Contested);
+            return Err(DropReason::NoLongerWelcome);
+        }
+        let attempt = self.take_attempt(index).ok_or(DropReason::NoLongerWelcome)?;
+        let Attempt { connection, origin, .. } = *attempt;
+        match origin {
             AttemptOrigin::Resume { generation } => {
-                self.confirm_resume(index, attempt.connection, generation, lane_epoch)
+                self.confirm_resume(index, connection, generation, lane_epoch)
             }
-            AttemptOrigin::Backend { timeout_micros, ref user_data } => {
-                let user_data = user_data.clone();
-                self.confirm_backend(index, attempt.connection, timeout_micros, &user_data)
+            AttemptOrigin::Backend { timeout_micros, user_data } => {
+                self.confirm_backend(index, connection, timeout_micros, &user_data)
             }
         }
     }
@@ -119,10 +118,6 @@ impl MultiSessionManager {
         session.confirmed_generation = session.confirmed_generation.max(generation);
         let continuity = session.content.continuity_with(lane_epoch);
         self.replace_connection(index, connection, continuity);
-        if self.is_contested(index) {
-            self.end(index, DisconnectReason::Contested);
-            return Err(DropReason::NoLongerWelcome);
-        }
         let telling = Telling { continuity: Some(continuity), ..Telling::default() };
         self.apply_telling(index, Input::ResumeConfirmed, telling);
         Ok(index)
@@ -137,7 +132,7 @@ impl MultiSessionManager {
     ) -> Result<u32, DropReason> {
         let session = self.table.get(index).ok_or(DropReason::NoLongerWelcome)?;
         let client_id = session.client_id;
-        let telling = Telling { continuity: Some(Continuity::Restarted), ..Telling::default() };
+        let telling = Telling { payload: user_data, continuity: Some(Continuity::Restarted) };
         match self.apply_telling(index, Input::BackendConfirmed, telling).edges().last() {
             Some(edge) if edge.to == SessionState::Disconnected => {
                 let address = connection.address();
@@ -146,21 +141,40 @@ impl MultiSessionManager {
                 Ok(successor)
             }
             Some(_) => {
-                self.replace_connection(index, connection, Continuity::Restarted);
-                if let Some(session) = self.table.get_mut(index) {
-                    session.timeout_micros = timeout_micros;
-                }
+                self.hand_over(index, connection, timeout_micros);
                 Ok(index)
             }
-            None => Err(DropReason::NoLongerWelcome),
+            None => {
+                // It was let in before the other one logged in: it has to be told.
+                self.outbox.push_farewell(Farewell::new(connection, None));
+                Err(DropReason::NoLongerWelcome)
+            }
         }
     }
 
-    /// Goes on with new keys, on a new path.
-    fn replace_connection(&mut self, index: u32, connection: Connection, continuity: Continuity) {
+    /// Gives a session that goes on to whoever holds the newest token of its backend: the former holder is told, and can come back no
+    /// more.
+    fn hand_over(&mut self, index: u32, connection: Connection, timeout_micros: u64) {
+        let goodbye = self.table.get_mut(index).and_then(|session| {
+            session.timeout_micros = timeout_micros;
+            session.tokens.void_all();
+            session.content.is_framed().then(superseded)
+        });
+        if let Some(former) = self.replace_connection(index, connection, Continuity::Restarted) {
+            self.outbox.push_farewell(Farewell::new(former, goodbye));
+        }
+    }
+
+    /// Goes on with new keys, on a new path; returns the former connection.
+    fn replace_connection(
+        &mut self,
+        index: u32,
+        connection: Connection,
+        continuity: Continuity,
+    ) -> Option<Connection> {
         let to = connection.address();
         let now = self.clock.now();
-        let Some(session) = self.table.get_mut(index) else { return };
+        let session = self.table.get_mut(index)?;
         let former = core::mem::replace(&mut session.connection, connection);
         let was_confirmed = core::mem::replace(&mut session.is_confirmed, true);
         session.last_sent = now;
@@ -171,6 +185,7 @@ impl MultiSessionManager {
             self.directory.clear_attempt(former.address(), index);
         }
         self.take_path(to, index);
+        Some(former)
     }
 
     /// Makes `address` the path of the session in slot `index`. A session that is displaced loses its path, not itself.
@@ -182,15 +197,19 @@ impl MultiSessionManager {
         }
     }
 
-    /// Whether living paths of this session were taken over too often: then somebody else holds its tokens too.
+    /// Whether this take-over of a living path is one too many: then somebody else holds the tokens of this identity too.
     fn is_contested(&mut self, index: u32) -> bool {
         let now = self.clock.now();
         let alive_within_micros = 2 * self.heartbeat_micros();
         let take_overs_max = self.config.take_overs_max;
         let Some(session) = self.table.get_mut(index) else { return false };
         let was_alive = !session.is_away() && is_recent(session.last_live, now, alive_within_micros);
-        was_alive && session.take_overs.count(now) > take_overs_max
+        was_alive && session.take_overs.count(now) > take_overs_max as usize
     }
+}
+
+fn superseded() -> Goodbye {
+    Goodbye { code: GOODBYE_SUPERSEDED, detail: Box::default() }
 }
 
 fn is_recent(moment: Timestamp, now: Timestamp, within_micros: u64) -> bool {

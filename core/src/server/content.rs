@@ -75,6 +75,11 @@ impl Content {
         }
     }
 
+    /// Whether payloads are framed.
+    pub(super) const fn is_framed(&self) -> bool {
+        matches!(self, Self::Framed(_))
+    }
+
     /// Bytes that one more payload may bring forth beside its own: what waits for a missing message.
     pub(super) fn held_back_bytes(&self) -> usize {
         match self {

@@ -4,7 +4,6 @@ use crate::lifecycle::{Input, SessionState};
 
 use super::MultiSessionManager;
 use super::clock::Patience;
-use super::session::AttemptOrigin;
 
 impl MultiSessionManager {
     /// A deadline about a peer, `micros` from now.
@@ -54,17 +53,17 @@ impl MultiSessionManager {
         self.resume_attempt_goes_on(index);
     }
 
-    /// A resume handshake that completed before the path was lost counts from now on.
+    /// A resume handshake that completed before the path was lost counts from now on. One that was told of before goes on in silence.
     pub(super) fn resume_attempt_goes_on(&mut self, index: u32) {
         let resumes = self.table.get(index).is_some_and(|session| {
             session.state == Some(SessionState::ReconnectPending)
                 && session
                     .attempt
                     .as_ref()
-                    .is_some_and(|attempt| matches!(attempt.origin, AttemptOrigin::Resume { .. }))
+                    .is_some_and(|attempt| attempt.origin.is_resume() && !attempt.is_announced)
         });
         if resumes {
-            self.apply(index, Input::ResumeCompleted);
+            self.announce_resume(index);
         }
     }
 

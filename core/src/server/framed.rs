@@ -44,8 +44,8 @@ pub(super) struct Framed {
 /// What a hello meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Greeting {
-    /// It opened the key epoch.
-    Opened,
+    /// It opened the key epoch, with the lanes as they were or fresh ones.
+    Opened { lanes_kept: bool },
     /// It came again.
     Repeated,
     /// It contradicts the one before it.
@@ -115,7 +115,7 @@ impl Framed {
         self.lane_epoch = Some(hello.lane_epoch);
         self.is_greeted = true;
         self.restarts = false;
-        Greeting::Opened
+        Greeting::Opened { lanes_kept: self.lanes_kept }
     }
 }
 

@@ -68,7 +68,9 @@ impl MultiSessionManager {
         match *frame {
             Frame::Hello(hello) => match framed.handle_hello(now, &hello, heartbeat_ms, is_logged_in) {
                 Greeting::Contradiction => return Err(Violation),
-                Greeting::Opened => self.replenish_tokens(index),
+                Greeting::Opened { lanes_kept: true } => self.replenish_tokens(index),
+                // A client without memory holds none of the tokens that were sent, or only those it saved.
+                Greeting::Opened { lanes_kept: false } => self.renew_tokens(index),
                 Greeting::Repeated => {}
             },
             Frame::Ack(ack) => framed.link.handle_ack(now, &ack, |_| ()).map_err(|_| Violation)?,
@@ -134,8 +136,8 @@ impl MultiSessionManager {
         let event = Event::Message { session: *id, lane: 0 };
         let outbox = &mut self.outbox;
         match framed.link.handle_lane(number, message, |message| outbox.push_event(event, message)) {
-            Some(LaneArrival::BeyondWindow) => Err(Violation),
-            _ => Ok(()),
+            Some(LaneArrival::Delivered(_) | LaneArrival::HeldBack | LaneArrival::Duplicate) => Ok(()),
+            Some(LaneArrival::BeyondWindow) | None => Err(Violation),
         }
     }
 
@@ -178,6 +180,14 @@ impl MultiSessionManager {
             let newest = session.login.newest_attempt;
             session.queue_control(Control::LoginRejected(newest));
         }
+    }
+
+    /// Sends new resume tokens, whatever was sent before.
+    pub(super) fn renew_tokens(&mut self, index: u32) {
+        if let Some(session) = self.table.get_mut(index) {
+            session.tokens.forget_outstanding();
+        }
+        self.replenish_tokens(index);
     }
 
     fn replenish_tokens(&mut self, index: u32) {

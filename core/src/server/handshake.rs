@@ -1,6 +1,7 @@
 //! Requests and responses: from an opened token to a completed handshake.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use smallvec::SmallVec;
@@ -10,7 +11,7 @@ use crate::ClientId;
 use crate::config::Config;
 use crate::counters::{DenyReason, DropReason};
 use crate::event::Event;
-use crate::lifecycle::{DuplicateIdentity, Input};
+use crate::lifecycle::{DisconnectReason, DuplicateIdentity, Input, Step};
 use crate::netcode::connection::Connection;
 use crate::netcode::history::PendingMapping;
 use crate::netcode::packet::{self, Header, Packet};
@@ -18,6 +19,7 @@ use crate::netcode::{Key, Mac};
 
 use super::admission::OpenedRequest;
 use super::manager::{MultiSessionManager, Verdict, packet_buffer};
+use super::outbox::ReplyTo;
 use super::session::{Attempt, AttemptOrigin, ResumeHandshake, Session};
 use super::way_back::ResumeClaim;
 
@@ -65,7 +67,7 @@ impl MultiSessionManager {
         if let Some(index) = self.directory.place(from).resume {
             self.forget_resume_handshake(index, from);
         }
-        self.challenge(from, request)
+        self.challenge(from, request, ReplyTo::Newcomer)
     }
 
     fn handle_resume_request(
@@ -110,24 +112,29 @@ impl MultiSessionManager {
             self.directory.set_resume(from, index);
         }
         self.admission.forget_address(from);
-        self.challenge(from, request)
+        self.challenge(from, request, ReplyTo::Returner)
     }
 
-    fn challenge(&mut self, from: SocketAddr, request: &OpenedRequest) -> Result<Verdict, DropReason> {
+    fn challenge(
+        &mut self,
+        from: SocketAddr,
+        request: &OpenedRequest,
+        whom: ReplyTo,
+    ) -> Result<Verdict, DropReason> {
         let mut buffer = packet_buffer();
         let len = self.admission.seal_challenge(request, &mut buffer);
-        self.answer(from, &buffer[..len])
+        self.answer(from, &buffer[..len], whom)
     }
 
     fn deny(&mut self, to: SocketAddr, key: &Key, reason: DenyReason) -> Result<Verdict, DropReason> {
         self.counters.count_denied(reason);
         let mut buffer = packet_buffer();
         let len = self.admission.seal_denied(key, &mut buffer);
-        self.answer(to, &buffer[..len])
+        self.answer(to, &buffer[..len], ReplyTo::Newcomer)
     }
 
-    fn answer(&mut self, to: SocketAddr, datagram: &[u8]) -> Result<Verdict, DropReason> {
-        if self.outbox.push_reply(to, datagram) {
+    fn answer(&mut self, to: SocketAddr, datagram: &[u8], whom: ReplyTo) -> Result<Verdict, DropReason> {
+        if self.outbox.push_reply(to, datagram, whom) {
             Ok(Verdict::Answered)
         } else {
             self.counters.replies_dropped += 1;
@@ -274,7 +281,12 @@ impl MultiSessionManager {
             return Err(DropReason::ResumeSpent);
         }
         session.tokens.spend(handshake.generation);
-        for other in core::mem::take(&mut session.resume_handshakes) {
+        // Those with later tokens go on: this one may have been held back by somebody.
+        let handshakes = core::mem::take(&mut session.resume_handshakes);
+        let (spent, later): (Vec<_>, Vec<_>) =
+            handshakes.into_iter().partition(|other| other.generation <= handshake.generation);
+        session.resume_handshakes = later;
+        for other in spent {
             self.directory.clear_resume(other.address, index);
         }
         let (receive_key, send_key) = self.mint.keys(session.id, handshake.generation);
@@ -293,24 +305,39 @@ impl MultiSessionManager {
         origin: AttemptOrigin,
         newest_response: u64,
     ) {
-        self.drop_attempt(index);
+        self.take_attempt(index);
         let address = connection.address();
         let now = self.clock.now();
         let Some(session) = self.table.get(index) else { return };
-        let resumes = matches!(origin, AttemptOrigin::Resume { .. });
+        let resumes = origin.is_resume();
         let deadline = self.patience(session.timeout_micros);
-        let attempt = Attempt { connection, origin, deadline, newest_response, next_keep_alive: now };
+        let attempt = Attempt {
+            connection,
+            origin,
+            deadline,
+            newest_response,
+            next_keep_alive: now,
+            is_announced: false,
+        };
         if let Some(session) = self.table.get_mut(index) {
             session.attempt = Some(Box::new(attempt));
         }
         self.claim_for_attempt(address, index);
         if resumes {
-            self.apply(index, Input::ResumeCompleted);
+            self.announce_resume(index);
         } else {
             // A backend attempt in place of a resume attempt: nobody is on the way back any more.
             self.apply(index, Input::AttemptEnded);
         }
         self.touch(index);
+    }
+
+    /// Says that the player is on the way back, once for each token.
+    pub(super) fn announce_resume(&mut self, index: u32) {
+        let step = self.apply(index, Input::ResumeCompleted);
+        if let Some(attempt) = self.table.get_mut(index).and_then(|session| session.attempt.as_mut()) {
+            attempt.is_announced |= matches!(step, Step::Go(_));
+        }
     }
 
     /// Notes that the unconfirmed handshake at `address` is the one of `index`; another one's there is given up.
@@ -327,20 +354,22 @@ impl MultiSessionManager {
 
     /// Ends an attempt without trace.
     pub(super) fn abandon_attempt(&mut self, index: u32) {
-        self.drop_attempt(index);
+        self.take_attempt(index);
         self.apply(index, Input::AttemptEnded);
         self.touch(index);
     }
 
-    fn drop_attempt(&mut self, index: u32) {
-        let Some(session) = self.table.get_mut(index) else { return };
-        let Some(attempt) = session.attempt.take() else { return };
+    /// Takes the attempt of a session out of it and of the directory.
+    pub(super) fn take_attempt(&mut self, index: u32) -> Option<Box<Attempt>> {
+        let session = self.table.get_mut(index)?;
+        let attempt = session.attempt.take()?;
         let address = attempt.connection.address();
         // The session's own first handshake may wait for its confirmation at the same address.
         let still_waits = !session.is_confirmed && session.connection.address() == address;
         if !still_waits {
             self.directory.clear_attempt(address, index);
         }
+        Some(attempt)
     }
 
     /// The peer of an unconfirmed handshake said goodbye.
@@ -349,7 +378,7 @@ impl MultiSessionManager {
         if session.has_attempt_at(address) {
             self.abandon_attempt(index);
         } else {
-            self.end(index, crate::lifecycle::DisconnectReason::PeerLeft);
+            self.end(index, DisconnectReason::PeerLeft);
         }
     }
 

@@ -67,7 +67,7 @@ impl MultiSessionManager {
         header: &Header,
         datagram: &mut [u8],
     ) -> Result<Verdict, DropReason> {
-        self.check_room_for_events(index, header)?;
+        let room = self.check_room_for_events(index, header);
         let session = self.table.get_mut(index).ok_or(DropReason::UnknownAddress)?;
         let id = session.id;
         let received = session.connection.receive(header, datagram).map_err(drop_reason)?;
@@ -82,8 +82,9 @@ impl MultiSessionManager {
                 Ok(())
             }
             Packet::Payload(payload) => {
+                // Life is noted even where the content has no room: one peer that fills the queue silences nobody.
                 self.note_life(index, received.is_newest);
-                self.take_payload(index, received.sequence, payload)
+                room.and_then(|()| self.take_payload(index, received.sequence, payload))
             }
             Packet::Denied | Packet::Challenge { .. } | Packet::Response { .. } => {
                 Err(DropReason::WrongDirection)
@@ -121,7 +122,7 @@ impl MultiSessionManager {
         }
     }
 
-    /// Refuses a payload before it is opened if the events it may cause do not fit: its sender will repeat what was reliable.
+    /// Refuses the content of a payload if the events it may cause do not fit: its sender will repeat what was reliable.
     fn check_room_for_events(&self, index: u32, header: &Header) -> Result<(), DropReason> {
         let held_back = self.table.get(index).map_or(0, |session| session.content.held_back_bytes());
         let fits =
@@ -155,7 +156,12 @@ impl MultiSessionManager {
     /// Tells of a heartbeat if the host wants to know and the event queue has room.
     pub(super) fn tell_heartbeat(&mut self, index: u32, event: impl FnOnce(SessionId, Timestamp) -> Event) {
         let Some(session) = self.table.get(index).filter(|_| self.config.heartbeat_events) else { return };
-        if !self.outbox.push_event_or_drop(event(session.id, self.clock.now())) {
+        self.push_event_or_drop(event(session.id, self.clock.now()));
+    }
+
+    /// Queues an event that may be lost.
+    pub(super) fn push_event_or_drop(&mut self, event: Event) {
+        if !self.outbox.push_event_or_drop(event) {
             self.counters.events_dropped += 1;
         }
     }

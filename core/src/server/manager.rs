@@ -156,23 +156,22 @@ impl MultiSessionManager {
     pub fn handle_datagram(&mut self, now: Timestamp, from: SocketAddr, datagram: &mut [u8]) -> Verdict {
         self.enter(now);
         self.counters.datagrams_received += 1;
-        match self.route(from, datagram) {
-            Ok(verdict) => {
-                match verdict {
-                    Verdict::Accepted(_) => self.counters.accepted += 1,
-                    Verdict::Answered | Verdict::Dropped(_) => self.counters.answered += 1,
-                }
-                verdict
-            }
-            Err(reason) => {
+        let verdict = self.route(from, datagram).unwrap_or_else(Verdict::Dropped);
+        match verdict {
+            Verdict::Accepted(_) => self.counters.accepted += 1,
+            Verdict::Answered => self.counters.answered += 1,
+            Verdict::Dropped(reason) => {
                 self.counters.count_drop(reason);
                 log::trace!("dropped a datagram of {} bytes: {reason:?}", datagram.len());
-                Verdict::Dropped(reason)
             }
         }
+        verdict
     }
 
     /// Does what is due by now, a bounded part of it; [`poll_timeout`](Self::poll_timeout) tells if more is.
+    ///
+    /// After a stall the first call does nothing: what fell due meanwhile fires in the second one, so that a host which reads the
+    /// datagrams that waited before each call (all of them, or a budget's worth) holds no silence against a peer that was not silent.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.enter(now);
         if self.reads_first {
@@ -186,15 +185,15 @@ impl MultiSessionManager {
         }
     }
 
-    /// Writes the next datagram into the front of `buffer`, which must hold [`DATAGRAM_BYTES_MAX`](crate::DATAGRAM_BYTES_MAX) bytes.
-    /// `None`: nothing may be sent now.
+    /// Writes the next datagram into the front of `buffer`. `None`: nothing may be sent now.
+    ///
+    /// # Panics
+    ///
+    /// If `buffer` is shorter than [`DATAGRAM_BYTES_MAX`](crate::DATAGRAM_BYTES_MAX): some datagram would never leave.
     pub fn poll_transmit(&mut self, now: Timestamp, buffer: &mut [u8]) -> Option<Transmit> {
-        debug_assert!(buffer.len() >= PACKET_BYTES_MAX, "the buffer is too small for some packets");
+        assert!(buffer.len() >= PACKET_BYTES_MAX, "the buffer is too small for some packets");
         self.enter(now);
-        let transmit = match self.outbox.poll_reply(buffer) {
-            Some((to, len)) => Some(Transmit { to, len }),
-            None => self.poll_due_session(buffer),
-        };
+        let transmit = self.outbox.poll_transmit(buffer).or_else(|| self.poll_due_session(buffer));
         self.counters.datagrams_sent += u64::from(transmit.is_some());
         transmit
     }
@@ -213,8 +212,11 @@ impl MultiSessionManager {
     /// When to call again if nothing else happens; `None`: never.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
-        if self.outbox.has_events() || self.outbox.has_replies() || !self.due.is_empty() || self.reads_first {
+        if self.outbox.has_events() || self.outbox.has_datagrams() || !self.due.is_empty() {
             return Some(Deadline { at: self.clock.now(), cause: DeadlineCause::Output });
+        }
+        if self.reads_first {
+            return Some(Deadline { at: self.clock.now(), cause: DeadlineCause::Session });
         }
         let session = self.timers.next().map(|at| Deadline { at, cause: DeadlineCause::Session });
         let handshake =
@@ -234,10 +236,16 @@ impl MultiSessionManager {
         self.server_tick = Some((tick, self.clock.now()));
     }
 
-    /// Replaces the addresses by which clients reach this server. Resume tokens made for former addresses stay valid.
+    /// Replaces the addresses by which clients reach this server. Every player is sent new resume tokens; those made for former
+    /// addresses stay valid.
     pub fn set_public_addresses(&mut self, addresses: &[SocketAddr]) -> Result<(), ConfigError> {
         let former = core::mem::replace(&mut self.config.public_addresses, addresses.to_vec());
-        self.config.validate().inspect_err(|_| self.config.public_addresses = former)
+        self.config.validate().inspect_err(|_| self.config.public_addresses = former)?;
+        for index in 0..self.table.index_end() {
+            self.renew_tokens(index);
+            self.touch(index);
+        }
+        Ok(())
     }
 
     /// Refuses new identities from now on. Sessions go on, and their players may come back.
@@ -269,7 +277,7 @@ impl MultiSessionManager {
         if late_ms >= u64::from(self.config.stall_threshold_ms) {
             self.clock.credit(late_micros);
             self.reads_first = true;
-            self.outbox.push_event(Event::Stalled { late_ms }, &[]);
+            self.push_event_or_drop(Event::Stalled { late_ms });
         }
     }
 

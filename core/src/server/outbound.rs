@@ -1,20 +1,19 @@
 //! What leaves: packets of sessions whose turn it is, and goodbyes.
 
+use alloc::boxed::Box;
+
 use crate::Timestamp;
 use crate::event::Event;
+use crate::farewell::{Farewell, Goodbye};
 use crate::lifecycle::DisconnectReason;
-use crate::link::frame::{FrameWriter, PAYLOAD_BYTES_MAX};
 use crate::netcode::connection::Connection;
 use crate::netcode::packet::Packet;
 
 use super::MultiSessionManager;
 use super::content::Content;
 use super::framed::ServerFrames;
-use super::manager::{Transmit, packet_buffer};
+use super::manager::Transmit;
 use super::session::{Session, UNCONFIRMED_KEEP_ALIVE_MICROS};
-
-/// Disconnect packets sent to a peer whose session ends: any one of them suffices (netcode standard: a number of redundant packets).
-const DISCONNECT_PACKETS: usize = 10;
 
 impl MultiSessionManager {
     /// Lets the session whose turn it is write one packet; sessions take turns.
@@ -35,7 +34,8 @@ impl MultiSessionManager {
     fn poll_session(&mut self, index: u32, buffer: &mut [u8]) -> Option<Transmit> {
         let now = self.clock.now();
         let heartbeat_micros = self.heartbeat_micros();
-        let keep_alive = Packet::KeepAlive { client_index: index, max_clients: self.config.sessions_max };
+        let keep_alive =
+            Packet::KeepAlive { client_index: index, max_clients: self.config.sessions_max.max(index + 1) };
         let session = self.table.get_mut(index)?;
         if let Some(attempt) = &mut session.attempt
             && attempt.next_keep_alive <= now
@@ -115,33 +115,23 @@ impl MultiSessionManager {
         self.tell_heartbeat(index, |session, at| Event::HeartbeatSent { session, at });
     }
 
-    /// Queues the goodbye of a session that has just ended, if its end is news to the peer.
-    ///
-    /// It is sealed now: the keys end with the session.
-    pub(super) fn say_goodbye(&mut self, session: &mut Session, reason: DisconnectReason) {
+    /// Tells the peer of a session that has just ended, if its end is news to it: on its path, and where it waits on its way back.
+    pub(super) fn say_goodbye(&mut self, session: Session, reason: DisconnectReason) {
         let Some(code) = goodbye_code(reason) else { return };
-        let to = session.connection.address();
-        let mut buffer = packet_buffer();
-        if let Content::Framed(framed) = &session.content
-            && framed.is_greeted()
-        {
-            let detail = match reason {
-                DisconnectReason::LoginRefused => {
-                    session.login.rejection.as_ref().map_or(&[][..], |rejection| rejection.text.as_bytes())
-                }
-                _ => &session.farewell,
-            };
-            let mut payload = [0; PAYLOAD_BYTES_MAX];
-            let mut writer = FrameWriter::new(&mut payload);
-            writer.write_goodbye(code, detail);
-            let len = writer.len();
-            let len = session.connection.seal(&Packet::Payload(&payload[..len]), &mut buffer);
-            self.outbox.push_goodbye(to, &buffer[..len]);
+        let goodbye =
+            session.content.is_framed().then(|| Goodbye { code, detail: farewell_detail(&session, reason) });
+        self.outbox.push_farewell(Farewell::new(session.connection, goodbye.clone()));
+        if let Some(attempt) = session.attempt {
+            self.outbox.push_farewell(Farewell::new(attempt.connection, goodbye));
         }
-        for _ in 0..DISCONNECT_PACKETS {
-            let len = session.connection.seal(&Packet::Disconnect, &mut buffer);
-            self.outbox.push_goodbye(to, &buffer[..len]);
-        }
+    }
+}
+
+/// The bytes that go with a goodbye: the host's, or the words of the rejection that was the last one.
+fn farewell_detail(session: &Session, reason: DisconnectReason) -> Box<[u8]> {
+    match (reason, &session.login.rejection) {
+        (DisconnectReason::LoginRefused, Some(rejection)) => rejection.text.as_bytes().into(),
+        _ => session.farewell_detail.clone(),
     }
 }
 
@@ -159,6 +149,9 @@ fn transmit(connection: &mut Connection, seal: impl FnOnce(&mut Connection) -> u
     (len > 0).then(|| Transmit { to: connection.address(), len })
 }
 
+/// What a former holder of a session is told (P8).
+pub(super) const GOODBYE_SUPERSEDED: u8 = 5;
+
 /// What a goodbye says (P8); `None` where the peer is not told, because it said so itself, cannot be reached, or shall not know.
 fn goodbye_code(reason: DisconnectReason) -> Option<u8> {
     match reason {
@@ -166,11 +159,10 @@ fn goodbye_code(reason: DisconnectReason) -> Option<u8> {
         DisconnectReason::Shutdown => Some(2),
         DisconnectReason::LoginRefused => Some(3),
         DisconnectReason::LoginTimeout => Some(4),
-        DisconnectReason::Superseded => Some(5),
+        DisconnectReason::Superseded => Some(GOODBYE_SUPERSEDED),
         DisconnectReason::ProtocolViolation => Some(6),
         DisconnectReason::Contested => Some(7),
         DisconnectReason::ReconnectExpired => Some(8),
-        DisconnectReason::Drained => Some(9),
         DisconnectReason::PeerLeft
         | DisconnectReason::TimedOut
         | DisconnectReason::Removed

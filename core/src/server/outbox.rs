@@ -1,10 +1,14 @@
 //! What waits to leave the manager: events for the application and datagrams that belong to no living session.
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use crate::event::Event;
+use crate::farewell::Farewell;
 use crate::queue::ByteQueue;
+
+use super::Transmit;
 
 /// Events, answers to handshakes, and goodbyes.
 ///
@@ -17,6 +21,16 @@ pub(super) struct Outbox {
     events_bytes_max: usize,
     replies: ByteQueue<SocketAddr>,
     replies_bytes_max: usize,
+    farewells: VecDeque<Farewell>,
+}
+
+/// Which part of the reply queue an answer may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReplyTo {
+    /// Somebody with a token of the backend.
+    Newcomer,
+    /// Somebody on the way back to a session: a quarter of the queue is kept for them.
+    Returner,
 }
 
 impl Outbox {
@@ -26,6 +40,7 @@ impl Outbox {
             events_bytes_max,
             replies: ByteQueue::default(),
             replies_bytes_max,
+            farewells: VecDeque::new(),
         }
     }
 
@@ -51,32 +66,45 @@ impl Outbox {
     }
 
     /// Queues the answer to a handshake packet; `false` if there is no room.
-    pub(super) fn push_reply(&mut self, to: SocketAddr, datagram: &[u8]) -> bool {
-        let fits = self.replies.bytes_len().saturating_add(datagram.len()) <= self.replies_bytes_max;
+    pub(super) fn push_reply(&mut self, to: SocketAddr, datagram: &[u8], whom: ReplyTo) -> bool {
+        let bytes_max = match whom {
+            ReplyTo::Newcomer => self.replies_bytes_max / 4 * 3,
+            ReplyTo::Returner => self.replies_bytes_max,
+        };
+        let fits = self.replies.bytes_len().saturating_add(datagram.len()) <= bytes_max;
         if fits {
             self.replies.push(to, datagram);
         }
         fits
     }
 
-    /// Queues the goodbye of a session that has ended.
-    pub(super) fn push_goodbye(&mut self, to: SocketAddr, datagram: &[u8]) {
-        self.replies.push(to, datagram);
+    /// Queues the last packets of a connection. They are sealed as they leave.
+    pub(super) fn push_farewell(&mut self, farewell: Farewell) {
+        self.farewells.push_back(farewell);
     }
 
     pub(super) fn poll_event(&mut self, payload: &mut Vec<u8>) -> Option<Event> {
         self.events.pop(payload)
     }
 
-    pub(super) fn poll_reply(&mut self, buffer: &mut [u8]) -> Option<(SocketAddr, usize)> {
-        self.replies.pop_into(buffer)
+    /// Writes the next answer or farewell packet into the front of `buffer`.
+    pub(super) fn poll_transmit(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
+        if let Some((to, len)) = self.replies.pop_into(buffer) {
+            return Some(Transmit { to, len });
+        }
+        let farewell = self.farewells.front_mut()?;
+        let transmit = farewell.poll_transmit(buffer);
+        if farewell.is_over() {
+            self.farewells.pop_front();
+        }
+        transmit
     }
 
     pub(super) fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
 
-    pub(super) fn has_replies(&self) -> bool {
-        !self.replies.is_empty()
+    pub(super) fn has_datagrams(&self) -> bool {
+        !self.replies.is_empty() || !self.farewells.is_empty()
     }
 }

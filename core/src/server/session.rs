@@ -54,7 +54,7 @@ pub(super) struct Session {
     pub(super) movement: Option<Box<Movement>>,
     pub(super) login: Login,
     /// What the host says to the peer at the end.
-    pub(super) farewell: Box<[u8]>,
+    pub(super) farewell_detail: Box<[u8]>,
 
     pub(super) last_live: Timestamp,
     pub(super) liveness: Patience,
@@ -73,6 +73,8 @@ pub(super) struct Attempt {
     /// The highest sequence of a response to this handshake's challenge.
     pub(super) newest_response: u64,
     pub(super) next_keep_alive: Timestamp,
+    /// Whether `ReconnectStarted` told of it: that comes at most once for a token.
+    pub(super) is_announced: bool,
 }
 
 /// Which token an attempt was made with.
@@ -82,6 +84,13 @@ pub(super) enum AttemptOrigin {
     Resume { generation: u64 },
     /// One of the backend.
     Backend { timeout_micros: u64, user_data: Box<[u8; USER_DATA_BYTES]> },
+}
+
+impl AttemptOrigin {
+    /// Whether it is a way back to the session, not a login of its own.
+    pub(super) const fn is_resume(&self) -> bool {
+        matches!(self, Self::Resume { .. })
+    }
 }
 
 /// A resume handshake between challenge and response.
@@ -112,23 +121,18 @@ pub(super) struct Rejection {
     pub(super) text: Box<str>,
 }
 
-/// How often a living path was taken over lately.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct TakeOvers {
-    count: u32,
-    window_start: Timestamp,
-}
+/// When living paths of a session were taken over lately.
+#[derive(Debug, Default)]
+pub(super) struct TakeOvers(Vec<Timestamp>);
 
 impl TakeOvers {
     const WINDOW_MICROS: u64 = 60_000_000;
 
     /// Counts one more; returns how many there were within the last minute.
-    pub(super) fn count(&mut self, now: Timestamp) -> u32 {
-        if now.micros_since(self.window_start) > Self::WINDOW_MICROS {
-            *self = Self { count: 0, window_start: now };
-        }
-        self.count = self.count.saturating_add(1);
-        self.count
+    pub(super) fn count(&mut self, now: Timestamp) -> usize {
+        self.0.retain(|&at| now.micros_since(at) <= Self::WINDOW_MICROS);
+        self.0.push(now);
+        self.0.len()
     }
 }
 
@@ -169,7 +173,7 @@ impl Session {
                 newest_attempt: 0,
                 rejection: None,
             },
-            farewell: Box::default(),
+            farewell_detail: Box::default(),
             last_live: now,
             liveness: beginning.liveness,
             reconnect: None,

@@ -97,7 +97,7 @@ impl MultiSessionManager {
     /// Takes an ended session out of every index and says goodbye where that is due.
     fn bury(&mut self, index: u32, reason: DisconnectReason) {
         self.timers.disarm(index);
-        let Some(mut session) = self.table.end(index) else { return };
+        let Some(session) = self.table.end(index) else { return };
         self.directory.clear_client(session.client_id, index);
         let address = session.connection.address();
         self.directory.clear_path(address, index);
@@ -108,6 +108,6 @@ impl MultiSessionManager {
         for handshake in &session.resume_handshakes {
             self.directory.clear_resume(handshake.address, index);
         }
-        self.say_goodbye(&mut session, reason);
+        self.say_goodbye(*session, reason);
     }
 }

@@ -5,6 +5,7 @@
 //! content is never sealed under the same nonce.
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::SocketAddr;
 
 use ring::hkdf;
@@ -34,7 +35,7 @@ pub(super) struct ResumeMint {
 }
 
 /// What the user data of a resume token says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct ResumeClaim {
     pub(super) boot_id: u64,
     pub(super) session: SessionId,
@@ -51,6 +52,15 @@ pub(super) struct ResumeContent<'a> {
     pub(super) create_unix: u64,
     pub(super) timeout_seconds: i32,
     pub(super) addresses: &'a [SocketAddr],
+}
+
+impl fmt::Debug for ResumeClaim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResumeClaim")
+            .field("session", &self.session)
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ResumeClaim {
@@ -218,6 +228,16 @@ impl ResumeLedger {
         self.spent = self.spent.max(generation);
         let spent = self.spent;
         self.outstanding.retain(|token| token.generation > spent);
+    }
+
+    /// Makes every token void that was ever handed out.
+    pub(super) fn void_all(&mut self) {
+        self.spend(self.minted);
+    }
+
+    /// The client may not hold what it was sent: others will be made. Those it does hold stay valid.
+    pub(super) fn forget_outstanding(&mut self) {
+        self.outstanding.clear();
     }
 
     /// Sees to it that two unspent tokens that are far from their expiry are with the client or on their way; calls `queue` with each

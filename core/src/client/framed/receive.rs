@@ -25,8 +25,10 @@ impl ClientSession {
         let payload = framed.link.check(payload).map_err(|_| DropReason::Violation)?;
         if !framed.is_open {
             // P22: what comes before the welcome comes again.
-            let Some(Frame::Welcome(welcome)) = payload.frames().next() else {
-                return Err(DropReason::BeforeWelcome);
+            let welcome = match payload.frames().next() {
+                Some(Frame::Welcome(welcome)) => welcome,
+                Some(Frame::Goodbye { .. }) => return self.receive_checked(&payload),
+                _ => return Err(DropReason::BeforeWelcome),
             };
             if welcome.version != PROTOCOL_VERSION || welcome.lane_epoch != framed.lane_epoch {
                 return Err(DropReason::BadWelcome);

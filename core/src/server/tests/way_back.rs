@@ -320,7 +320,12 @@ fn two_unspent_tokens_are_with_the_client_after_every_return() {
 
 #[test]
 fn tokens_are_renewed_before_they_expire() {
-    let config = Config { timeout_max_ms: 3_600_000, heartbeat_ms: 60_000, ..framed_config() };
+    let config = Config {
+        timeout_min_ms: 3_600_000,
+        timeout_max_ms: 3_600_000,
+        heartbeat_ms: 60_000,
+        ..framed_config()
+    };
     let mut server = Harness::new(config);
     server.backend.timeout_seconds = 3_600;
     let mut anna = server.player(ANNA, 1);

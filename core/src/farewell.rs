@@ -1,0 +1,56 @@
+//! The last packets of a connection, by which either end tells the other that it is over.
+
+use alloc::boxed::Box;
+
+use crate::Transmit;
+use crate::link::frame::FrameWriter;
+use crate::netcode::connection::Connection;
+use crate::netcode::packet::Packet;
+
+/// How many disconnect packets are sent; each of them suffices (netcode standard: a number of redundant packets).
+const DISCONNECT_PACKETS: u8 = 10;
+
+/// Packets that are sealed one by one as they leave. The connection is used for nothing else any more.
+#[derive(Debug)]
+pub(crate) struct Farewell {
+    connection: Connection,
+    /// Goes ahead of the disconnect packets where payloads are framed (P38).
+    goodbye: Option<Goodbye>,
+    disconnects_left: u8,
+}
+
+/// What a goodbye frame says.
+#[derive(Clone, Debug)]
+pub(crate) struct Goodbye {
+    /// Why (P8).
+    pub(crate) code: u8,
+    /// The host's own bytes, at most 255.
+    pub(crate) detail: Box<[u8]>,
+}
+
+impl Farewell {
+    /// Says goodbye over `connection`.
+    pub(crate) const fn new(connection: Connection, goodbye: Option<Goodbye>) -> Self {
+        Self { connection, goodbye, disconnects_left: DISCONNECT_PACKETS }
+    }
+
+    /// The next packet and where it goes; `None` when all is said.
+    pub(crate) fn poll_transmit(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
+        let len = if let Some(goodbye) = self.goodbye.take() {
+            self.connection.seal_payload(buffer, |_, room| {
+                let mut writer = FrameWriter::new(room);
+                writer.write_goodbye(goodbye.code, &goodbye.detail);
+                writer.len()
+            })
+        } else {
+            self.disconnects_left = self.disconnects_left.checked_sub(1)?;
+            self.connection.seal(&Packet::Disconnect, buffer)
+        };
+        Some(Transmit { to: self.connection.address(), len })
+    }
+
+    /// Whether all is said.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.goodbye.is_none() && self.disconnects_left == 0
+    }
+}
