@@ -46,30 +46,3 @@ impl fmt::Debug for Signals {
         f.debug_struct("Signals").finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use signal_hook::low_level::raise;
-
-    use super::*;
-
-    #[test]
-    fn a_signal_wakes_the_loop_and_is_taken_once() {
-        let mut poll = mio::Poll::new().unwrap();
-        let mut signals = Signals::watch().unwrap();
-        poll.registry().register(&mut signals, Token(9), Interest::READABLE).unwrap();
-        assert!(!signals.take());
-
-        raise(SIGTERM).unwrap();
-
-        let mut events = mio::Events::with_capacity(1);
-        while let Err(error) = poll.poll(&mut events, Some(Duration::from_secs(5))) {
-            assert_eq!(error.kind(), io::ErrorKind::Interrupted);
-        }
-        assert_eq!(events.iter().map(mio::event::Event::token).collect::<Vec<_>>(), [Token(9)]);
-        assert!(signals.take());
-        assert!(!signals.take());
-    }
-}

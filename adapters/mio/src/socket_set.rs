@@ -24,6 +24,8 @@ pub(crate) struct SocketSet {
     routes: HashMap<SocketAddr, usize>,
     /// Datagrams for a family that no socket has.
     unroutable: u64,
+    /// What went through sockets that are closed.
+    closed: SocketCounters,
 }
 
 #[derive(Debug)]
@@ -73,12 +75,40 @@ impl SocketSet {
                 .map_err(|source| BindError::new(address, source))?;
             members.push(Member { socket, readable: true, blocked: false });
         }
-        Ok(Self { members, registry, turn: 0, routes: HashMap::new(), unroutable: 0 })
+        Ok(Self {
+            members,
+            registry,
+            turn: 0,
+            routes: HashMap::new(),
+            unroutable: 0,
+            closed: SocketCounters::default(),
+        })
     }
 
     /// The addresses they are bound to, with the real ports, in the order they were asked for.
     pub(crate) fn local_addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.members.iter().map(|member| member.socket.local_address())
+    }
+
+    /// Asks the kernel for this much room at each socket, each way.
+    pub(crate) fn request_buffer_bytes(&self, bytes: usize) {
+        for member in &self.members {
+            member.socket.request_buffer_bytes(bytes);
+        }
+    }
+
+    /// Closes every socket and takes the place of those of another set; what went through stays counted.
+    pub(crate) fn replace(&mut self, other: Self) {
+        self.close();
+        self.members = other.members;
+        self.routes.clear();
+    }
+
+    /// Closes every socket.
+    pub(crate) fn close(&mut self) {
+        for member in self.members.drain(..) {
+            self.closed.add(member.socket.counters());
+        }
     }
 
     /// Notes what an event says about one of the sockets.
@@ -152,7 +182,7 @@ impl SocketSet {
 
     /// What went through all sockets together; a datagram without a socket of its family counts as unreachable.
     pub(crate) fn counters(&self) -> SocketCounters {
-        let mut total = SocketCounters::default();
+        let mut total = self.closed;
         for member in &self.members {
             total.add(member.socket.counters());
         }

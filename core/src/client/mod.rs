@@ -412,6 +412,12 @@ impl ClientSession {
         Some(self.content.framed()?.terms()?.tick_rate_hz)
     }
 
+    /// How long the server keeps the session for a player whose path is lost; zero where it does not. `None` before the welcome.
+    #[must_use]
+    pub fn reconnect_window(&self) -> Option<Duration> {
+        Some(Duration::from_millis(self.content.framed()?.terms()?.reconnect_window_ms))
+    }
+
     /// The tick the server's simulation is at, as far as heartbeats tell. `None` before the welcome.
     #[must_use]
     pub fn server_tick(&self, now: Timestamp) -> Option<u64> {

@@ -35,6 +35,9 @@ impl fmt::Display for BindError {
             ErrorKind::PermissionDenied => {
                 f.write_str("this process may not use that port, try one above 1023")
             }
+            _ if self.source.raw_os_error() == Some(libc::EMFILE) => {
+                f.write_str("this process may not open more files, `ulimit -n` shows and sets how many")
+            }
             _ => self.source.fmt(f),
         }
     }

@@ -1,0 +1,73 @@
+//! Everything that is checked and opened before a host exists.
+
+use std::net::SocketAddr;
+
+use rejoin::{Config, KeyHistory, MultiSessionManager, Timestamp};
+
+use super::ServerNetworkHost;
+use crate::development_key::{forbidden_address, is_development_key};
+use crate::event_loop::EventLoop;
+use crate::host_config::{HostConfig, StartError};
+use crate::socket_set::SocketSet;
+use crate::ticks::Ticks;
+
+pub(super) fn start(config: HostConfig) -> Result<ServerNetworkHost, StartError> {
+    check_addresses(&config)?;
+    let event_loop = EventLoop::new(config.receive_budget, |registry| {
+        SocketSet::bind(&config.bind_addresses, registry.try_clone()?).map_err(StartError::Bind)
+    })?;
+    event_loop.sockets().request_buffer_bytes(config.socket_buffer_bytes);
+    let public_addresses = if config.public_addresses.is_empty() {
+        event_loop.sockets().local_addresses().collect()
+    } else {
+        config.public_addresses
+    };
+    let now = event_loop.clock().now();
+    let ticks = config.drive_ticks.then(|| Ticks::new(now, config.sessions.tick_hz));
+    let settings = session_settings(config.sessions, public_addresses);
+    let unix_time_s = event_loop.clock().unix_time_s();
+    let manager =
+        MultiSessionManager::new(settings, draw_seed()?, now, unix_time_s).map_err(StartError::Config)?;
+    Ok(ServerNetworkHost {
+        event_loop,
+        manager,
+        ticks,
+        unix_time_due_at: Timestamp::ZERO,
+        payload: Vec::new(),
+        stop_requested: false,
+        is_stopped: false,
+    })
+}
+
+fn session_settings(mut settings: Config, public_addresses: Vec<SocketAddr>) -> Config {
+    settings.public_addresses = public_addresses;
+    if is_development_key(&settings.private_key) {
+        // It guards nothing, so there is nothing that a token of an earlier start could open.
+        settings.key_history = KeyHistory::Fresh;
+    }
+    settings
+}
+
+fn draw_seed() -> Result<[u8; 32], StartError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(StartError::Random)?;
+    Ok(seed)
+}
+
+/// What is wrong with the addresses before any is bound.
+fn check_addresses(config: &HostConfig) -> Result<(), StartError> {
+    let bind = &config.bind_addresses;
+    if bind.is_empty() {
+        return Err(StartError::NoBindAddress);
+    }
+    if let Some(address) = forbidden_address(&config.sessions.private_key, bind) {
+        return Err(StartError::DevelopmentKeyBeyondLoopback(address));
+    }
+    let is_wildcard = |address: &&SocketAddr| address.ip().is_unspecified();
+    match bind.iter().find(is_wildcard) {
+        Some(&address) if config.public_addresses.is_empty() => {
+            Err(StartError::WildcardWithoutPublicAddress(address))
+        }
+        _ => Ok(()),
+    }
+}

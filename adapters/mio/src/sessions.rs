@@ -1,0 +1,136 @@
+//! The sessions of a host, as the game inside it sees them.
+
+use std::net::SocketAddr;
+
+use rejoin::{
+    Broadcast, ClientId, ConfigError, Counters, LoginError, MultiSessionManager, SendError, SessionId,
+    SessionView, Timestamp, UnknownSession,
+};
+
+/// Commands and views for the time of one call into the [`Application`](crate::Application).
+///
+/// It has everything that a [`MultiSessionManager`] has but the input and output, which are the host's. Commands do not need the time:
+/// it is the time of the wake, [`now`](Self::now).
+#[derive(Debug)]
+pub struct Sessions<'a> {
+    manager: &'a mut MultiSessionManager,
+    now: Timestamp,
+    stop_requested: &'a mut bool,
+}
+
+impl<'a> Sessions<'a> {
+    pub(crate) fn new(
+        manager: &'a mut MultiSessionManager,
+        now: Timestamp,
+        stop_requested: &'a mut bool,
+    ) -> Self {
+        Self { manager, now, stop_requested }
+    }
+
+    /// The time of this wake, since the host started.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Lets the player of a pending login in.
+    pub fn accept_login(&mut self, id: SessionId) -> Result<(), LoginError> {
+        self.manager.accept_login(self.now, id)
+    }
+
+    /// Turns a pending login down; the peer learns `code` and `text`, of which 255 bytes travel.
+    pub fn reject_login(&mut self, id: SessionId, code: u32, text: &str) -> Result<(), LoginError> {
+        self.manager.reject_login(self.now, id, code, text)
+    }
+
+    /// Queues a reliable message of 1 to 1,150 bytes: it arrives once and in order, also if the player is away for a while.
+    pub fn send(&mut self, id: SessionId, lane: u8, message: &[u8]) -> Result<(), SendError> {
+        self.manager.send(self.now, id, lane, message)
+    }
+
+    /// Queues a reliable message to every player who is logged in, also those who are away.
+    pub fn broadcast(&mut self, lane: u8, message: &[u8]) -> Broadcast {
+        self.manager.broadcast(self.now, lane, message)
+    }
+
+    /// Queues an unreliable message of 1 to 1,150 bytes, or a payload of 1 to 1,200 where payloads are raw.
+    pub fn send_datagram(&mut self, id: SessionId, message: &[u8]) -> Result<(), SendError> {
+        self.manager.send_datagram(self.now, id, message)
+    }
+
+    /// Publishes the state around one player; only the latest counts.
+    pub fn publish_state(&mut self, id: SessionId, server_tick: u64, state: &[u8]) -> Result<(), SendError> {
+        self.manager.publish_state(self.now, id, server_tick, state)
+    }
+
+    /// Ends a session and tells its peer, with the game's own code and up to 255 bytes.
+    pub fn disconnect(&mut self, id: SessionId, code: u32, detail: &[u8]) -> Result<(), UnknownSession> {
+        self.manager.disconnect(self.now, id, code, detail)
+    }
+
+    /// Ends a session without telling its peer.
+    pub fn remove(&mut self, id: SessionId) -> Result<(), UnknownSession> {
+        self.manager.remove(self.now, id)
+    }
+
+    /// Refuses new identities from now on; players who are in stay, and may come back.
+    pub fn drain(&mut self) {
+        self.manager.drain(self.now);
+    }
+
+    /// Tells where the simulation stands, for a game that runs ticks of its own instead of the host's.
+    pub fn set_server_tick(&mut self, tick: u64) {
+        self.manager.set_server_tick(self.now, tick);
+    }
+
+    /// Replaces the addresses by which clients reach this server.
+    pub fn set_public_addresses(&mut self, addresses: &[SocketAddr]) -> Result<(), ConfigError> {
+        self.manager.set_public_addresses(addresses)
+    }
+
+    /// Asks the host to end: [`run`](crate::ServerNetworkHost::run) tells every peer and returns.
+    pub fn request_stop(&mut self) {
+        *self.stop_requested = true;
+    }
+
+    /// The session with this handle, if it has not ended.
+    #[must_use]
+    pub fn session(&self, id: SessionId) -> Option<SessionView<'_>> {
+        self.manager.session(id)
+    }
+
+    /// The session of this identity.
+    #[must_use]
+    pub fn session_of(&self, client_id: ClientId) -> Option<SessionView<'_>> {
+        self.manager.session_of(client_id)
+    }
+
+    /// The session whose path this address is.
+    #[must_use]
+    pub fn session_at(&self, address: SocketAddr) -> Option<SessionView<'_>> {
+        self.manager.session_at(address)
+    }
+
+    /// All sessions that have not ended.
+    pub fn iter(&self) -> impl Iterator<Item = SessionView<'_>> {
+        self.manager.sessions()
+    }
+
+    /// How many sessions there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.manager.len()
+    }
+
+    /// Whether there is no session.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.manager.is_empty()
+    }
+
+    /// What was refused, and how often.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        self.manager.counters()
+    }
+}
