@@ -1,0 +1,18 @@
+//! How the values of options are written.
+
+use std::net::SocketAddr;
+
+/// An IP address with a port.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "it must be IP:PORT, such as 127.0.0.1:40000 or [::1]:40000".to_owned())
+}
+
+/// An unsigned 64-bit number, decimal or with 0x in hexadecimal.
+pub(super) fn number(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) if digits.starts_with('+') => None,
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    };
+    parsed.ok_or_else(|| "it must be a number of at most 64 bits, decimal or 0x hex".to_owned())
+}

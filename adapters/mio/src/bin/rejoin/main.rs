@@ -1,0 +1,41 @@
+//! The program `rejoin`: the keys and tokens that a server and its players need.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod failure;
+mod key_file;
+mod keys_and_tokens;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use crate::cli::{Command, Refusal};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    let outcome = match cli::parse(std::env::args_os()) {
+        Ok(command) => run(command),
+        Err(Refusal::Answered(text)) => {
+            print(&text);
+            Ok(())
+        }
+        Err(Refusal::Wrong(text)) => Err(Failure::BadInput(text)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Keygen(options) => keys_and_tokens::make_key(&options),
+        Command::Token(options) => keys_and_tokens::make_token(&options),
+    }
+}
+
+/// Writes to standard output; a reader that went away is no error.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
