@@ -15,7 +15,7 @@ use crate::socket::BindError;
 pub struct HostConfig {
     /// Where to listen, at least one address. Port 0 takes a free one. `[::]` receives IPv4 too, unless an IPv4 address is listed as well.
     ///
-    /// An answer leaves by the socket that last received from its address.
+    /// An answer leaves by the socket that last received from its address; to an address not heard from, by the first socket of its family.
     pub bind_addresses: Vec<SocketAddr>,
     /// By which addresses clients reach this server, up to 32, where that is not where it listens: behind a router or a wildcard. Empty:
     /// the bound addresses.

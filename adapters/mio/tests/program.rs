@@ -53,8 +53,8 @@ fn assert_bad_input(output: &Output, parts: &[&str]) {
 #[test]
 fn a_wrong_command_line_ends_with_one_line_and_code_2() {
     assert_bad_input(&rejoin(&[]), &["command is missing"]);
-    assert_bad_input(&rejoin(&["token", "--server", "nonsense"]), &["--server", "nonsense", "IP:PORT"]);
-    assert_bad_input(&rejoin(&["keygen", "--no-such-option"]), &["--no-such-option", "--help"]);
+    assert_bad_input(&rejoin(&["serve", "--bind", "nonsense"]), &["--bind", "nonsense", "IP:PORT"]);
+    assert_bad_input(&rejoin(&["serve", "--no-such-option"]), &["--no-such-option", "--help"]);
     assert_bad_input(&rejoin(&["token", "--dev-key"]), &["--client-id", "--server"]);
 }
 

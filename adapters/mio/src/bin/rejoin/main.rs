@@ -1,10 +1,19 @@
-//! The program `rejoin`: the keys and tokens that a server and its players need.
+//! The program `rejoin`: a server, a swarm of clients, a demo of both, and the keys and tokens they need.
 #![forbid(unsafe_code)]
 
+mod arena;
+mod arena_server;
+mod arena_wire;
 mod cli;
+mod conditioner;
+mod demo;
 mod failure;
 mod key_file;
 mod keys_and_tokens;
+mod report;
+mod serve;
+mod swarm;
+mod table;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -32,6 +41,9 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Keygen(options) => keys_and_tokens::make_key(&options),
         Command::Token(options) => keys_and_tokens::make_token(&options),
+        Command::Serve(options) => serve::run(&options),
+        Command::Swarm(options) => swarm::run(&options),
+        Command::Demo(options) => demo::run(&options),
     }
 }
 

@@ -18,20 +18,50 @@ fn the_command_line_is_consistent() {
 }
 
 #[test]
-fn a_client_id_is_decimal_or_hex() {
+fn serve_has_the_documented_defaults() {
+    let Ok(Command::Serve(serve)) = parse_line("rejoin serve") else { panic!("not a serve command") };
+    assert_eq!(serve.bind, ["127.0.0.1:40000".parse().unwrap()]);
+    assert_eq!(serve.protocol_id, PROTOCOL_ID);
+    assert_eq!((serve.heartbeat_ms, serve.timeout_ms, serve.reconnect_window_ms), (500, 2_500, 30_000));
+    assert!(serve.public.is_empty() && serve.key_file.is_none() && !serve.raw);
+}
+
+#[test]
+fn an_address_option_may_be_repeated() {
+    let line = "rejoin serve --bind 127.0.0.1:1 --bind [::1]:2 --public 192.0.2.1:3";
+    let Ok(Command::Serve(serve)) = parse_line(line) else { panic!("not a serve command") };
+    assert_eq!(serve.bind, ["127.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap()]);
+    assert_eq!(serve.public, ["192.0.2.1:3".parse().unwrap()]);
+}
+
+#[test]
+fn a_protocol_id_is_decimal_or_hex() {
     for (text, expected) in [("7", 7), ("0x10", 16), ("18446744073709551615", u64::MAX), ("0XfF", 255)] {
-        let line = format!("rejoin token --dev-key --server 127.0.0.1:1 --client-id {text}");
-        let Ok(Command::Token(token)) = parse_line(&line) else { panic!("{text}") };
-        assert_eq!(token.client_id, expected);
+        let Ok(Command::Serve(serve)) = parse_line(&format!("rejoin serve --protocol-id {text}")) else {
+            panic!("{text}")
+        };
+        assert_eq!(serve.protocol_id, expected);
     }
 }
 
 #[test]
 fn a_wrong_value_is_told_in_one_line_with_its_option_and_what_it_must_be() {
     for (line, parts) in [
+        ("rejoin serve --bind nonsense", ["--bind", "nonsense", "IP:PORT"]),
+        ("rejoin serve --bind 127.0.0.1", ["--bind", "127.0.0.1", "IP:PORT"]),
+        ("rejoin serve --protocol-id 0x", ["--protocol-id", "0x", "64 bits"]),
+        ("rejoin serve --protocol-id 0x+1", ["--protocol-id", "0x+1", "64 bits"]),
+        ("rejoin serve --tick-hz 0", ["--tick-hz", "0", "1..=1000"]),
+        ("rejoin serve --max-sessions -1", ["-1", "rejoin", "--help"]),
+        ("rejoin swarm --loss 1.5", ["--loss", "1.5", "0 to 1"]),
+        ("rejoin swarm --loss NaN", ["--loss", "NaN", "0 to 1"]),
+        ("rejoin swarm --seconds inf", ["--seconds", "inf", "86400"]),
+        ("rejoin swarm --outage-every-s 5", ["--outage-for-s", "required", "--help"]),
+        ("rejoin swarm --move-address", ["--outage-every-s", "required", "--help"]),
         ("rejoin token --dev-key --client-id 1", ["--server", "required", "--help"]),
         ("rejoin token --client-id 1 --server 127.0.0.1:1", ["--key-file", "--dev-key", "required"]),
-        ("rejoin", ["command is missing", "token", "--help"]),
+        ("rejoin serv", ["serv", "unrecognized", "serve"]),
+        ("rejoin", ["command is missing", "serve", "--help"]),
     ] {
         let text = wrong(line);
         assert!(!text.contains('\n'), "{text}");
@@ -43,6 +73,8 @@ fn a_wrong_value_is_told_in_one_line_with_its_option_and_what_it_must_be() {
 
 #[test]
 fn values_that_contradict_each_other_are_refused() {
+    assert!(wrong("rejoin serve --timeout-ms 500").contains("--heartbeat-ms 500"));
+    assert!(wrong("rejoin swarm --outage-every-s 4 --outage-for-s 4").contains("must be above"));
     assert!(
         wrong("rejoin token --dev-key --key-file f --client-id 1 --server 127.0.0.1:1").contains("cannot")
     );
@@ -52,7 +84,7 @@ fn values_that_contradict_each_other_are_refused() {
 
 #[test]
 fn help_and_version_are_answers_and_not_errors() {
-    for line in ["rejoin --help", "rejoin --version", "rejoin token --help"] {
+    for line in ["rejoin --help", "rejoin --version", "rejoin serve --help"] {
         assert!(matches!(parse_line(line), Err(Refusal::Answered(_))), "{line}");
     }
 }

@@ -16,3 +16,17 @@ pub(super) fn number(text: &str) -> Result<u64, String> {
     };
     parsed.ok_or_else(|| "it must be a number of at most 64 bits, decimal or 0x hex".to_owned())
 }
+
+/// A share from 0 to 1.
+pub(super) fn fraction(text: &str) -> Result<f64, String> {
+    in_range(text, 0.0, 1.0).ok_or_else(|| "it must be 0 to 1, such as 0.05 for five in a hundred".to_owned())
+}
+
+/// A span of seconds that a run can last.
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
+    in_range(text, 0.1, 86_400.0).ok_or_else(|| "it must be 0.1 to 86400 seconds".to_owned())
+}
+
+fn in_range(text: &str, min: f64, max: f64) -> Option<f64> {
+    text.parse().ok().filter(|value| (min..=max).contains(value))
+}

@@ -1,0 +1,163 @@
+//! The game that `serve` plays: players drive around a square and see who is near. No network in here.
+//!
+//! The server decides everything: a player sends what the controls are set to, and the arena moves all players by one step at each
+//! tick.
+
+mod motion;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rejoin::SessionId;
+
+use self::motion::Motion;
+use crate::arena_wire::{Controls, NAME_BYTES_MAX, STATE_HEAD_BYTES, Sighting};
+
+/// All players of one server.
+#[derive(Debug)]
+pub(crate) struct Arena {
+    step_s: f32,
+    players: BTreeMap<SessionId, Player>,
+    names: BTreeMap<String, SessionId>,
+    /// Room for sorting by distance, kept between calls.
+    by_distance: Vec<(f32, SessionId)>,
+}
+
+#[derive(Debug)]
+struct Player {
+    name: String,
+    controls: Controls,
+    motion: Motion,
+}
+
+/// Why a name cannot log in. The text is what the player sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NameError {
+    Length,
+    NotUtf8,
+    Taken,
+}
+
+impl NameError {
+    /// The number that goes with the text, for a client that does not read English.
+    pub(crate) fn code(self) -> u32 {
+        match self {
+            Self::Length => 1,
+            Self::NotUtf8 => 2,
+            Self::Taken => 3,
+        }
+    }
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length => write!(f, "a name has 1 to {NAME_BYTES_MAX} bytes"),
+            Self::NotUtf8 => f.write_str("a name is UTF-8 text"),
+            Self::Taken => f.write_str("somebody in the arena has that name"),
+        }
+    }
+}
+
+impl Arena {
+    /// An empty arena that moves `tick_hz` times a second.
+    #[expect(clippy::cast_precision_loss, reason = "tick rates are small")]
+    pub(crate) fn new(tick_hz: u32) -> Self {
+        Self {
+            step_s: 1.0 / tick_hz.max(1) as f32,
+            players: BTreeMap::new(),
+            names: BTreeMap::new(),
+            by_distance: Vec::new(),
+        }
+    }
+
+    /// Lets a session play under the name it asked for.
+    pub(crate) fn join(&mut self, id: SessionId, name: &[u8]) -> Result<(), NameError> {
+        if name.is_empty() || name.len() > NAME_BYTES_MAX {
+            return Err(NameError::Length);
+        }
+        let name = std::str::from_utf8(name).map_err(|_| NameError::NotUtf8)?;
+        if self.names.get(name).is_some_and(|&holder| holder != id) {
+            return Err(NameError::Taken);
+        }
+        self.leave(id);
+        let player = Player {
+            name: name.to_owned(),
+            controls: Controls::default(),
+            motion: Motion::starting_at(id.index),
+        };
+        self.names.insert(name.to_owned(), id);
+        self.players.insert(id, player);
+        Ok(())
+    }
+
+    /// Takes a session out, and frees its name.
+    pub(crate) fn leave(&mut self, id: SessionId) {
+        if let Some(player) = self.players.remove(&id) {
+            self.names.remove(&player.name);
+        }
+    }
+
+    /// Sets a player's controls; they stay set until the next time.
+    pub(crate) fn steer(&mut self, id: SessionId, controls: Controls) {
+        if let Some(player) = self.players.get_mut(&id) {
+            player.controls = controls;
+        }
+    }
+
+    /// Lets go of the controls of a player who cannot be heard.
+    pub(crate) fn release_controls(&mut self, id: SessionId) {
+        self.steer(id, Controls::default());
+    }
+
+    /// Moves everybody by one tick.
+    pub(crate) fn step(&mut self) {
+        for player in self.players.values_mut() {
+            player.motion.advance(player.controls, self.step_s);
+        }
+    }
+
+    /// The name a session plays under.
+    pub(crate) fn name(&self, id: SessionId) -> Option<&str> {
+        self.players.get(&id).map(|player| player.name.as_str())
+    }
+
+    /// The sessions that play, in the order of their ids.
+    pub(crate) fn players(&self) -> impl Iterator<Item = SessionId> {
+        self.players.keys().copied()
+    }
+
+    /// Writes what one player sees: itself first, then the others from near to far, as many as fit into `bytes_max`.
+    ///
+    /// An unknown session sees nothing. Costs one distance per player.
+    pub(crate) fn write_surroundings(&mut self, id: SessionId, bytes_max: usize, state: &mut Vec<u8>) {
+        state.clear();
+        let Some(centre) = self.players.get(&id).map(|player| player.motion) else { return };
+        let room = bytes_max.saturating_sub(STATE_HEAD_BYTES) / Sighting::BYTES;
+        self.find_nearest(centre, id, room.min(usize::from(u8::MAX)));
+        state.push(u8::try_from(self.by_distance.len()).unwrap_or(u8::MAX));
+        for &(_, id) in &self.by_distance {
+            if let Some(player) = self.players.get(&id) {
+                player.motion.sighting(id.index).write(state);
+            }
+        }
+    }
+
+    /// Fills `by_distance` with the `count` players nearest to `centre`, the one in the centre first.
+    fn find_nearest(&mut self, centre: Motion, own_id: SessionId, count: usize) {
+        let order = |a: &(f32, SessionId), b: &(f32, SessionId)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        let near = &mut self.by_distance;
+        near.clear();
+        near.extend(self.players.iter().map(|(&id, player)| {
+            let distance = if id == own_id { -1.0 } else { centre.distance_squared(player.motion) };
+            (distance, id)
+        }));
+        if count < near.len() {
+            near.select_nth_unstable_by(count, order);
+            near.truncate(count);
+        }
+        near.sort_unstable_by(order);
+    }
+}

@@ -1,0 +1,95 @@
+//! The arena on the network: logins, controls and chat in, states and chat lines out.
+
+use rejoin::lifecycle::LifecycleEventKind;
+use rejoin::{Event, LifecycleEvent, SendError, SessionId};
+use rejoin_mio::{Application, Sessions};
+
+use crate::arena::Arena;
+use crate::arena_wire::{CHAT_LANE, Controls, is_chat_text, write_chat_line};
+
+/// The longest state in bytes: what one packet carries.
+const STATE_BYTES_MAX: usize = 1_150;
+
+/// The code and words for a player whose chat queue is full: a line that is missed would break the promise of the lane.
+const TOO_FAR_BEHIND: (u32, &[u8]) = (1, b"too far behind with the chat");
+
+/// The server's side of the game.
+#[derive(Debug)]
+pub(crate) struct ArenaServer {
+    arena: Arena,
+    /// Room for one state and one chat line, kept between calls.
+    state: Vec<u8>,
+    line: Vec<u8>,
+}
+
+impl ArenaServer {
+    /// An arena that moves `tick_hz` times a second.
+    pub(crate) fn new(tick_hz: u32) -> Self {
+        Self { arena: Arena::new(tick_hz), state: Vec::new(), line: Vec::new() }
+    }
+
+    /// The name a session plays under.
+    pub(crate) fn name(&self, id: SessionId) -> Option<&str> {
+        self.arena.name(id)
+    }
+
+    fn handle_lifecycle(&mut self, sessions: &mut Sessions<'_>, event: LifecycleEvent, payload: &[u8]) {
+        let id = event.session;
+        match event.kind {
+            LifecycleEventKind::LoginStarted => self.answer_login(sessions, id, payload),
+            LifecycleEventKind::TimedOut => self.arena.release_controls(id),
+            LifecycleEventKind::Disconnected => self.arena.leave(id),
+            _ => {}
+        }
+    }
+
+    fn answer_login(&mut self, sessions: &mut Sessions<'_>, id: SessionId, name: &[u8]) {
+        let answered = match self.arena.join(id, name) {
+            Ok(()) => sessions.accept_login(id),
+            Err(refusal) => sessions.reject_login(id, refusal.code(), &refusal.to_string()),
+        };
+        if let Err(error) = answered {
+            // The session ended in the same wake; its `Disconnected` comes next and frees the name.
+            log::debug!("session {id}: {error}");
+        }
+    }
+
+    fn spread_chat(&mut self, sessions: &mut Sessions<'_>, id: SessionId, text: &[u8]) {
+        let Some(name) = self.arena.name(id).filter(|_| is_chat_text(text)) else { return };
+        write_chat_line(name, text, &mut self.line);
+        for (behind, error) in sessions.broadcast(CHAT_LANE, &self.line).refused {
+            log::info!("session {behind} misses a chat line and is disconnected: {error}");
+            if error == SendError::Full {
+                let (code, words) = TOO_FAR_BEHIND;
+                // It was found a moment ago.
+                let _ = sessions.disconnect(behind, code, words);
+            }
+        }
+    }
+}
+
+impl Application for ArenaServer {
+    fn handle_event(&mut self, sessions: &mut Sessions<'_>, event: Event, payload: &[u8]) {
+        match event {
+            Event::Lifecycle(lifecycle) => self.handle_lifecycle(sessions, lifecycle, payload),
+            Event::Message { session, .. } => self.spread_chat(sessions, session, payload),
+            Event::Move { session, .. } => {
+                if let Some(controls) = Controls::read(payload) {
+                    self.arena.steer(session, controls);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn handle_tick(&mut self, sessions: &mut Sessions<'_>, tick: u64) {
+        self.arena.step();
+        let players: Vec<_> = self.arena.players().collect();
+        for id in players {
+            self.arena.write_surroundings(id, STATE_BYTES_MAX, &mut self.state);
+            if let Err(error) = sessions.publish_state(id, tick, &self.state) {
+                log::debug!("session {id}: {error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What a swarm found out: the numbers, as a table and as JSON, and whether all is well.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// The result of one run. The names of the fields are those of the JSON object.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Report {
+    pub(crate) peers: u64,
+    /// Peers whose handshake completed at least once.
+    pub(crate) sessions_established: u64,
+    pub(crate) logins_succeeded: u64,
+    pub(crate) logins_failed: u64,
+    /// Outages no longer than the reconnect window.
+    pub(crate) outages: u64,
+    /// Outages longer than that: nobody promised to survive them.
+    pub(crate) outages_beyond_window: u64,
+    /// Outages after which the peer was heard and answered again.
+    pub(crate) resumes_succeeded: u64,
+    pub(crate) resumes_failed: u64,
+    /// Of those that succeeded, in the session from before.
+    pub(crate) same_session_after_resume: u64,
+    pub(crate) moves_sent: u64,
+    /// Moves up to the newest tick that each server state acknowledged.
+    pub(crate) moves_acknowledged: u64,
+    pub(crate) states_received: u64,
+    /// Chat texts that the peers sent.
+    pub(crate) reliable_sent: u64,
+    /// Chat lines that have to arrive: each text at each peer.
+    pub(crate) reliable_expected: u64,
+    /// Chat lines that arrived, each counted once.
+    pub(crate) reliable_delivered: u64,
+    pub(crate) reliable_lost: u64,
+    pub(crate) reliable_duplicated: u64,
+    pub(crate) reliable_out_of_order: u64,
+    pub(crate) rtt_ms_p50: Option<f64>,
+    pub(crate) rtt_ms_p99: Option<f64>,
+    /// From the end of an outage to the first answer after it.
+    pub(crate) resume_ms_p50: Option<f64>,
+    pub(crate) resume_ms_p99: Option<f64>,
+}
+
+impl Report {
+    /// Everything that is not as it should be, a sentence each; empty if all is well.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        let mut failures = Vec::new();
+        let mut expect = |well: bool, what: String| {
+            if !well {
+                failures.push(what);
+            }
+        };
+        expect(
+            self.logins_succeeded == self.peers,
+            format!("{} of {} peers logged in", self.logins_succeeded, self.peers),
+        );
+        expect(
+            self.same_session_after_resume == self.outages && self.resumes_failed == 0,
+            format!(
+                "{} of {} outages ended in the same session",
+                self.same_session_after_resume, self.outages
+            ),
+        );
+        expect(self.reliable_lost == 0, format!("{} chat lines were lost", self.reliable_lost));
+        expect(
+            self.reliable_duplicated == 0,
+            format!("{} chat lines arrived twice", self.reliable_duplicated),
+        );
+        expect(
+            self.reliable_out_of_order == 0,
+            format!("{} chat lines arrived out of order", self.reliable_out_of_order),
+        );
+        failures
+    }
+
+    /// The report as one JSON object in one line.
+    pub(crate) fn to_json(&self) -> String {
+        // A struct of numbers has nothing that JSON cannot hold.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Report {
+    /// A table of the figures, one subject a line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1} ms"));
+        writeln!(f, "logins       {} of {} peers", self.logins_succeeded, self.peers)?;
+        writeln!(
+            f,
+            "outages      {}, ended in the same session {}, failed {}",
+            self.outages, self.same_session_after_resume, self.resumes_failed
+        )?;
+        writeln!(f, "way back     p50 {}, p99 {}", ms(self.resume_ms_p50), ms(self.resume_ms_p99))?;
+        writeln!(
+            f,
+            "chat lines   {} sent, {} of {} delivered, lost {}, twice {}, out of order {}",
+            self.reliable_sent,
+            self.reliable_delivered,
+            self.reliable_expected,
+            self.reliable_lost,
+            self.reliable_duplicated,
+            self.reliable_out_of_order
+        )?;
+        writeln!(f, "moves        {} sent, {} acknowledged", self.moves_sent, self.moves_acknowledged)?;
+        writeln!(f, "states       {} received", self.states_received)?;
+        writeln!(f, "round trip   p50 {}, p99 {}", ms(self.rtt_ms_p50), ms(self.rtt_ms_p99))
+    }
+}
+
+/// Durations, kept to find their percentiles.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Samples {
+    micros: Vec<u64>,
+}
+
+impl Samples {
+    pub(crate) fn add(&mut self, micros: u64) {
+        self.micros.push(micros);
+    }
+
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        self.micros.append(&mut other.micros);
+    }
+
+    /// The smallest sample that at least `percent` of 100 samples do not exceed, in milliseconds.
+    #[expect(clippy::cast_precision_loss, reason = "a duration that is shown in milliseconds")]
+    pub(crate) fn percentile_ms(&mut self, percent: usize) -> Option<f64> {
+        self.micros.sort_unstable();
+        let rank = (self.micros.len() * percent).div_ceil(100).max(1);
+        self.micros.get(rank - 1).map(|&micros| micros as f64 / 1_000.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> Report {
+        Report {
+            peers: 3,
+            logins_succeeded: 3,
+            outages: 4,
+            resumes_succeeded: 4,
+            same_session_after_resume: 4,
+            reliable_sent: 5,
+            reliable_expected: 15,
+            reliable_delivered: 15,
+            ..Report::default()
+        }
+    }
+
+    #[test]
+    fn a_run_in_which_all_went_well_has_no_failures() {
+        assert_eq!(good().failures(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_broken_promise_is_a_failure_of_its_own() {
+        let broken: [fn(&mut Report); 6] = [
+            |report| report.logins_succeeded = 2,
+            |report| report.same_session_after_resume = 3,
+            |report| report.resumes_failed = 1,
+            |report| report.reliable_lost = 1,
+            |report| report.reliable_duplicated = 1,
+            |report| report.reliable_out_of_order = 1,
+        ];
+        for spoil in broken {
+            let mut report = good();
+            spoil(&mut report);
+            assert_eq!(report.failures().len(), 1, "{report:?}");
+        }
+    }
+
+    #[test]
+    fn the_json_object_has_the_documented_fields() {
+        let object: serde_json::Value = serde_json::from_str(&good().to_json()).unwrap();
+        for field in "peers sessions_established logins_succeeded logins_failed outages resumes_succeeded \
+            resumes_failed same_session_after_resume moves_sent moves_acknowledged states_received reliable_sent \
+            reliable_delivered reliable_lost reliable_duplicated reliable_out_of_order rtt_ms_p50 rtt_ms_p99 \
+            resume_ms_p50 resume_ms_p99"
+            .split_whitespace()
+        {
+            assert!(object.get(field).is_some(), "{field}");
+        }
+        assert_eq!(object["reliable_delivered"], 15);
+        assert!(object["rtt_ms_p50"].is_null());
+    }
+
+    #[test]
+    fn percentiles_are_samples_and_never_between_two() {
+        let mut samples = Samples::default();
+        assert_eq!(samples.percentile_ms(50), None);
+        for micros in (1..=100).rev() {
+            samples.add(micros * 1_000);
+        }
+        assert_eq!(samples.percentile_ms(50), Some(50.0));
+        assert_eq!(samples.percentile_ms(99), Some(99.0));
+        assert_eq!(samples.percentile_ms(100), Some(100.0));
+        let mut one = Samples::default();
+        one.add(1_500);
+        samples.append(&mut one);
+        assert_eq!(samples.percentile_ms(1), Some(1.5));
+    }
+}

@@ -1,0 +1,132 @@
+//! The command `serve`.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+
+use rejoin::{Config, Event, Key};
+use rejoin_mio::{
+    Application, HostConfig, ServerNetworkHost, Sessions, StartError, development_key, is_development_key,
+};
+
+use crate::arena_server::ArenaServer;
+use crate::cli;
+use crate::failure::Failure;
+use crate::key_file;
+
+/// Runs `rejoin serve` until Ctrl-C or SIGTERM.
+pub(crate) fn run(options: &cli::Serve) -> Result<(), Failure> {
+    let mut host = start(options)?;
+    if is_development_key(&host.sessions().config().private_key) {
+        eprintln!(
+            "rejoin: warning: this server runs on the development key, which everybody knows: loopback only"
+        );
+    }
+    announce(&host.bound_addresses());
+    log_bounds(host.sessions().config());
+    let ended = if options.raw {
+        host.run(&mut Journal(Echo))
+    } else {
+        host.run(&mut Journal(ArenaServer::new(options.tick_hz)))
+    };
+    ended.map_err(|error| Failure::unsuccessful(format!("the system's event queue failed: {error}")))
+}
+
+/// Starts a host as the options say.
+fn start(options: &cli::Serve) -> Result<ServerNetworkHost, Failure> {
+    let key = options.key_file.as_deref().map_or_else(|| Ok(development_key()), key_file::read)?;
+    ServerNetworkHost::start(host_config(options, key)?).map_err(|error| {
+        Failure::bad_input(match &error {
+            StartError::DevelopmentKeyBeyondLoopback(_) => {
+                format!("{error}; `rejoin keygen -o FILE` makes one for --key-file")
+            }
+            StartError::WildcardWithoutPublicAddress(_) => format!("{error} with --public"),
+            StartError::Bind(_) => format!("{error}; choose another address with --bind"),
+            _ => error.to_string(),
+        })
+    })
+}
+
+fn host_config(options: &cli::Serve, key: Key) -> Result<HostConfig, Failure> {
+    let first = options.bind.first().ok_or_else(|| Failure::bad_input("--bind needs an address"))?;
+    let mut config = HostConfig::new(*first, options.protocol_id, key);
+    config.bind_addresses.clone_from(&options.bind);
+    config.public_addresses.clone_from(&options.public);
+    config.drive_ticks = !options.raw;
+    let sessions = &mut config.sessions;
+    sessions.sessions_max = options.max_sessions;
+    sessions.token_history_max = sessions.token_history_max.max(options.max_sessions);
+    sessions.heartbeat_ms = options.heartbeat_ms;
+    sessions.timeout_min_ms = options.timeout_ms;
+    sessions.timeout_max_ms = options.timeout_ms;
+    sessions.reconnect_window_ms = (options.reconnect_window_ms > 0).then_some(options.reconnect_window_ms);
+    sessions.login_timeout_ms = options.login_timeout_ms;
+    sessions.tick_hz = options.tick_hz;
+    if options.raw {
+        config.sessions = config.sessions.raw();
+    }
+    Ok(config)
+}
+
+/// Tells where the server is, for a person or a script that asked for port 0.
+fn announce(addresses: &[SocketAddr]) {
+    let mut stdout = io::stdout();
+    for address in addresses {
+        // A reader that went away is no reason not to serve.
+        let _ = writeln!(stdout, "listening on {address}").and_then(|()| stdout.flush());
+    }
+}
+
+/// Says how much memory the network can make this process use.
+fn log_bounds(config: &Config) {
+    log::info!(
+        "at most {} sessions, each with {} reliable and {} unreliable bytes queued; {} handshakes, {} bytes of events",
+        config.sessions_max,
+        config.lane_queue_bytes_max,
+        config.datagram_queue_bytes_max,
+        config.handshakes_max,
+        config.event_queue_bytes_max
+    );
+}
+
+/// Sends every payload back to where it came from.
+struct Echo;
+
+impl Application for Echo {
+    fn handle_event(&mut self, sessions: &mut Sessions<'_>, event: Event, payload: &[u8]) {
+        if let Event::Datagram { session } = event
+            && let Err(error) = sessions.send_datagram(session, payload)
+        {
+            log::debug!("session {session}: {error}");
+        }
+    }
+}
+
+/// Writes the lives of the sessions to the log on their way to an application.
+struct Journal<A>(A);
+
+impl<A: Application> Application for Journal<A> {
+    fn handle_event(&mut self, sessions: &mut Sessions<'_>, event: Event, payload: &[u8]) {
+        match event {
+            Event::Lifecycle(lifecycle) => log::info!(
+                "session {} of client {}: {:?}, now {} ({:?})",
+                lifecycle.session,
+                lifecycle.client_id,
+                lifecycle.kind,
+                lifecycle.current,
+                lifecycle.cause
+            ),
+            Event::Stalled { late_ms } => {
+                log::warn!("this process was {late_ms} ms late; deadlines were shifted");
+            }
+            Event::TokenReuse { session, generation } => {
+                log::warn!("session {session}: resume token {generation} was presented again");
+            }
+            _ => {}
+        }
+        self.0.handle_event(sessions, event, payload);
+    }
+
+    fn handle_tick(&mut self, sessions: &mut Sessions<'_>, tick: u64) {
+        self.0.handle_tick(sessions, tick);
+    }
+}

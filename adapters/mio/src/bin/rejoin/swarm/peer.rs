@@ -1,0 +1,362 @@
+//! One client of the swarm: a session, a socket of its own, and a bad network between the two.
+//!
+//! ```text
+//! socket ─▶ downlink ─▶ session ─▶ listener, tally
+//! pilot, speaker ─▶ session ─▶ uplink ─▶ socket
+//! ```
+
+use std::net::SocketAddr;
+
+use mio::{Interest, Registry, Token};
+use rejoin::client::{ClientEvent, ClientSession, ClientState, Verdict};
+use rejoin::{DATAGRAM_BYTES_MAX, SessionId, Timestamp};
+use rejoin_mio::{Received, Socket};
+
+use super::chat::{Listener, Speaker, Text};
+use super::outage::{Outages, Turn};
+use super::pilot::Pilot;
+use crate::arena_wire::{CHAT_LANE, read_chat_line, read_surroundings};
+use crate::conditioner::{Conditioner, LinkConditions};
+use crate::failure::Failure;
+use crate::report::Samples;
+
+/// Larger than any datagram that is accepted.
+const RECEIVE_BUFFER_BYTES: usize = 2_048;
+
+/// Datagrams read in one turn at most, so that one client does not keep the others waiting.
+const RECEIVE_BUDGET: u32 = 64;
+
+/// How often the round-trip time is noted, in microseconds.
+const RTT_EVERY_MICROS: u64 = 500_000;
+
+/// Buffers that all clients take turns with.
+#[derive(Debug)]
+pub(super) struct Buffers {
+    receive: Box<[u8]>,
+    transmit: Box<[u8]>,
+    payload: Vec<u8>,
+}
+
+impl Buffers {
+    pub(super) fn new() -> Self {
+        Self {
+            receive: vec![0; RECEIVE_BUFFER_BYTES].into(),
+            transmit: vec![0; DATAGRAM_BYTES_MAX].into(),
+            payload: Vec::new(),
+        }
+    }
+}
+
+/// What happened to one client.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) is_established: bool,
+    pub(super) is_login_refused: bool,
+    pub(super) has_logged_in: bool,
+    pub(super) outages: u64,
+    pub(super) outages_beyond_window: u64,
+    pub(super) resumes: u64,
+    pub(super) same_session: u64,
+    pub(super) states: u64,
+    pub(super) rtt: Samples,
+    pub(super) resume: Samples,
+}
+
+/// What a client does once everybody is in.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) pilot: Pilot,
+    pub(super) speaker: Speaker,
+    pub(super) outages: Outages,
+}
+
+#[derive(Debug)]
+pub(super) struct Peer {
+    token: Token,
+    tag: String,
+    server: SocketAddr,
+    session: ClientSession,
+    socket: Socket,
+    /// Readiness is edge-triggered, so it is remembered until the socket was seen empty.
+    readable: bool,
+    uplink: Conditioner,
+    downlink: Conditioner,
+    part: Option<Part>,
+    moves_address: bool,
+    /// The session when the last outage began.
+    session_before: Option<SessionId>,
+    /// Something came through since the cable was plugged in.
+    heard_since_mend: bool,
+    rtt_due_at: Timestamp,
+    pub(super) listener: Listener,
+    pub(super) tally: Tally,
+}
+
+/// What a client is made of.
+#[derive(Debug)]
+pub(super) struct PeerSpec {
+    pub(super) index: usize,
+    pub(super) tag: String,
+    pub(super) server: SocketAddr,
+    pub(super) session: ClientSession,
+    pub(super) conditions: LinkConditions,
+    pub(super) moves_address: bool,
+    pub(super) speakers: u32,
+    pub(super) seed: u64,
+}
+
+impl Peer {
+    /// Opens the client's socket. Its session connects and logs in as soon as it gets its turns.
+    pub(super) fn new(spec: PeerSpec, registry: &Registry) -> Result<Self, Failure> {
+        let token = Token(spec.index);
+        Ok(Self {
+            socket: open_socket(spec.server, token, registry)?,
+            token,
+            tag: spec.tag,
+            server: spec.server,
+            session: spec.session,
+            readable: true,
+            uplink: Conditioner::new(spec.conditions, spec.seed),
+            downlink: Conditioner::new(spec.conditions, spec.seed.wrapping_add(1)),
+            part: None,
+            moves_address: spec.moves_address,
+            session_before: None,
+            heard_since_mend: false,
+            rtt_due_at: Timestamp::ZERO,
+            listener: Listener::new(spec.speakers),
+            tally: Tally::default(),
+        })
+    }
+
+    /// Begins to move, speak and lose the network.
+    pub(super) fn begin(&mut self, part: Part) {
+        self.part = Some(part);
+    }
+
+    /// Stops moving and speaking; no further outage begins.
+    pub(super) fn settle(&mut self) {
+        if let Some(part) = &mut self.part {
+            part.pilot.end();
+            part.speaker.end();
+            part.outages.end();
+        }
+    }
+
+    pub(super) fn state(&self) -> ClientState {
+        self.session.state()
+    }
+
+    /// Whether it is logged in, and able to come back where the server lets players come back.
+    pub(super) fn is_ready(&self) -> bool {
+        let may_come_back = self.session.reconnect_window().is_some_and(|window| !window.is_zero());
+        self.tally.has_logged_in && (!may_come_back || self.session.resume_tokens() > 0)
+    }
+
+    /// Whether it will never be logged in.
+    pub(super) fn is_refused(&self) -> bool {
+        self.tally.is_login_refused || self.state() == ClientState::Disconnected
+    }
+
+    pub(super) fn part(&self) -> Option<&Part> {
+        self.part.as_ref()
+    }
+
+    /// Whether it is cut off or on its way back.
+    pub(super) fn is_away(&self) -> bool {
+        self.state() == ClientState::Away || self.part.as_ref().is_some_and(|part| part.outages.is_away())
+    }
+
+    /// An event says that its socket may hold datagrams.
+    pub(super) fn handle_readable(&mut self) {
+        self.readable = true;
+    }
+
+    /// When it wants its next turn.
+    pub(super) fn next_at(&self) -> Timestamp {
+        if self.readable {
+            return Timestamp::ZERO;
+        }
+        let session = self.session.poll_timeout().map(|deadline| deadline.at);
+        let links = [self.uplink.next_at(), self.downlink.next_at()];
+        let part = self.part.as_ref().map_or(Timestamp::NEVER, |part| {
+            // Only who is logged in can do what these two want.
+            let plays = if self.state().is_logged_in() {
+                part.pilot.next_at().min(part.speaker.next_at())
+            } else {
+                Timestamp::NEVER
+            };
+            plays.min(part.outages.next_at())
+        });
+        links.into_iter().flatten().chain(session).fold(part, Timestamp::min)
+    }
+
+    /// One turn: the cable, what arrived, timers, events, what it does by itself, and what leaves.
+    pub(super) fn turn(
+        &mut self,
+        now: Timestamp,
+        buffers: &mut Buffers,
+        registry: &Registry,
+    ) -> Result<(), Failure> {
+        self.turn_cable(now, registry)?;
+        self.receive(now, buffers);
+        self.session.handle_timeout(now);
+        self.handle_events(&mut buffers.payload);
+        self.notice_return(now);
+        self.play(now);
+        self.note_rtt(now);
+        self.transmit(now, buffers);
+        Ok(())
+    }
+
+    /// Says goodbye, past the bad network: this is the end of the run and no part of it.
+    pub(super) fn leave(&mut self, now: Timestamp, buffers: &mut Buffers) {
+        self.session.disconnect(now);
+        while let Some(transmit) = self.session.poll_transmit(now, &mut buffers.transmit) {
+            self.socket.send(transmit.to, &buffers.transmit[..transmit.len]);
+        }
+    }
+
+    fn turn_cable(&mut self, now: Timestamp, registry: &Registry) -> Result<(), Failure> {
+        let Some(part) = &mut self.part else { return Ok(()) };
+        match part.outages.poll(now) {
+            Some(Turn::Cut) => {
+                let is_within_window =
+                    self.session.reconnect_window().is_none_or(|w| part.outages.lasting() <= w);
+                self.tally.outages += u64::from(is_within_window);
+                self.tally.outages_beyond_window += u64::from(!is_within_window);
+                self.session_before = self.session.session_id();
+                self.heard_since_mend = false;
+                self.uplink.cut();
+                self.downlink.cut();
+            }
+            Some(Turn::Mend) => {
+                self.uplink.mend();
+                self.downlink.mend();
+                if self.moves_address {
+                    self.socket = open_socket(self.server, self.token, registry)?;
+                    self.readable = true;
+                    self.session.network_changed(now);
+                }
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, now: Timestamp, buffers: &mut Buffers) {
+        for _ in 0..RECEIVE_BUDGET {
+            if !self.readable {
+                break;
+            }
+            match self.socket.receive(&mut buffers.receive) {
+                Received::Datagram { bytes, from } => {
+                    self.downlink.push(now, from, &buffers.receive[..bytes]);
+                }
+                Received::Drained => self.readable = false,
+                Received::Fault(_) => {}
+            }
+        }
+        while let Some(mut datagram) = self.downlink.poll(now) {
+            let verdict = self.session.handle_datagram(now, datagram.address, &mut datagram.bytes);
+            self.heard_since_mend |= verdict == Verdict::Accepted;
+        }
+    }
+
+    fn handle_events(&mut self, payload: &mut Vec<u8>) {
+        while let Some(event) = self.session.poll_event(payload) {
+            match event {
+                ClientEvent::Connected { .. } => self.tally.is_established = true,
+                ClientEvent::LoggedIn => self.tally.has_logged_in = true,
+                ClientEvent::LoginRejected { code, .. } => {
+                    log::info!("login rejected ({code}): {}", String::from_utf8_lossy(payload));
+                    self.tally.is_login_refused = true;
+                }
+                ClientEvent::Message { .. } => self.hear(payload),
+                ClientEvent::State { acknowledged, .. } => self.see(acknowledged, payload),
+                ClientEvent::Disconnected { reason } => {
+                    log::info!("client {} is out: {reason:?}", self.token.0);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn hear(&mut self, line: &[u8]) {
+        let text = read_chat_line(line).and_then(|(_, text)| Text::read(&self.tag, text));
+        if let Some(text) = text {
+            self.listener.handle(text);
+        }
+    }
+
+    fn see(&mut self, acknowledged: Option<u64>, state: &[u8]) {
+        if read_surroundings(state).is_some() {
+            self.tally.states += 1;
+        }
+        if let (Some(up_to), Some(part)) = (acknowledged, &mut self.part) {
+            part.pilot.handle_acknowledged(up_to);
+        }
+    }
+
+    /// It is back when something came through and the session is whole.
+    fn notice_return(&mut self, now: Timestamp) {
+        let Some(part) = &mut self.part else { return };
+        let is_back = self.heard_since_mend && self.session.state() == ClientState::LoggedIn;
+        if !is_back || !part.outages.is_coming_back() {
+            return;
+        }
+        if let Some(micros) = part.outages.handle_return(now) {
+            self.tally.resumes += 1;
+            self.tally.same_session += u64::from(self.session.session_id() == self.session_before);
+            self.tally.resume.add(micros);
+        }
+    }
+
+    fn play(&mut self, now: Timestamp) {
+        let Some(part) = &mut self.part else { return };
+        if !self.session.state().is_logged_in() {
+            return;
+        }
+        let server_tick = self.session.server_tick(now).unwrap_or(0);
+        if let Some((tick, controls)) = part.pilot.poll(now, server_tick, self.session.move_high_water())
+            && self.session.send_move(tick, &controls.to_bytes()).is_ok()
+        {
+            part.pilot.handle_sent(tick);
+        }
+        if let Some(text) = part.speaker.due(now) {
+            match self.session.send(CHAT_LANE, text.write(&self.tag).as_bytes()) {
+                Ok(()) => part.speaker.handle_said(now),
+                Err(_) => part.speaker.handle_refused(now),
+            }
+        }
+    }
+
+    fn note_rtt(&mut self, now: Timestamp) {
+        if now < self.rtt_due_at || self.is_away() {
+            return;
+        }
+        self.rtt_due_at = now.plus_micros(RTT_EVERY_MICROS);
+        if let Some(rtt) = self.session.rtt() {
+            self.tally.rtt.add(u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX));
+        }
+    }
+
+    fn transmit(&mut self, now: Timestamp, buffers: &mut Buffers) {
+        while let Some(transmit) = self.session.poll_transmit(now, &mut buffers.transmit) {
+            self.uplink.push(now, transmit.to, &buffers.transmit[..transmit.len]);
+        }
+        while let Some(datagram) = self.uplink.poll(now) {
+            // What the kernel has no room for is lost, as in any network.
+            self.socket.send(datagram.address, &datagram.bytes);
+        }
+    }
+}
+
+/// A socket on a free port, of the server's family.
+fn open_socket(server: SocketAddr, token: Token, registry: &Registry) -> Result<Socket, Failure> {
+    let any: SocketAddr = if server.is_ipv4() { ([0; 4], 0).into() } else { ([0; 16], 0).into() };
+    let mut socket = Socket::bind(any).map_err(Failure::unsuccessful)?;
+    registry
+        .register(&mut socket, token, Interest::READABLE)
+        .map_err(|error| Failure::unsuccessful(format!("cannot watch a socket: {error}")))?;
+    Ok(socket)
+}

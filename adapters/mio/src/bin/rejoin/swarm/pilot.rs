@@ -1,0 +1,161 @@
+//! The hand on one client's controls: which way it steers, and which inputs the server has seen.
+
+use std::collections::VecDeque;
+
+use rejoin::Timestamp;
+
+use crate::arena_wire::Controls;
+
+/// Ticks that an input is numbered ahead of the server's clock, so that it is there when its tick comes.
+const LEAD_TICKS: u64 = 3;
+
+/// Inputs whose acknowledgement is awaited; older ones count as never acknowledged.
+const UNACKNOWLEDGED_MAX: usize = 4_096;
+
+/// Inputs after which the pilot looks for another direction.
+const INPUTS_PER_DIRECTION: u32 = 45;
+
+#[derive(Debug)]
+pub(crate) struct Pilot {
+    random: fastrand::Rng,
+    pause_micros: u64,
+    next_at: Timestamp,
+    controls: Controls,
+    inputs_left: u32,
+    last_tick: u64,
+    unacknowledged: VecDeque<u64>,
+    pub(crate) sent: u64,
+    pub(crate) acknowledged: u64,
+}
+
+impl Pilot {
+    /// A pilot that sends `hz` inputs a second from `first_at` on.
+    pub(crate) fn new(hz: u32, first_at: Timestamp, seed: u64) -> Self {
+        Self {
+            random: fastrand::Rng::with_seed(seed),
+            pause_micros: 1_000_000 / u64::from(hz.max(1)),
+            next_at: first_at,
+            controls: Controls::default(),
+            inputs_left: 0,
+            last_tick: 0,
+            unacknowledged: VecDeque::new(),
+            sent: 0,
+            acknowledged: 0,
+        }
+    }
+
+    pub(crate) fn next_at(&self) -> Timestamp {
+        self.next_at
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.next_at = Timestamp::NEVER;
+    }
+
+    /// The input that is due by now, with its tick. None where the server's clock has not moved on since the last one.
+    pub(crate) fn poll(
+        &mut self,
+        now: Timestamp,
+        server_tick: u64,
+        high_water: Option<u64>,
+    ) -> Option<(u64, Controls)> {
+        if now < self.next_at {
+            return None;
+        }
+        self.next_at = self.next_at.plus_micros(self.pause_micros).max(now);
+        let tick = server_tick.saturating_add(LEAD_TICKS);
+        if tick <= self.last_tick || high_water.is_some_and(|seen| tick <= seen) {
+            return None;
+        }
+        Some((tick, self.steer()))
+    }
+
+    /// The session took the input.
+    pub(crate) fn handle_sent(&mut self, tick: u64) {
+        self.last_tick = tick;
+        self.sent += 1;
+        self.unacknowledged.push_back(tick);
+        if self.unacknowledged.len() > UNACKNOWLEDGED_MAX {
+            self.unacknowledged.pop_front();
+        }
+    }
+
+    /// The server has accepted inputs up to this tick.
+    pub(crate) fn handle_acknowledged(&mut self, up_to: u64) {
+        while self.unacknowledged.front().is_some_and(|&tick| tick <= up_to) {
+            self.unacknowledged.pop_front();
+            self.acknowledged += 1;
+        }
+    }
+
+    fn steer(&mut self) -> Controls {
+        if self.inputs_left == 0 {
+            self.inputs_left = INPUTS_PER_DIRECTION;
+            self.controls = Controls { turn: self.random.i8(-60..=60), throttle: self.random.u8(120..=255) };
+        }
+        self.inputs_left -= 1;
+        self.controls
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    #[test]
+    fn inputs_come_at_their_rate_with_ascending_ticks() {
+        let mut pilot = Pilot::new(50, at(0), 1);
+        let mut ticks = Vec::new();
+        for millis in 0..1_000 {
+            if let Some((tick, _)) = pilot.poll(at(millis), millis / 16, None) {
+                pilot.handle_sent(tick);
+                ticks.push(tick);
+            }
+        }
+        assert!((45..=50).contains(&ticks.len()), "{}", ticks.len());
+        assert!(ticks.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn no_input_is_numbered_at_or_below_what_the_server_has_seen() {
+        let mut pilot = Pilot::new(50, at(0), 1);
+        assert_eq!(pilot.poll(at(0), 10, Some(13)), None);
+        assert!(pilot.poll(at(20), 11, Some(13)).is_some_and(|(tick, _)| tick == 14));
+    }
+
+    #[test]
+    fn a_late_pilot_does_not_send_a_burst() {
+        let mut pilot = Pilot::new(50, at(0), 1);
+        assert!(pilot.poll(at(5_000), 100, None).is_some());
+        pilot.handle_sent(103);
+        assert!(pilot.poll(at(5_000), 101, None).is_some());
+        assert!(pilot.next_at() > at(5_000));
+    }
+
+    #[test]
+    fn an_acknowledgement_covers_all_inputs_up_to_its_tick_once() {
+        let mut pilot = Pilot::new(50, at(0), 1);
+        for tick in [3, 5, 9] {
+            pilot.handle_sent(tick);
+        }
+        pilot.handle_acknowledged(5);
+        pilot.handle_acknowledged(5);
+        assert_eq!((pilot.sent, pilot.acknowledged), (3, 2));
+        pilot.handle_acknowledged(8);
+        pilot.handle_acknowledged(9);
+        assert_eq!(pilot.acknowledged, 3);
+    }
+
+    #[test]
+    fn the_pilot_keeps_a_direction_for_a_while_and_then_takes_another() {
+        let mut pilot = Pilot::new(50, at(0), 1);
+        let steered: Vec<_> = (0..2 * INPUTS_PER_DIRECTION).map(|_| pilot.steer()).collect();
+        let (first, second) = steered.split_at(INPUTS_PER_DIRECTION as usize);
+        assert!(first.iter().all(|controls| *controls == first[0]));
+        assert_ne!(first[0], second[0]);
+    }
+}

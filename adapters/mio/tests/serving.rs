@@ -1,0 +1,216 @@
+//! `rejoin serve`, `swarm` and `demo`, as processes that talk over loopback.
+#![cfg(feature = "program")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use rejoin::client::{ClientConfig, ClientDisconnectReason, ClientEvent, ClientState};
+use rejoin::{ClientId, Timestamp};
+use rejoin_mio::{ClientNetworkHost, Clock, Session, TokenRequest, development_key};
+
+const PROTOCOL_ID: u64 = 0x5245_4A4F_494E_0001;
+const STEP: Option<Duration> = Some(Duration::from_millis(20));
+/// Far beyond what any test takes on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn rejoin(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rejoin"));
+    command.args(arguments).env("RUST_LOG", "warn").stdin(Stdio::null());
+    command
+}
+
+/// A server process on a free port; killed at the end of its test.
+struct Server {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    fn start(options: &[&str]) -> Self {
+        let mut process = rejoin(&[&["serve", "--bind", "127.0.0.1:0"], options].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on ").unwrap().parse().unwrap();
+        Self { process, address }
+    }
+
+    /// Asks for its end as a supervisor does, and gives its exit code.
+    fn terminate(mut self) -> Option<i32> {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A player, with everything that happened to it and the bytes that came with it.
+struct Player {
+    host: ClientNetworkHost,
+    events: Vec<(ClientEvent, Vec<u8>)>,
+}
+
+impl Player {
+    fn connect(server: &Server, client_id: u64, config: ClientConfig) -> Self {
+        let request = TokenRequest {
+            protocol_id: PROTOCOL_ID,
+            private_key: &development_key(),
+            client_id: ClientId(client_id),
+            addresses: &[server.address],
+            lifetime_s: 45,
+            timeout_s: 5,
+        };
+        let token = request.mint(Clock::start().unix_time_s()).unwrap();
+        Self { host: ClientNetworkHost::connect(config, &token).unwrap(), events: Vec::new() }
+    }
+
+    fn log_in(server: &Server, client_id: u64, name: &str) -> Self {
+        let mut player = Self::connect(server, client_id, ClientConfig::default());
+        player.host.commands().login(name.as_bytes()).unwrap();
+        player
+    }
+
+    /// Goes on until something like this has happened.
+    fn wait_for(&mut self, wanted: impl Fn(&ClientEvent) -> bool) -> (ClientEvent, Vec<u8>) {
+        let clock = Clock::start();
+        loop {
+            if let Some(found) = self.events.iter().find(|(event, _)| wanted(event)) {
+                return found.clone();
+            }
+            assert!(clock.now().since(Timestamp::ZERO) < PATIENCE, "{:?}", self.events);
+            let events = &mut self.events;
+            let mut note = |_: &mut Session<'_>, event: ClientEvent, bytes: &[u8]| {
+                events.push((event, bytes.to_vec()));
+            };
+            self.host.poll(STEP, &mut note).unwrap();
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[track_caller]
+fn assert_bad_input(output: &Output, parts: &[&str]) {
+    let text = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    for part in parts {
+        assert!(text.contains(part), "{text} lacks {part}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let server = Server::start(&[]);
+    let address = server.address.to_string();
+    let output = rejoin(&["serve", "--bind", &address]).output().unwrap();
+    assert_bad_input(&output, &[&address, "in use by another program"]);
+}
+
+#[test]
+fn the_development_key_does_not_serve_the_world() {
+    let output = rejoin(&["serve", "--bind", "0.0.0.0:0", "--public", "127.0.0.1:9"]).output().unwrap();
+    assert_bad_input(&output, &["0.0.0.0:0", "loopback only", "--key-file"]);
+}
+
+#[test]
+fn a_terminated_server_tells_its_players_and_ends_well() {
+    let server = Server::start(&[]);
+    let mut player = Player::log_in(&server, 1, "Ada");
+    player.wait_for(|event| *event == ClientEvent::LoggedIn);
+
+    assert_eq!(server.terminate(), Some(0));
+
+    let reason = ClientDisconnectReason::Shutdown;
+    player.wait_for(|event| *event == ClientEvent::Disconnected { reason });
+}
+
+#[test]
+fn a_name_that_somebody_has_is_rejected_in_words_and_another_is_accepted() {
+    let server = Server::start(&[]);
+    let mut first = Player::log_in(&server, 1, "Ada");
+    first.wait_for(|event| *event == ClientEvent::LoggedIn);
+    let mut second = Player::log_in(&server, 2, "Ada");
+
+    let (_, words) = second.wait_for(|event| matches!(event, ClientEvent::LoginRejected { code: 3, .. }));
+    assert_eq!(text(&words), "somebody in the arena has that name");
+    second.host.commands().login(b"Bob").unwrap();
+
+    second.wait_for(|event| *event == ClientEvent::LoggedIn);
+}
+
+#[test]
+fn a_chat_line_reaches_everybody_and_states_come() {
+    let server = Server::start(&[]);
+    let mut players = [Player::log_in(&server, 1, "Ada"), Player::log_in(&server, 2, "Bob")];
+    for player in &mut players {
+        player.wait_for(|event| *event == ClientEvent::LoggedIn);
+    }
+
+    players[0].host.commands().send(0, b"hello").unwrap();
+
+    for player in &mut players {
+        let (_, line) = player.wait_for(|event| matches!(event, ClientEvent::Message { lane: 0 }));
+        assert_eq!(line, b"\x03Adahello");
+        player.wait_for(|event| matches!(event, ClientEvent::State { .. }));
+    }
+}
+
+#[test]
+fn a_raw_server_sends_payloads_back() {
+    let server = Server::start(&["--raw"]);
+    let mut player = Player::connect(&server, 1, ClientConfig::raw());
+    player.wait_for(|event| matches!(event, ClientEvent::Connected { login_explicit: false }));
+    assert_eq!(player.host.session().state(), ClientState::Connected);
+
+    player.host.commands().send_datagram(&[7; 1_200]).unwrap();
+
+    let (_, echo) = player.wait_for(|event| *event == ClientEvent::Datagram);
+    assert_eq!(echo, [7; 1_200]);
+}
+
+#[test]
+fn a_swarm_with_bad_networks_ends_well_and_says_so_in_one_json_object() {
+    let server = Server::start(&["--timeout-ms", "800", "--heartbeat-ms", "200"]);
+    let address = server.address.to_string();
+    let line = "--peers 6 --seconds 5 --loss 0.05 --duplicate 0.02 --delay-ms 10 --jitter-ms 5 \
+        --outage-every-s 2.5 --outage-for-s 1.5 --move-address --json --server";
+    let mut arguments: Vec<_> = ["swarm"].into_iter().chain(line.split_whitespace()).collect();
+    arguments.push(&address);
+
+    let output = rejoin(&arguments).output().unwrap();
+
+    assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["logins_succeeded"], 6);
+    assert!(report["outages"].as_u64().unwrap() >= 6, "{report}");
+    assert_eq!(report["same_session_after_resume"], report["outages"]);
+    assert_eq!(report["reliable_delivered"], report["reliable_expected"]);
+    assert!(report["reliable_delivered"].as_u64().unwrap() > 100, "{report}");
+    assert!(report["moves_acknowledged"].as_u64().unwrap() > 100, "{report}");
+}
+
+#[test]
+fn a_demo_without_a_terminal_tells_its_story_in_plain_lines() {
+    let clock = Clock::start();
+    let output = rejoin(&["demo", "--peers", "5", "--seconds", "7"]).output().unwrap();
+    let story = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{story}{}", text(&output.stderr));
+    assert!(!story.contains('\x1b'), "{story:?}");
+    assert!(story.contains("LoggedIn 5") && story.contains("ended in the same session"), "{story}");
+    assert!(clock.now().since(Timestamp::ZERO) < PATIENCE);
+}
