@@ -96,15 +96,13 @@ impl MultiSessionManager {
         let now = self.clock.now();
         let heartbeat_micros = self.heartbeat_micros();
         let Some(session) = self.table.get_mut(index) else { return };
-        if session.has_output(now, heartbeat_micros) {
-            if !session.is_due {
-                session.is_due = true;
-                self.due.push_back(index);
-            }
-            // Its turn in `poll_transmit` arms the timer again.
-            return;
+        let mut next = session.patience_ends_at(&self.clock);
+        if !session.has_output(now, heartbeat_micros) {
+            next = next.min(session.next_output(heartbeat_micros));
+        } else if !session.is_due {
+            session.is_due = true;
+            self.due.push_back(index);
         }
-        let next = session.next_deadline(&self.clock, heartbeat_micros);
         // A deadline that moved later is noticed when the timer fires: moving it at each packet would cost more.
         if self.timers.deadline_of(index).is_none_or(|armed| next < armed) {
             self.timers.arm(index, next);

@@ -222,22 +222,24 @@ impl Session {
         self.resume_handshakes.iter().find(|handshake| handshake.address == address).copied()
     }
 
-    /// The earliest moment at which something has to be done for this session without any input, output apart.
-    pub(super) fn next_deadline(&self, clock: &Clock, heartbeat_micros: u64) -> Timestamp {
+    /// When the session's patience with its peer ends, in whatever it waits for.
+    pub(super) fn patience_ends_at(&self, clock: &Clock) -> Timestamp {
+        let path = if self.is_away() { self.reconnect } else { Some(self.liveness) };
+        let login = (!self.is_logged_in()).then_some(self.login.deadline);
+        let attempt = self.attempt.as_ref().map(|attempt| attempt.deadline);
+        [path, login, attempt]
+            .into_iter()
+            .flatten()
+            .map(|patience| patience.ends_at(clock))
+            .min()
+            .unwrap_or(Timestamp::NEVER)
+    }
+
+    /// When this session will have output without any input.
+    pub(super) fn next_output(&self, heartbeat_micros: u64) -> Timestamp {
         let mut earliest = Timestamp::NEVER;
         let mut consider = |at: Timestamp| earliest = earliest.min(at);
-        if self.is_away() {
-            if let Some(reconnect) = self.reconnect {
-                consider(reconnect.ends_at(clock));
-            }
-        } else {
-            consider(self.liveness.ends_at(clock));
-        }
-        if !self.is_logged_in() {
-            consider(self.login.deadline.ends_at(clock));
-        }
         if let Some(attempt) = &self.attempt {
-            consider(attempt.deadline.ends_at(clock));
             consider(attempt.next_keep_alive);
         }
         if !self.is_confirmed {

@@ -17,7 +17,7 @@ use crate::{ClientId, SessionId};
 /// What resume tokens begin their user data with.
 const MAGIC: [u8; 8] = *b"REJOINWB";
 /// How long a resume token lives; the reconnect window is the real limit.
-pub(super) const LIFETIME_S: u64 = 48 * 3_600;
+const LIFETIME_S: u64 = 48 * 3_600;
 /// Age at which an unspent token is replaced: well before it expires.
 const RENEW_AFTER_S: u64 = LIFETIME_S / 2;
 /// Unspent tokens that the client shall hold.

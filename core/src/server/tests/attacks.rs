@@ -2,10 +2,14 @@
 
 use alloc::vec::Vec;
 
-use crate::lifecycle::{Cause, DisconnectReason, LifecycleEventKind as Kind, SessionState as State};
-use crate::{ClientId, DropReason, Verdict};
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 
-use super::harness::{Harness, client_address, framed_config, raw_config};
+use crate::lifecycle::{Cause, DisconnectReason, LifecycleEventKind as Kind, SessionState as State};
+use crate::link::frame::{FrameWriter, HeartbeatResponse, Hello, PAYLOAD_BYTES_MAX};
+use crate::{ClientId, Config, DropReason, Verdict};
+
+use super::harness::{Harness, client_address, framed_config, raw_config, token_login_config};
 use super::peer::Peer;
 
 const ANNA: u64 = 11;
@@ -57,7 +61,9 @@ fn a_recording_replayed_into_the_living_session_does_nothing_either() {
     let mut anna = server.player(ANNA, 1);
     let id = server.id_of(ANNA);
     let recording = [anna.message(0, b"pay"), anna.moves(&[3]), anna.heartbeat()];
-    recording.iter().for_each(|datagram| drop(server.talk(&mut anna, datagram)));
+    for datagram in &recording {
+        server.talk(&mut anna, datagram);
+    }
     let received = server.received_from(id).len();
 
     for datagram in &recording {
@@ -384,5 +390,50 @@ fn two_handshakes_from_one_address_leave_the_later_one() {
 
     assert_eq!(server.last_of(ANNA).cause, Cause::Ended(DisconnectReason::PathTaken));
     assert_eq!(server.state_of(BEN), Some(State::LoggedIn));
+    server.close();
+}
+
+/// Every frame a client may send, in one payload.
+fn one_of_each(peer: &Peer) -> Vec<u8> {
+    let mut payload = [0; PAYLOAD_BYTES_MAX];
+    let mut writer = FrameWriter::new(&mut payload);
+    let response =
+        HeartbeatResponse { stamp: 1_000_000, delay_micros: 1, server_tick: 0, tick_phase_micros: 0 };
+    assert!(writer.write_hello(&Hello::new(peer.lane_epoch)));
+    assert_eq!(writer.write_ack(9, [4..=5, 1..=2].into_iter()), 2);
+    assert!(writer.write_heartbeat(3) && writer.write_heartbeat_response(&response));
+    assert!(writer.write_login(1, b"credential"));
+    assert!(writer.write_lane(3, (b"message", &[])) && writer.write_datagram((b"datagram", &[])));
+    assert_eq!(writer.write_moves([(90, &b"ab"[..]), (80, b""), (79, b"c")].into_iter()), 3);
+    let len = writer.len();
+    payload[..len].to_vec()
+}
+
+#[test]
+fn authentic_nonsense_breaks_nothing() {
+    let mut server = Harness::new(Config { violations_max: 1_000, ..token_login_config() });
+    let mut random = ChaCha20Rng::seed_from_u64(1);
+    let mut below = |bound: usize| usize::try_from(random.next_u64() % bound as u64).unwrap();
+    let mut ben = server.player(BEN, 2);
+    let mut anna = server.player(ANNA, 1);
+
+    for round in 0..4_000 {
+        let mut nonsense = one_of_each(&anna);
+        for _ in 0..=below(3) {
+            let place = below(nonsense.len());
+            nonsense[place] = u8::try_from(below(256)).unwrap();
+        }
+        nonsense.truncate(1 + below(2 * nonsense.len()));
+        let datagram = anna.payload(&nonsense);
+        server.talk(&mut anna, &datagram);
+        if server.state_of(ANNA).is_none() || round % 100 == 0 {
+            // An identity has four unexpired tokens at most, of 45 seconds each.
+            server.live(&mut [&mut ben], 12_000);
+            anna = server.player(ANNA, 1);
+        }
+    }
+
+    assert!(server.dropped(DropReason::Violation) > 500);
+    assert_eq!(server.kinds_of(BEN).len(), 3, "the others notice nothing");
     server.close();
 }

@@ -352,6 +352,8 @@ impl Harness {
             }
             self.advance(end.since(self.now).as_millis().min(250).try_into().unwrap());
         }
-        peers.iter_mut().for_each(|peer| self.listen(peer));
+        for peer in peers {
+            self.listen(peer);
+        }
     }
 }

@@ -327,6 +327,7 @@ fn who_logs_in_while_a_rival_handshake_waits_keeps_the_session_where_the_policy_
     assert_eq!(server.talk(&mut rival, &hello), Verdict::Dropped(DropReason::NoLongerWelcome));
 
     assert_eq!((server.id_of(ANNA), server.state_of(ANNA)), (id, Some(State::LoggedIn)));
+    assert!(rival.disconnects > 0, "it is told that it is not connected after all");
     server.close();
 }
 
@@ -396,6 +397,25 @@ fn where_the_token_is_the_login_a_second_token_continues_the_session_with_fresh_
     let welcome = again.welcome().unwrap();
     assert!(welcome.logged_in && !welcome.lanes_kept);
     assert_eq!((welcome.move_high_water, welcome.timeout_ms), (Some(9), 8_000));
+    server.close();
+}
+
+#[test]
+fn who_took_over_with_a_second_token_can_come_back_and_who_was_displaced_cannot() {
+    let mut server = Harness::new(token_login_config());
+    let mut displaced = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+
+    let mut anna = server.player(ANNA, 2);
+    server.listen(&mut displaced);
+    assert!(displaced.disconnects > 0);
+    displaced.begin_resume(displaced.address);
+    let request = displaced.request();
+    assert_eq!(server.talk(&mut displaced, &request), Verdict::Dropped(DropReason::ResumeSpent));
+    server.advance(5_000);
+    server.resume(&mut anna, 3);
+
+    assert_eq!((server.id_of(ANNA), server.last_of(ANNA).cause), (id, Cause::Resumed));
     server.close();
 }
 

@@ -3,6 +3,7 @@
 mod determinism;
 mod edges;
 mod harness;
+mod heartbeats;
 mod laws;
 mod limits;
 mod peer;

@@ -28,6 +28,7 @@ pub(super) struct Walk {
     recorded: Vec<Vec<u8>>,
     random: ChaCha20Rng,
     messages_sent: u64,
+    commands_done: u64,
 }
 
 impl Walk {
@@ -38,6 +39,7 @@ impl Walk {
             recorded: Vec::new(),
             random: ChaCha20Rng::seed_from_u64(walk_seed),
             messages_sent: 0,
+            commands_done: 0,
         }
     }
 
@@ -46,6 +48,7 @@ impl Walk {
             self.step();
         }
         self.server.settle();
+        assert!(steps == 0 || self.commands_done > 0, "the host does something");
         self.server
     }
 
@@ -139,17 +142,21 @@ impl Walk {
         let number = self.messages_sent.to_le_bytes();
         let (manager, now) = (&mut self.server.manager, self.server.now);
         // Whether a command fits the state is drawn too: a refusal is as good as a success.
-        match choice {
-            0 => drop(manager.disconnect(now, id, 1, b"out")),
-            1 => drop(manager.remove(now, id)),
-            2..=4 => drop(manager.reject_login(now, id, 2, "no")),
-            5..=15 => drop(manager.accept_login(now, id)),
-            16..=22 => drop(manager.send(now, id, 0, &number)),
-            23..=26 => drop(manager.send_datagram(now, id, &number)),
-            27..=32 => drop(manager.publish_state(now, id, tick, &number)),
-            33 => manager.set_server_tick(now, tick),
-            _ => drop(manager.broadcast(now, 0, &number)),
-        }
+        let is_done = match choice {
+            0 => manager.disconnect(now, id, 1, b"out").is_ok(),
+            1 => manager.remove(now, id).is_ok(),
+            2..=4 => manager.reject_login(now, id, 2, "no").is_ok(),
+            5..=15 => manager.accept_login(now, id).is_ok(),
+            16..=22 => manager.send(now, id, 0, &number).is_ok(),
+            23..=26 => manager.send_datagram(now, id, &number).is_ok(),
+            27..=32 => manager.publish_state(now, id, tick, &number).is_ok(),
+            33 => {
+                manager.set_server_tick(now, tick);
+                true
+            }
+            _ => manager.broadcast(now, 0, &number).refused.is_empty(),
+        };
+        self.commands_done += u64::from(is_done);
     }
 
     fn talk(&mut self, client_id: u64) {

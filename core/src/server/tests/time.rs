@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::lifecycle::{Cause, DisconnectReason, SessionState as State};
-use crate::{Config, Event, Timestamp};
+use crate::{Config, Event, Payloads, Timestamp};
 
 use super::harness::{Harness, framed_config, raw_config};
 
@@ -226,5 +226,25 @@ fn a_session_begun_at_the_end_of_time_can_be_ended() {
 
         server.settle();
         server.close();
+    }
+}
+
+#[test]
+fn patience_ends_also_while_the_host_cannot_send() {
+    for config in [raw_config(), framed_config()] {
+        let is_raw = config.payloads == Payloads::Raw;
+        let mut server = Harness::new(config);
+        let _anna = if is_raw { server.raw_player(ANNA, 1) } else { server.player(ANNA, 1) };
+        let id = server.id_of(ANNA);
+        server.manager.send_datagram(server.now, id, b"stuck").unwrap();
+
+        for _ in 0..70_000 / 200 {
+            server.oversleep(200);
+            server.manager.handle_timeout(server.now);
+            let mut payload = Vec::new();
+            while server.manager.poll_event(&mut payload).is_some() {}
+        }
+
+        assert!(server.manager.is_empty(), "lost, waited for, and given up");
     }
 }

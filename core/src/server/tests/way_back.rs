@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::lifecycle::{Cause, DisconnectReason, LifecycleEventKind as Kind, SessionState as State};
 use crate::{Config, Continuity, DenyReason, DropReason, Event, Verdict};
 
-use super::harness::{Harness, client_address, framed_config};
+use super::harness::{Harness, UNIX_S, client_address, framed_config};
 use super::peer::Peer;
 
 const ANNA: u64 = 11;
@@ -282,6 +282,9 @@ fn a_client_that_lost_its_memory_gets_fresh_lanes_in_both_directions() {
     assert!(!restarted.welcome().unwrap().lanes_kept);
     assert_eq!(server.received_from(id), [b"before".as_slice(), b"after"]);
     assert_eq!(restarted.messages(), [b"fresh"]);
+    server.beat(&mut restarted);
+    let generations: Vec<u64> = restarted.unspent_tickets().iter().map(|ticket| ticket.generation).collect();
+    assert_eq!(generations, [3, 4], "new ones: whoever still holds the second may have sealed under it");
     server.close();
 }
 
@@ -439,5 +442,48 @@ fn tokens_stay_valid_when_the_public_addresses_change() {
     server.resume(&mut anna, 2);
 
     assert_eq!(server.last_of(ANNA).cause, Cause::TakenOver);
+    server.close();
+}
+
+#[test]
+fn an_outage_longer_than_inputs_may_be_ahead_mutes_nobody() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    let moves = anna.moves(&[100]);
+    server.talk(&mut anna, &moves);
+    server.advance(40_000);
+
+    server.resume(&mut anna, 2);
+    let moves = anna.moves(&[100 + 40 * 60]);
+    server.talk(&mut anna, &moves);
+
+    assert_eq!(server.ticks_from(server.id_of(ANNA)), [100, 2_500]);
+    server.close();
+}
+
+#[test]
+fn a_wall_clock_that_steps_keeps_no_player_from_coming_back() {
+    for unix_s in [UNIX_S - 100_000, UNIX_S - 60, UNIX_S + 60] {
+        let mut server = Harness::framed();
+        let mut anna = server.player(ANNA, 1);
+        server.call(|manager, now| manager.set_unix_time(now, unix_s));
+
+        server.resume(&mut anna, 2);
+
+        assert_eq!(server.last_of(ANNA).cause, Cause::TakenOver);
+        server.close();
+    }
+}
+
+#[test]
+fn tokens_that_a_step_of_the_wall_clock_made_old_are_renewed() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    server.call(|manager, now| manager.set_unix_time(now, UNIX_S + 100 * 3_600));
+
+    server.live(&mut [&mut anna], 2_000);
+
+    let valid = anna.unspent_tickets().into_iter().filter(|ticket| ticket.expire_unix > UNIX_S + 100 * 3_600);
+    assert_eq!(valid.count(), 2);
     server.close();
 }
