@@ -3,4 +3,5 @@
 #![deny(missing_docs)]
 
 pub mod foreign;
+pub mod hosted;
 pub mod world;
