@@ -6,6 +6,7 @@
 mod guest;
 mod player;
 mod recorder;
+mod relay;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::foreign::{self, ForeignClient, TokenContents, USER_DATA_BYTES};
 pub use guest::Guest;
 pub use player::Player;
 pub use recorder::{Logins, Recorder};
+pub use relay::Relay;
 
 /// The protocol id of every hosted server.
 pub const PROTOCOL_ID: u64 = 0x5245_4a4f_494e_0001;
@@ -81,6 +83,8 @@ pub struct Hosted {
     pub players: Vec<Player>,
     /// Foreign clients.
     pub guests: Vec<Guest>,
+    /// The router between the server and everybody else, if there is one.
+    pub relay: Option<Relay>,
     last_round: Timestamp,
 }
 
@@ -95,17 +99,34 @@ impl Hosted {
     pub fn start(config: HostConfig) -> Self {
         let server = ServerNetworkHost::start(config).expect("a server that starts");
         let last_round = server.now();
-        Self { server, application: Recorder::default(), players: Vec::new(), guests: Vec::new(), last_round }
+        Self {
+            server,
+            application: Recorder::default(),
+            players: Vec::new(),
+            guests: Vec::new(),
+            relay: None,
+            last_round,
+        }
     }
 
-    /// By which address clients reach the server.
+    /// The same with a router in front, of which clients believe that it is the server.
     ///
     /// # Panics
     ///
-    /// If it has stopped.
+    /// If either does not start.
+    #[must_use]
+    pub fn start_behind_relay(mut config: HostConfig) -> Self {
+        let mut relay = Relay::open().expect("a socket");
+        config.public_addresses = vec![relay.address().expect("an address")];
+        let hosted = Self::start(config);
+        relay.set_server(hosted.server.bound_addresses()[0]);
+        Self { relay: Some(relay), ..hosted }
+    }
+
+    /// By which address clients reach the server, or the router in front of it.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        *self.server.bound_addresses().first().expect("a server that runs")
+        self.server.sessions().config().public_addresses[0]
     }
 
     /// A token of the backend for this identity.
@@ -210,17 +231,25 @@ impl Hosted {
     ///
     /// # Panics
     ///
-    /// If the operating system's event queue fails.
+    /// If the operating system's event queue fails, or gives no sockets.
     pub fn run_round(&mut self) {
         self.server.poll(Some(ROUND), &mut self.application).expect("an event queue");
+        self.pass_on();
         for player in &mut self.players {
             player.poll(Duration::ZERO);
         }
+        self.pass_on();
         let now = self.server.now();
         for guest in &mut self.guests {
             guest.poll(now.since(self.last_round));
         }
         self.last_round = now;
+    }
+
+    fn pass_on(&mut self) {
+        if let Some(relay) = &mut self.relay {
+            relay.poll().expect("a socket");
+        }
     }
 }
 

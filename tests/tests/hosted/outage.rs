@@ -125,6 +125,51 @@ fn many_outages_lose_nothing() {
     assert_eq!(hosted.session_id(1), talk.id);
 }
 
+/// Both ends notice that nothing comes through, and talk into the void; the client finds a way back by itself, from another port.
+#[test]
+fn an_outage_that_both_ends_live_through_loses_nothing() {
+    let mut hosted = Hosted::start_behind_relay(config());
+    let player = hosted.add_logged_in(1);
+    let mut talk = Talk::new(&hosted, player);
+    talk.go_on(&mut hosted, 20);
+
+    hosted.relay.as_mut().unwrap().is_open = false;
+    talk.go_on(&mut hosted, 20);
+    hosted.run_until("both ends to notice", |hosted| {
+        hosted.state(1) == Some(SessionState::ReconnectPending)
+            && hosted.players[player].state() == ClientState::Away
+    });
+    talk.go_on(&mut hosted, 20);
+    hosted.relay.as_mut().unwrap().forget_ports();
+    hosted.relay.as_mut().unwrap().is_open = true;
+    talk.finish(&mut hosted);
+
+    assert_eq!(hosted.session_id(1), talk.id);
+    assert_eq!(hosted.state(1), Some(SessionState::LoggedIn));
+    assert_eq!(reconnects_of(&hosted, talk.id), [(Cause::Resumed, Some(Continuity::Kept))]);
+}
+
+#[test]
+fn a_router_that_forgets_its_ports_costs_nobody_a_session_or_a_message() {
+    let mut hosted = Hosted::start_behind_relay(config());
+    let players = [hosted.add_logged_in(1), hosted.add_logged_in(2)];
+    let mut talks = players.map(|player| Talk::new(&hosted, player));
+
+    for talk in &mut talks {
+        talk.go_on(&mut hosted, 20);
+        let former_address = hosted.server.sessions().session(talk.id).unwrap().address();
+        hosted.relay.as_mut().unwrap().forget_ports();
+        talk.go_on(&mut hosted, 20);
+        talk.finish(&mut hosted);
+        assert_ne!(hosted.server.sessions().session(talk.id).unwrap().address(), former_address);
+    }
+
+    hosted.run_until("everybody to be in", |hosted| {
+        [1, 2].into_iter().all(|client_id| hosted.state(client_id) == Some(SessionState::LoggedIn))
+    });
+    assert_eq!([hosted.session_id(1), hosted.session_id(2)], talks.map(|talk| talk.id));
+}
+
 #[test]
 fn a_network_that_heals_by_itself_needs_no_token() {
     let mut hosted = Hosted::start(config());
