@@ -344,10 +344,10 @@ impl MultiSessionManager {
     pub(super) fn claim_for_attempt(&mut self, address: SocketAddr, index: u32) {
         let Some(other) = self.directory.set_attempt(address, index) else { return };
         let Some(session) = self.table.get(other) else { return };
-        if session.has_attempt_at(address) {
-            self.abandon_attempt(other);
-        } else {
+        if session.first_handshake_waits_at(address) {
             self.apply(other, Input::PathTaken);
+        } else {
+            self.abandon_attempt(other);
         }
         self.directory.set_attempt(address, index);
     }
@@ -364,9 +364,7 @@ impl MultiSessionManager {
         let session = self.table.get_mut(index)?;
         let attempt = session.attempt.take()?;
         let address = attempt.connection.address();
-        // The session's own first handshake may wait for its confirmation at the same address.
-        let still_waits = !session.is_confirmed && session.connection.address() == address;
-        if !still_waits {
+        if !session.first_handshake_waits_at(address) {
             self.directory.clear_attempt(address, index);
         }
         Some(attempt)

@@ -199,11 +199,17 @@ impl Session {
         self.attempt.as_ref().is_some_and(|attempt| attempt.connection.address() == address)
     }
 
+    /// Whether the session's first handshake was made from `address` and is not confirmed. An attempt may wait there as well.
+    pub(super) fn first_handshake_waits_at(&self, address: SocketAddr) -> bool {
+        !self.is_confirmed && self.connection.address() == address
+    }
+
     /// The connection that waits for its confirmation from `address`: the attempt's, or the first of the session.
     pub(super) fn unconfirmed_at(&mut self, address: SocketAddr) -> Option<&mut Connection> {
+        let first_waits = self.first_handshake_waits_at(address);
         match &mut self.attempt {
             Some(attempt) if attempt.connection.address() == address => Some(&mut attempt.connection),
-            _ if !self.is_confirmed && self.connection.address() == address => Some(&mut self.connection),
+            _ if first_waits => Some(&mut self.connection),
             _ => None,
         }
     }

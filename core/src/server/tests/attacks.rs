@@ -379,6 +379,21 @@ fn a_guest_whose_port_a_newcomer_confirms_is_gone() {
 }
 
 #[test]
+fn a_guest_with_two_unconfirmed_handshakes_at_an_address_is_gone_when_a_newcomer_has_it() {
+    let mut server = Harness::raw();
+    for _ in 0..2 {
+        let mut anna = server.newcomer(ANNA, 1);
+        server.shake_hands(&mut anna);
+    }
+
+    let mut ben = server.newcomer(BEN, 1);
+    server.shake_hands(&mut ben);
+
+    assert_eq!(server.last_of(ANNA).cause, Cause::Ended(DisconnectReason::PathTaken));
+    server.close();
+}
+
+#[test]
 fn two_handshakes_from_one_address_leave_the_later_one() {
     let mut server = Harness::raw();
     let (mut anna, mut ben) = (server.newcomer(ANNA, 1), server.newcomer(BEN, 1));

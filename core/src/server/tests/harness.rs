@@ -1,6 +1,6 @@
 //! A manager with a virtual clock, the addresses it talks to, and what it said so far.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -192,16 +192,35 @@ impl Harness {
         assert!(taken == 0 || was_announced, "output now, but asked for {asked_for:?}");
     }
 
-    /// Every living session is indexed once by its identity, and nothing is left of those that ended.
+    /// Every living session is found by its identity and its addresses, and nothing is left of those that ended.
     fn check_index(&self) {
         let (addresses, identities) = self.manager.directory.len();
         assert_eq!(identities, self.manager.len());
         assert_eq!(self.laws.live(), self.manager.len(), "events tell of every session");
-        assert!(addresses == 0 || !self.manager.is_empty(), "an address of no session is indexed");
-        for session in self.manager.sessions() {
-            assert_eq!(self.state_of(session.client_id().0), Some(session.state()));
-            assert_eq!(self.manager.session(session.id()).map(|view| view.id()), Some(session.id()));
+        for view in self.manager.sessions() {
+            assert_eq!(self.state_of(view.client_id().0), Some(view.state()));
         }
+        let mut known = BTreeSet::new();
+        for session in self.manager.table.iter() {
+            let attempt_at = session.attempt.as_ref().map(|attempt| attempt.connection.address());
+            let place = |address| self.manager.directory.place(address);
+            let index = Some(session.id.index);
+            let here = session.connection.address();
+            if session.has_live_path() {
+                assert_eq!(place(here).path, index, "a live path is found");
+            } else if !session.is_confirmed && attempt_at.is_none() {
+                assert_eq!(place(here).attempt, index, "a first handshake can be confirmed");
+            }
+            if let Some(there) = attempt_at {
+                assert_eq!(place(there).attempt, index, "an attempt can be confirmed");
+            }
+            for handshake in &session.resume_handshakes {
+                assert_eq!(place(handshake.address).resume, index, "a challenge can be answered");
+            }
+            known.extend(session.resume_handshakes.iter().map(|handshake| handshake.address));
+            known.extend([here].into_iter().chain(attempt_at));
+        }
+        assert!(addresses <= known.len(), "an address of no session is indexed");
     }
 
     /// Ends the test: everything is let go, and nothing is left.
