@@ -1,7 +1,7 @@
 //! What goes wrong on the way back, by accident or on purpose: lost replies, withheld and repeated packets, copied requests.
 
-use crate::lifecycle::{Cause, SessionState as State};
-use crate::{DropReason, Verdict};
+use crate::lifecycle::{Cause, LifecycleEventKind as Kind, SessionState as State};
+use crate::{Continuity, DropReason, Verdict};
 
 use super::harness::{Harness, client_address};
 use super::peer::Peer;
@@ -276,5 +276,31 @@ fn a_backend_token_presented_where_a_resume_was_begun_takes_its_place() {
 
     assert_eq!(server.take(ben.address, &response), Verdict::Dropped(DropReason::ResponseUnexpected));
     assert_eq!(server.manager.directory.len(), (2, 2));
+    server.close();
+}
+
+#[test]
+fn a_path_that_comes_and_goes_during_a_resume_tells_of_its_start_once_and_can_still_be_resumed() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    server.advance(5_000);
+    let mut mover = Peer::new(anna.unspent_tickets().remove(0), client_address(2));
+    mover.lane_epoch = anna.lane_epoch;
+    server.shake_hands(&mut mover);
+    server.beat(&mut anna);
+    assert_eq!(server.last_of(ANNA).cause, Cause::Revived);
+
+    for _ in 0..12 {
+        let response = mover.response();
+        server.talk(&mut mover, &response);
+        server.advance(500);
+    }
+    let started = server.kinds_of(ANNA).into_iter().filter(|kind| *kind == Kind::ReconnectStarted);
+    assert_eq!(started.count(), 1);
+    let hello = mover.hello();
+    server.talk(&mut mover, &hello);
+
+    let last = server.last_of(ANNA);
+    assert_eq!((last.cause, last.continuity), (Cause::Resumed, Some(Continuity::Kept)));
     server.close();
 }
