@@ -2,12 +2,13 @@
 
 use core::fmt;
 
-/// The handle of one session, valid until its `Disconnected` event was polled.
+/// The handle of one session, valid until the session ends.
 ///
 /// A slot is reused with another generation, so a stale handle is an error, never somebody else's session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId {
-    /// The slot, below `Config::sessions_max` in normal use; suitable as an index into the application's own tables.
+    /// The slot; suitable as an index into a table of the application's that can grow. It is below `Config::sessions_max` but for a
+    /// session that superseded another on a full server: that one's slot is taken until its `Disconnected` was polled.
     pub index: u32,
     /// How often the slot had been used before.
     pub generation: u32,

@@ -254,7 +254,7 @@ pub(crate) enum Frame<'a> {
     },
     /// 0x11
     Datagram {
-        /// The application's bytes.
+        /// The application's 1 to [`MESSAGE_BYTES_MAX`] bytes.
         message: &'a [u8],
     },
     /// 0x12

@@ -23,6 +23,8 @@ pub(super) struct Admission {
     private_key: Key,
     token_lifetime_max_s: u64,
     clock_skew_s: u64,
+    /// A token that expires by then may have been made, and used, before the start, by a clock that is ahead of ours.
+    former_until_unix: u64,
     challenge_key: Key,
     next_challenge: u64,
     /// For packets to peers without a session. Sessions start below 2^62 and this at 2^63, so no sequence meets another under one key.
@@ -49,10 +51,13 @@ pub(super) struct AdmissionSeeds {
 impl Admission {
     pub(super) fn new(config: &Config, unix_s: u64, seeds: AdmissionSeeds) -> Self {
         let lifetime_s = u64::from(config.token_lifetime_max_s);
-        let floor_unix = match config.key_history {
-            // A token made before the start expires by then at the latest.
-            KeyHistory::Reused => unix_s.saturating_add(lifetime_s - 1),
-            KeyHistory::Fresh => 0,
+        let (floor_unix, former_until_unix) = match config.key_history {
+            // By then a token expires at the latest that was made before the start, by a clock as fast as ours.
+            KeyHistory::Reused => {
+                let floor_unix = unix_s.saturating_add(lifetime_s - 1);
+                (floor_unix, floor_unix.saturating_add(config.clock_skew_s.into()))
+            }
+            KeyHistory::Fresh => (0, 0),
         };
         let limits = HistoryLimits {
             entries_max: config.token_history_max as usize,
@@ -63,6 +68,7 @@ impl Admission {
             private_key: config.private_key.clone(),
             token_lifetime_max_s: lifetime_s,
             clock_skew_s: config.clock_skew_s.into(),
+            former_until_unix,
             challenge_key: seeds.challenge_key,
             next_challenge: 0,
             next_sequence: 1 << 63 | seeds.first_sequence >> 2,
@@ -184,6 +190,11 @@ impl Admission {
     ) -> bool {
         ChallengeToken::open(token, token_sequence, &self.challenge_key)
             .is_some_and(|challenge| challenge.client_id == client_id && challenge.binding == *token_mac)
+    }
+
+    /// Whether packets may have been sealed under the keys of this token before the start.
+    pub(super) const fn may_be_used(&self, mapping: &PendingMapping) -> bool {
+        mapping.expire_unix <= self.former_until_unix
     }
 
     /// When there is something to forget.

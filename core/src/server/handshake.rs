@@ -252,8 +252,8 @@ impl MultiSessionManager {
     }
 
     fn connection_of(&mut self, address: SocketAddr, mapping: &PendingMapping) -> Connection {
-        let first_sequence = if mapping.lists_foreign_address {
-            // Another server may seal under the same keys: start where it hardly will.
+        let first_sequence = if mapping.lists_foreign_address || self.admission.may_be_used(mapping) {
+            // Another server, or a former start of this one, may have sealed under the same keys: start where it hardly did.
             const FIRST: u64 = 1 << 40;
             const END: u64 = 1 << 62;
             FIRST + self.draw_u64() % (END - FIRST)

@@ -25,7 +25,8 @@ impl MultiSessionManager {
         self.directory.client(client_id).and_then(|index| self.table.get(index)).map(SessionView)
     }
 
-    /// The session whose path this address is.
+    /// The session whose path this address is; from the confirmation of its handshake on, while
+    /// [`session_of`](Self::session_of) finds it from the completion on.
     #[must_use]
     pub fn session_at(&self, address: SocketAddr) -> Option<SessionView<'_>> {
         self.directory.place(address).path.and_then(|index| self.table.get(index)).map(SessionView)

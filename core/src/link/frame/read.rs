@@ -116,7 +116,7 @@ fn read_frame<'a>(cursor: &mut Cursor<'a>) -> Result<Frame<'a>, FrameError> {
         kind::RESUME_TOKEN => Frame::ResumeToken(read_resume_token(cursor)?),
         kind::GOODBYE => Frame::Goodbye { code: cursor.u8()?, detail: cursor.byte_string(TEXT_BYTES_MAX)? },
         kind::LANE => read_lane(cursor)?,
-        kind::DATAGRAM => Frame::Datagram { message: cursor.byte_string(PAYLOAD_BYTES_MAX)? },
+        kind::DATAGRAM => Frame::Datagram { message: read_message(cursor)? },
         kind::STATE => Frame::State(read_state(cursor)?),
         kind::MOVES => Frame::Moves(read_moves(cursor)?),
         unknown => return Err(FrameError::UnknownType(unknown)),
@@ -208,9 +208,13 @@ fn read_lane<'a>(cursor: &mut Cursor<'a>) -> Result<Frame<'a>, FrameError> {
     if cursor.varint()? != LANE {
         return Err(FrameError::OutOfRange);
     }
-    let number = cursor.varint()?;
+    Ok(Frame::Lane { number: cursor.varint()?, message: read_message(cursor)? })
+}
+
+/// The application's bytes, of which there is at least one.
+fn read_message<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], FrameError> {
     let message = cursor.byte_string(MESSAGE_BYTES_MAX)?;
-    if message.is_empty() { Err(FrameError::OutOfRange) } else { Ok(Frame::Lane { number, message }) }
+    if message.is_empty() { Err(FrameError::OutOfRange) } else { Ok(message) }
 }
 
 fn read_state<'a>(cursor: &mut Cursor<'a>) -> Result<State<'a>, FrameError> {

@@ -150,18 +150,40 @@ fn a_slot_is_used_again_only_after_its_end_was_seen_and_a_stale_handle_names_nob
     server.close();
 }
 
+/// The sequence of the first keep-alive that a newcomer gets.
+fn first_sequence(server: &mut Harness) -> u64 {
+    let _anna = server.raw_player(ANNA, 1);
+    let (_, keep_alive) = server.sent.last().unwrap();
+    crate::netcode::packet::peek(keep_alive).unwrap().sequence
+}
+
 #[test]
 fn the_server_starts_its_sequence_far_away_for_a_token_that_other_servers_may_use_too() {
     for (addresses, is_far) in [(&[40_000][..], false), (&[40_000, 40_001], true)] {
-        let mut server = Harness::raw();
+        let mut server = Harness::new(Config { key_history: KeyHistory::Fresh, ..raw_config() });
         server.backend.addresses = addresses.iter().map(|&port| ([203, 0, 113, 1], port).into()).collect();
-        let _anna = server.raw_player(ANNA, 1);
 
-        let (_, keep_alive) = server.sent.last().unwrap();
+        let sequence = first_sequence(&mut server);
 
-        let sequence = crate::netcode::packet::peek(keep_alive).unwrap().sequence;
         assert_eq!(sequence >= 1 << 40, is_far);
         assert!(sequence < 1 << 62);
+        server.close();
+    }
+}
+
+#[test]
+fn the_server_starts_its_sequence_far_away_for_a_token_that_a_former_start_may_have_used() {
+    for (seconds_since_start, is_far) in [(0, true), (4, true), (5, false)] {
+        let mut server = Harness::new(Config { key_history: KeyHistory::Reused, ..raw_config() });
+        server.advance(seconds_since_start * 1_000);
+
+        let sequence = first_sequence(&mut server);
+
+        assert_eq!(
+            sequence >= 1 << 40,
+            is_far,
+            "{seconds_since_start} s after the start, with a skew of 5 s"
+        );
         server.close();
     }
 }
