@@ -1,6 +1,8 @@
 //! What goes wrong on the way back, by accident or on purpose: lost replies, withheld and repeated packets, copied requests.
 
-use crate::lifecycle::{Cause, LifecycleEventKind as Kind, SessionState as State};
+use alloc::vec::Vec;
+
+use crate::lifecycle::{Cause, DisconnectReason, LifecycleEventKind as Kind, SessionState as State};
 use crate::{Continuity, DropReason, Verdict};
 
 use super::harness::{Harness, client_address};
@@ -302,5 +304,71 @@ fn a_path_that_comes_and_goes_during_a_resume_tells_of_its_start_once_and_can_st
 
     let last = server.last_of(ANNA);
     assert_eq!((last.cause, last.continuity), (Cause::Resumed, Some(Continuity::Kept)));
+    server.close();
+}
+
+#[test]
+fn a_withheld_response_released_during_the_next_attempt_does_not_disturb_it() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    server.advance(5_000);
+    let mut first = Peer::new(anna.unspent_tickets().remove(0), client_address(2));
+    let request = first.request();
+    server.talk(&mut first, &request);
+    let withheld = first.response();
+    let mut second = Peer::new(anna.unspent_tickets().remove(1), client_address(3));
+    second.lane_epoch = anna.lane_epoch;
+    let request = second.request();
+    server.talk(&mut second, &request);
+
+    server.take(first.address, &withheld);
+    let response = second.response();
+    assert_eq!(server.talk(&mut second, &response), Verdict::Answered);
+    let hello = second.hello();
+    server.talk(&mut second, &hello);
+
+    assert_eq!((server.id_of(ANNA), server.state_of(ANNA)), (id, Some(State::LoggedIn)));
+    assert_eq!(server.session_of(ANNA).address(), second.address);
+    assert_eq!(server.session_of(ANNA).resume_generation(), 2);
+    server.close();
+}
+
+#[test]
+fn both_sides_of_a_contest_are_told() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    for port in 2..=4 {
+        server.resume(&mut anna, port);
+        server.live(&mut [&mut anna], 100);
+    }
+    let mut rival = Peer::new(anna.unspent_tickets().remove(0), client_address(5));
+    rival.lane_epoch = anna.lane_epoch;
+
+    server.shake_hands(&mut rival);
+    let hello = rival.hello();
+    server.talk(&mut rival, &hello);
+    server.listen(&mut anna);
+
+    assert_eq!(server.last_of(ANNA).cause, Cause::Ended(DisconnectReason::Contested));
+    assert_eq!(anna.goodbyes(), [(7, Vec::new())]);
+    assert_eq!(rival.goodbyes(), [(7, Vec::new())]);
+    server.close();
+}
+
+#[test]
+fn a_player_on_the_way_back_hears_that_the_host_ends_the_session() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    server.advance(5_000);
+    anna.begin_resume(client_address(2));
+    server.shake_hands(&mut anna);
+    assert_eq!(server.state_of(ANNA), Some(State::Reconnecting));
+
+    server.call(|manager, now| manager.disconnect(now, id, 9, b"cheating")).unwrap();
+    server.listen(&mut anna);
+
+    assert_eq!(anna.goodbyes(), [(1, b"cheating".to_vec())]);
     server.close();
 }
