@@ -120,7 +120,7 @@ impl DenyReason {
     ];
 }
 
-/// Totals since the manager was made. All saturate.
+/// Totals since the manager was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Datagrams given to `handle_datagram`.

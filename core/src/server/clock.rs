@@ -42,20 +42,24 @@ impl Clock {
     }
 
     /// A deadline `micros` from now that moves with stalls, by `credit_max_micros` at most.
-    pub(super) fn patience(&self, micros: u64, credit_max_micros: u64) -> Patience {
-        Patience { at: self.now.plus_micros(micros), credit_before: self.credit_micros, credit_max_micros }
+    pub(super) fn peer_deadline(&self, micros: u64, credit_max_micros: u64) -> PeerDeadline {
+        PeerDeadline {
+            at: self.now.plus_micros(micros),
+            credit_before: self.credit_micros,
+            credit_max_micros,
+        }
     }
 }
 
 /// A deadline about a peer: it does not count the time in which the host itself was not there.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct PeerDeadline {
     at: Timestamp,
     credit_before: u64,
     credit_max_micros: u64,
 }
 
-impl Patience {
+impl PeerDeadline {
     /// When it ends, as far as is known now. It never moves closer.
     pub(super) fn ends_at(&self, clock: &Clock) -> Timestamp {
         let credit = clock.credit_micros.saturating_sub(self.credit_before);
@@ -81,19 +85,19 @@ mod tests {
     }
 
     #[test]
-    fn patience_moves_by_the_stall_but_not_beyond_its_cap() {
+    fn a_peer_deadline_moves_by_the_stall_but_not_beyond_its_cap() {
         let mut clock = Clock::new(at(0), 0);
-        let patience = clock.patience(5_000_000, 2_000_000);
+        let deadline = clock.peer_deadline(5_000_000, 2_000_000);
         clock.credit(1_500_000);
-        assert_eq!(patience.ends_at(&clock), at(6_500));
+        assert_eq!(deadline.ends_at(&clock), at(6_500));
         clock.credit(1_500_000);
-        assert_eq!(patience.ends_at(&clock), at(7_000));
+        assert_eq!(deadline.ends_at(&clock), at(7_000));
     }
 
     #[test]
     fn stalls_before_a_deadline_began_do_not_move_it() {
         let mut clock = Clock::new(at(0), 0);
         clock.credit(9_000_000);
-        assert_eq!(clock.patience(5_000_000, 2_000_000).ends_at(&clock), at(5_000));
+        assert_eq!(clock.peer_deadline(5_000_000, 2_000_000).ends_at(&clock), at(5_000));
     }
 }

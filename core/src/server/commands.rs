@@ -110,7 +110,7 @@ impl MultiSessionManager {
         Ok(())
     }
 
-    /// Ends a session without telling its peer.
+    /// Ends a session without detail its peer.
     pub fn remove(&mut self, now: Timestamp, id: SessionId) -> Result<(), UnknownSession> {
         self.enter(now);
         let index = self.table.resolve(id).ok_or(UnknownSession)?;

@@ -11,10 +11,11 @@ use crate::netcode::USER_DATA_BYTES;
 use crate::netcode::connection::Connection;
 use crate::{ClientId, Timestamp};
 
+use super::content::Content;
 use super::manager::{MultiSessionManager, Verdict};
 use super::outbound::GOODBYE_SUPERSEDED;
-use super::session::{Attempt, AttemptOrigin, Beginning, Session};
-use super::transition::Telling;
+use super::session::{Attempt, AttemptOrigin, NewSession, Session};
+use super::transition::EventDetail;
 
 impl MultiSessionManager {
     /// Gives a slot to an identity that has none: the first moment at which a session exists.
@@ -27,20 +28,20 @@ impl MultiSessionManager {
     ) -> u32 {
         let address = connection.address();
         let now = self.clock.now();
-        let beginning = Beginning {
+        let new = NewSession {
             client_id,
             connection,
             timeout_micros,
-            liveness: self.patience(timeout_micros),
-            login_deadline: self.patience(u64::from(self.config.login_timeout_ms) * 1_000),
-            content: self.new_content(),
+            liveness: self.peer_deadline(timeout_micros),
+            login_deadline: self.peer_deadline(u64::from(self.config.login_timeout_ms) * 1_000),
+            content: Content::new(&self.config, now),
         };
-        let index = self.table.insert(|id| Session::new(id, beginning, now));
+        let index = self.table.insert(|id| Session::new(id, new, now));
         self.directory.set_client(client_id, index);
-        self.apply_telling(
+        self.apply_with(
             index,
             Input::HandshakeCompleted,
-            Telling { payload: user_data, ..Telling::default() },
+            EventDetail { payload: user_data, ..EventDetail::default() },
         );
         self.claim_for_attempt(address, index);
         self.touch(index);
@@ -118,8 +119,8 @@ impl MultiSessionManager {
         session.confirmed_generation = session.confirmed_generation.max(generation);
         let continuity = session.content.continuity_with(lane_epoch);
         self.replace_connection(index, connection, continuity);
-        let telling = Telling { continuity: Some(continuity), ..Telling::default() };
-        self.apply_telling(index, Input::ResumeConfirmed, telling);
+        let detail = EventDetail { continuity: Some(continuity), ..EventDetail::default() };
+        self.apply_with(index, Input::ResumeConfirmed, detail);
         Ok(index)
     }
 
@@ -132,8 +133,8 @@ impl MultiSessionManager {
     ) -> Result<u32, DropReason> {
         let session = self.table.get(index).ok_or(DropReason::NoLongerWelcome)?;
         let client_id = session.client_id;
-        let telling = Telling { payload: user_data, continuity: Some(Continuity::Restarted) };
-        match self.apply_telling(index, Input::BackendConfirmed, telling).edges().last() {
+        let detail = EventDetail { payload: user_data, continuity: Some(Continuity::Restarted) };
+        match self.apply_with(index, Input::BackendConfirmed, detail).edges().last() {
             Some(edge) if edge.to == SessionState::Disconnected => {
                 let address = connection.address();
                 let successor = self.open_session(client_id, connection, timeout_micros, user_data);

@@ -2,12 +2,12 @@
 
 use alloc::boxed::Box;
 
-use crate::Timestamp;
 use crate::counters::DropReason;
 use crate::event::Continuity;
 use crate::link::frame::MESSAGE_BYTES_MAX;
 use crate::netcode::PAYLOAD_BYTES_MAX;
 use crate::queue::ByteQueue;
+use crate::{Config, Payloads, Timestamp};
 
 use super::framed::Framed;
 
@@ -59,6 +59,13 @@ impl RawContent {
 }
 
 impl Content {
+    pub(super) fn new(config: &Config, now: Timestamp) -> Self {
+        match config.payloads {
+            Payloads::Raw => Self::Raw(RawContent::new(config.datagram_queue_bytes_max)),
+            Payloads::Framed => Self::Framed(Box::new(Framed::new(config, now))),
+        }
+    }
+
     /// Whether a packet may be written now.
     pub(super) fn has_output(&self, now: Timestamp, last_sent: Timestamp, heartbeat_micros: u64) -> bool {
         match self {

@@ -3,12 +3,12 @@
 use crate::lifecycle::{Input, SessionState};
 
 use super::MultiSessionManager;
-use super::clock::Patience;
+use super::clock::PeerDeadline;
 
 impl MultiSessionManager {
     /// A deadline about a peer, `micros` from now.
-    pub(super) fn patience(&self, micros: u64) -> Patience {
-        self.clock.patience(micros, u64::from(self.config.stall_credit_max_ms) * 1_000)
+    pub(super) fn peer_deadline(&self, micros: u64) -> PeerDeadline {
+        self.clock.peer_deadline(micros, u64::from(self.config.stall_credit_max_ms) * 1_000)
     }
 
     /// Handles every deadline of the session in slot `index` that has passed.
@@ -19,11 +19,11 @@ impl MultiSessionManager {
         self.fire_reconnect(index);
         self.fire_content(index);
         self.touch(index);
-        self.insist_on_progress(index);
+        self.ensure_progress(index);
     }
 
     /// What fired lies in the future now, or has produced output (law 3): anything else would spin.
-    fn insist_on_progress(&mut self, index: u32) {
+    fn ensure_progress(&mut self, index: u32) {
         let now = self.clock.now();
         let Some(session) = self.table.get(index) else { return };
         let stuck = !session.is_due && self.timers.deadline_of(index).is_some_and(|at| at <= now);
@@ -33,8 +33,8 @@ impl MultiSessionManager {
         }
     }
 
-    fn has_passed(&self, patience: Patience) -> bool {
-        patience.ends_at(&self.clock) <= self.clock.now()
+    fn has_passed(&self, deadline: PeerDeadline) -> bool {
+        deadline.ends_at(&self.clock) <= self.clock.now()
     }
 
     fn fire_login(&mut self, index: u32) {
@@ -96,7 +96,7 @@ impl MultiSessionManager {
         let now = self.clock.now();
         let heartbeat_micros = self.heartbeat_micros();
         let Some(session) = self.table.get_mut(index) else { return };
-        let mut next = session.patience_ends_at(&self.clock);
+        let mut next = session.peer_deadline_at(&self.clock);
         if !session.has_output(now, heartbeat_micros) {
             next = next.min(session.next_output(heartbeat_micros));
         } else if !session.is_due {

@@ -7,7 +7,7 @@ use crate::hash::{KeyedMap, keyed_map};
 
 /// What an address leads to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct AddressEntry {
     /// The session whose path this is.
     pub(super) path: Option<u32>,
     /// The session with a completed but unconfirmed handshake from here.
@@ -16,7 +16,7 @@ pub(super) struct Place {
     pub(super) resume: Option<u32>,
 }
 
-impl Place {
+impl AddressEntry {
     fn is_empty(self) -> bool {
         self == Self::default()
     }
@@ -25,7 +25,7 @@ impl Place {
 /// Maps addresses and identities to slots of the session table. Its keys come from the network, so its hashes are keyed.
 #[derive(Debug)]
 pub(super) struct Directory {
-    places: KeyedMap<SocketAddr, Place>,
+    places: KeyedMap<SocketAddr, AddressEntry>,
     clients: KeyedMap<ClientId, u32>,
 }
 
@@ -34,7 +34,7 @@ impl Directory {
         Self { places: keyed_map(hash_key), clients: keyed_map(hash_key) }
     }
 
-    pub(super) fn place(&self, address: SocketAddr) -> Place {
+    pub(super) fn place(&self, address: SocketAddr) -> AddressEntry {
         self.places.get(&address).copied().unwrap_or_default()
     }
 
@@ -86,7 +86,7 @@ impl Directory {
         (self.places.len(), self.clients.len())
     }
 
-    fn update<T>(&mut self, address: SocketAddr, change: impl FnOnce(&mut Place) -> T) -> T {
+    fn update<T>(&mut self, address: SocketAddr, change: impl FnOnce(&mut AddressEntry) -> T) -> T {
         let place = self.places.entry(address).or_default();
         let result = change(place);
         if place.is_empty() {
@@ -115,7 +115,10 @@ mod tests {
         let mut directory = Directory::new([0; 16]);
         assert_eq!(directory.set_path(address(1), 7), None);
         assert_eq!(directory.set_attempt(address(1), 8), None);
-        assert_eq!(directory.place(address(1)), Place { path: Some(7), attempt: Some(8), resume: None });
+        assert_eq!(
+            directory.place(address(1)),
+            AddressEntry { path: Some(7), attempt: Some(8), resume: None }
+        );
         assert_eq!(directory.set_path(address(1), 8), Some(7));
     }
 

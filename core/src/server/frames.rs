@@ -1,9 +1,8 @@
 //! What the frames of a client mean for its session.
 
-use alloc::boxed::Box;
-
 use smallvec::SmallVec;
 
+use crate::Timestamp;
 use crate::counters::DropReason;
 use crate::event::Event;
 use crate::lifecycle::{DisconnectReason, Input, SessionState};
@@ -16,7 +15,7 @@ use super::MultiSessionManager;
 use super::content::Content;
 use super::framed::{Framed, Greeting, rules};
 use super::session::Session;
-use super::transition::Telling;
+use super::transition::EventDetail;
 
 /// A frame that breaks the protocol.
 struct Violation;
@@ -126,8 +125,8 @@ impl MultiSessionManager {
         session.login.newest_attempt = attempt;
         let attempts_left = attempts_max.saturating_sub(session.login.attempts_made);
         session.login.attempts_made = session.login.attempts_made.saturating_add(1);
-        let telling = Telling { payload: credential, ..Telling::default() };
-        self.apply_telling(index, Input::LoginRequested { attempts_left }, telling);
+        let detail = EventDetail { payload: credential, ..EventDetail::default() };
+        self.apply_with(index, Input::LoginRequested { attempts_left }, detail);
     }
 
     fn take_message(&mut self, index: u32, number: u64, message: &[u8]) -> Result<(), Violation> {
@@ -217,21 +216,10 @@ impl Session {
     }
 
     /// What time brings to the content.
-    pub(super) fn handle_content_timeout(&mut self, now: crate::Timestamp, unix_s: u64) {
+    pub(super) fn handle_content_timeout(&mut self, now: Timestamp, unix_s: u64) {
         self.replenish_tokens(unix_s);
         if let Content::Framed(framed) = &mut self.content {
             framed.link.handle_timeout(now);
-        }
-    }
-}
-
-impl MultiSessionManager {
-    pub(super) fn new_content(&self) -> Content {
-        match self.config.payloads {
-            crate::Payloads::Raw => {
-                Content::Raw(super::content::RawContent::new(self.config.datagram_queue_bytes_max))
-            }
-            crate::Payloads::Framed => Content::Framed(Box::new(Framed::new(&self.config, self.clock.now()))),
         }
     }
 }

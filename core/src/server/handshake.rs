@@ -57,7 +57,7 @@ impl MultiSessionManager {
             return Err(DropReason::TokenForOtherServer);
         }
         let lists_foreign_address = listed.iter().any(|address| !own.contains(address));
-        if let Some(reason) = self.unwelcome(request.private.client_id) {
+        if let Some(reason) = self.denial_reason(request.private.client_id) {
             return self.deny(from, &request.private.server_to_client_key, reason);
         }
         let timeout_micros = timeout_micros(&self.config, request.private.timeout_seconds);
@@ -143,7 +143,7 @@ impl MultiSessionManager {
     }
 
     /// Why an identity may not log in with a backend token just now.
-    pub(super) fn unwelcome(&self, client_id: ClientId) -> Option<DenyReason> {
+    pub(super) fn denial_reason(&self, client_id: ClientId) -> Option<DenyReason> {
         if self.bans.is_banned(client_id, self.clock.now()) {
             return Some(DenyReason::Banned);
         }
@@ -231,7 +231,7 @@ impl MultiSessionManager {
     ) -> Result<Verdict, DropReason> {
         let pending = self.admission.pending_at(from).ok_or(DropReason::ResponseUnexpected)?;
         let client_id = pending.client_id;
-        if let Some(reason) = self.unwelcome(client_id) {
+        if let Some(reason) = self.denial_reason(client_id) {
             let key = pending.server_to_client_key.clone();
             return self.deny(from, &key, reason);
         }
@@ -310,7 +310,7 @@ impl MultiSessionManager {
         let now = self.clock.now();
         let Some(session) = self.table.get(index) else { return };
         let resumes = origin.is_resume();
-        let deadline = self.patience(session.timeout_micros);
+        let deadline = self.peer_deadline(session.timeout_micros);
         let attempt = Attempt {
             connection,
             origin,
@@ -391,7 +391,7 @@ impl MultiSessionManager {
     ) -> Result<Verdict, DropReason> {
         let now = self.clock.now();
         let session = self.table.get(index).ok_or(DropReason::ResponseUnexpected)?;
-        let deadline = self.patience(session.timeout_micros);
+        let deadline = self.peer_deadline(session.timeout_micros);
         let session = self.table.get_mut(index).ok_or(DropReason::ResponseUnexpected)?;
         match &mut session.attempt {
             Some(attempt) if attempt.connection.address() == address => {

@@ -13,7 +13,7 @@ use crate::{SessionId, Timestamp};
 
 use super::content::Content;
 use super::manager::{MultiSessionManager, Verdict, packet_buffer};
-use super::transition::Telling;
+use super::transition::EventDetail;
 
 impl MultiSessionManager {
     pub(super) fn route(&mut self, from: SocketAddr, datagram: &mut [u8]) -> Result<Verdict, DropReason> {
@@ -137,15 +137,15 @@ impl MultiSessionManager {
         }
         let now = self.clock.now();
         let Some(session) = self.table.get(index) else { return };
-        let liveness = self.patience(session.timeout_micros);
+        let liveness = self.peer_deadline(session.timeout_micros);
         if let Some(session) = self.table.get_mut(index) {
             session.last_live = now;
             session.liveness = liveness;
         }
-        self.apply_telling(
+        self.apply_with(
             index,
             Input::LivePacket,
-            Telling { continuity: Some(Continuity::Kept), ..Telling::default() },
+            EventDetail { continuity: Some(Continuity::Kept), ..EventDetail::default() },
         );
     }
 

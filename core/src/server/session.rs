@@ -10,7 +10,7 @@ use crate::netcode::connection::Connection;
 use crate::netcode::{Mac, USER_DATA_BYTES};
 use crate::{ClientId, SessionId, Timestamp};
 
-use super::clock::{Clock, Patience};
+use super::clock::{Clock, PeerDeadline};
 use super::content::Content;
 use super::way_back::ResumeLedger;
 
@@ -24,7 +24,7 @@ const RESUME_HANDSHAKES_MAX: usize = 4;
 pub(super) struct Session {
     pub(super) id: SessionId,
     pub(super) client_id: ClientId,
-    /// `None` until the event of its beginning. Changed in `transition.rs` and nowhere else.
+    /// `None` until the event of its new. Changed in `transition.rs` and nowhere else.
     pub(super) state: Option<SessionState>,
     pub(super) since: Timestamp,
 
@@ -57,9 +57,9 @@ pub(super) struct Session {
     pub(super) farewell_detail: Box<[u8]>,
 
     pub(super) last_live: Timestamp,
-    pub(super) liveness: Patience,
+    pub(super) liveness: PeerDeadline,
     /// Runs while the session is away.
-    pub(super) reconnect: Option<Patience>,
+    pub(super) reconnect: Option<PeerDeadline>,
     /// Whether the session is in the list of those with output.
     pub(super) is_due: bool,
 }
@@ -69,7 +69,7 @@ pub(super) struct Session {
 pub(super) struct Attempt {
     pub(super) connection: Connection,
     pub(super) origin: AttemptOrigin,
-    pub(super) deadline: Patience,
+    pub(super) deadline: PeerDeadline,
     /// The highest sequence of a response to this handshake's challenge.
     pub(super) newest_response: u64,
     pub(super) next_keep_alive: Timestamp,
@@ -105,7 +105,7 @@ pub(super) struct ResumeHandshake {
 #[derive(Debug)]
 pub(super) struct Login {
     /// When the slot is lost unless somebody is logged in.
-    pub(super) deadline: Patience,
+    pub(super) deadline: PeerDeadline,
     pub(super) attempts_made: u32,
     /// The number the peer gave to its newest login request.
     pub(super) newest_attempt: u64,
@@ -138,44 +138,44 @@ impl TakeOvers {
 
 /// What a new session is made of.
 #[derive(Debug)]
-pub(super) struct Beginning {
+pub(super) struct NewSession {
     pub(super) client_id: ClientId,
     pub(super) connection: Connection,
     pub(super) timeout_micros: u64,
-    pub(super) liveness: Patience,
-    pub(super) login_deadline: Patience,
+    pub(super) liveness: PeerDeadline,
+    pub(super) login_deadline: PeerDeadline,
     pub(super) content: Content,
 }
 
 impl Session {
-    pub(super) fn new(id: SessionId, beginning: Beginning, now: Timestamp) -> Self {
+    pub(super) fn new(id: SessionId, new: NewSession, now: Timestamp) -> Self {
         Self {
             id,
-            client_id: beginning.client_id,
+            client_id: new.client_id,
             state: None,
             since: now,
-            connection: beginning.connection,
+            connection: new.connection,
             is_confirmed: false,
             next_keep_alive: now,
             last_sent: now,
-            timeout_micros: beginning.timeout_micros,
+            timeout_micros: new.timeout_micros,
             attempt: None,
             resume_handshakes: Vec::new(),
             tokens: ResumeLedger::default(),
             confirmed_generation: 0,
             reuse_reported: 0,
             take_overs: TakeOvers::default(),
-            content: beginning.content,
+            content: new.content,
             movement: None,
             login: Login {
-                deadline: beginning.login_deadline,
+                deadline: new.login_deadline,
                 attempts_made: 0,
                 newest_attempt: 0,
                 rejection: None,
             },
             farewell_detail: Box::default(),
             last_live: now,
-            liveness: beginning.liveness,
+            liveness: new.liveness,
             reconnect: None,
             is_due: false,
         }
@@ -228,15 +228,15 @@ impl Session {
         self.resume_handshakes.iter().find(|handshake| handshake.address == address).copied()
     }
 
-    /// When the session's patience with its peer ends, in whatever it waits for.
-    pub(super) fn patience_ends_at(&self, clock: &Clock) -> Timestamp {
+    /// The earliest of the deadlines that the peer has to meet, whatever the session waits for.
+    pub(super) fn peer_deadline_at(&self, clock: &Clock) -> Timestamp {
         let path = if self.is_away() { self.reconnect } else { Some(self.liveness) };
         let login = (!self.is_logged_in()).then_some(self.login.deadline);
         let attempt = self.attempt.as_ref().map(|attempt| attempt.deadline);
         [path, login, attempt]
             .into_iter()
             .flatten()
-            .map(|patience| patience.ends_at(clock))
+            .map(|deadline| deadline.ends_at(clock))
             .min()
             .unwrap_or(Timestamp::NEVER)
     }

@@ -1,5 +1,7 @@
 //! The only place that changes a session's state, and it does what [`lifecycle::step`] says.
 
+use alloc::boxed::Box;
+
 use crate::event::{Continuity, Event, LifecycleEvent};
 use crate::lifecycle::{self, Cause, DisconnectReason, Edge, Input, LifecycleEventKind, SessionState, Step};
 use crate::movement::Movement;
@@ -8,7 +10,7 @@ use super::MultiSessionManager;
 
 /// What an event about a transition carries beside it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Telling<'a> {
+pub(super) struct EventDetail<'a> {
     /// The bytes that go with the first event.
     pub(super) payload: &'a [u8],
     /// Whether the lanes go on, for `Reconnected`.
@@ -18,19 +20,19 @@ pub(super) struct Telling<'a> {
 impl MultiSessionManager {
     /// Lets `input` happen to the session in slot `index`.
     pub(super) fn apply(&mut self, index: u32, input: Input) -> Step {
-        self.apply_telling(index, input, Telling::default())
+        self.apply_with(index, input, EventDetail::default())
     }
 
     /// As [`apply`](Self::apply), with more to tell.
-    pub(super) fn apply_telling(&mut self, index: u32, input: Input, telling: Telling<'_>) -> Step {
+    pub(super) fn apply_with(&mut self, index: u32, input: Input, detail: EventDetail<'_>) -> Step {
         let Some(session) = self.table.get(index) else { return Step::Ignored };
         let step = lifecycle::step(session.state, input, self.policy);
         if step == Step::Ignored {
             self.counters.inputs_ignored += 1;
         }
-        let mut payload = telling.payload;
+        let mut payload = detail.payload;
         for edge in step.edges() {
-            self.take_edge(index, edge, Telling { payload, ..telling });
+            self.take_edge(index, edge, EventDetail { payload, ..detail });
             payload = &[];
         }
         if let Some(edge) = step.edges().last() {
@@ -39,7 +41,7 @@ impl MultiSessionManager {
         step
     }
 
-    fn take_edge(&mut self, index: u32, edge: Edge, telling: Telling<'_>) {
+    fn take_edge(&mut self, index: u32, edge: Edge, detail: EventDetail<'_>) {
         let Some(session) = self.table.get_mut(index) else { return };
         let previous = session.state.replace(edge.to);
         let event = LifecycleEvent {
@@ -50,22 +52,22 @@ impl MultiSessionManager {
             current: edge.to,
             at: self.clock.now(),
             cause: edge.cause,
-            continuity: telling.continuity.filter(|_| edge.event == LifecycleEventKind::Reconnected),
+            continuity: detail.continuity.filter(|_| edge.event == LifecycleEventKind::Reconnected),
         };
         log::debug!("session {}: {:?} ({:?})", event.session, event.kind, event.cause);
-        self.outbox.push_event(Event::Lifecycle(event), telling.payload);
+        self.outbox.push_event(Event::Lifecycle(event), detail.payload);
     }
 
     /// What follows from resting in a state.
     fn arrive(&mut self, index: u32, edge: Edge) {
         let window_micros = u64::from(self.config.reconnect_window_ms.unwrap_or(0)) * 1_000;
-        let window = self.patience(window_micros);
+        let window = self.peer_deadline(window_micros);
         let now = self.clock.now();
         let Some(session) = self.table.get_mut(index) else { return };
         match edge.to {
             SessionState::LoggedIn => {
                 if edge.event == LifecycleEventKind::LoginSucceeded {
-                    session.movement = Some(alloc::boxed::Box::new(Movement::new(now)));
+                    session.movement = Some(Box::new(Movement::new(now)));
                     self.welcome_in(index);
                 } else {
                     session.reconnect = None;
@@ -78,7 +80,7 @@ impl MultiSessionManager {
             }
             SessionState::Disconnected => {
                 if let Cause::Ended(reason) = edge.cause {
-                    self.bury(index, reason);
+                    self.close_session(index, reason);
                 }
             }
             SessionState::TransportConnected => self.counters.sessions_opened += 1,
@@ -95,7 +97,7 @@ impl MultiSessionManager {
     }
 
     /// Takes an ended session out of every index and says goodbye where that is due.
-    fn bury(&mut self, index: u32, reason: DisconnectReason) {
+    fn close_session(&mut self, index: u32, reason: DisconnectReason) {
         self.timers.disarm(index);
         let Some(session) = self.table.end(index) else { return };
         self.directory.clear_client(session.client_id, index);

@@ -310,7 +310,7 @@ fn a_path_that_comes_and_goes_during_a_resume_tells_of_its_start_once_and_can_st
 #[test]
 fn a_withheld_response_released_during_the_next_attempt_does_not_disturb_it() {
     let mut server = Harness::framed();
-    let mut anna = server.player(ANNA, 1);
+    let anna = server.player(ANNA, 1);
     let id = server.id_of(ANNA);
     server.advance(5_000);
     let mut first = Peer::new(anna.unspent_tickets().remove(0), client_address(2));
