@@ -5,3 +5,8 @@
 pub mod foreign;
 pub mod hosted;
 pub mod world;
+
+/// The README's programs, which compile as they stand.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
