@@ -43,8 +43,9 @@ impl Server {
 
     /// Asks for its end as a supervisor does, and gives its exit code.
     fn terminate(mut self) -> Option<i32> {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        // Every shell has its own `kill`; not every machine has the program.
+        let signal = format!("kill -TERM {}", self.process.id());
+        assert!(Command::new("sh").args(["-c", &signal]).status().unwrap().success());
         self.process.wait().unwrap().code()
     }
 }
