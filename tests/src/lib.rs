@@ -4,6 +4,7 @@
 
 pub mod foreign;
 pub mod hosted;
+pub mod laws;
 pub mod world;
 
 /// The README's programs, which compile as they stand.

@@ -1,7 +1,7 @@
 //! A server and its clients on a network that exists only in memory and in virtual time.
 //!
 //! The manager and the client sessions are the real ones; clock, addresses, wire and application are the world's. Everything follows from
-//! the seed, so a run can be repeated.
+//! the seed, so a run can be repeated. Whoever is driven here is held to the laws of [`drive`](crate::laws::drive).
 
 mod chance;
 mod wire;
@@ -14,6 +14,8 @@ use rejoin::{
     CONNECT_TOKEN_BYTES, ClientId, Config, ConnectToken, DATAGRAM_BYTES_MAX, Event, Key, LifecycleEvent,
     MultiSessionManager, SessionId, Timestamp, TokenSpec, USER_DATA_BYTES,
 };
+
+use crate::laws::{drive, uphold};
 
 pub use chance::Chance;
 pub use wire::{Conditions, Datagram, Wire};
@@ -89,6 +91,7 @@ pub struct World {
     chance: Chance,
     next_port: u16,
     next_nonce: u64,
+    steps_at_now: usize,
 }
 
 /// Making a world, and the people in it.
@@ -108,6 +111,7 @@ impl World {
             chance,
             next_port: 50_000,
             next_nonce: 0,
+            steps_at_now: 0,
         }
     }
 
@@ -252,22 +256,37 @@ impl World {
     }
 
     fn step_to(&mut self, moment: Timestamp) {
+        self.steps_at_now = if moment > self.now { 0 } else { self.steps_at_now + 1 };
+        assert!(self.steps_at_now < STEPS_PER_MOMENT_MAX, "somebody spins at {}", self.now);
         self.now = self.now.max(moment);
         while let Some(datagram) = self.wire.arrive(self.now) {
             self.deliver(datagram);
         }
-        if self.server.poll_timeout().is_some_and(|deadline| deadline.at <= self.now) {
-            self.server.handle_timeout(self.now);
-        }
-        for player in &mut self.players {
-            if player.session.poll_timeout().is_some_and(|deadline| deadline.at <= self.now) {
-                player.session.handle_timeout(self.now);
-            }
+        self.fire_server();
+        for player in 0..self.players.len() {
+            self.fire_player(player);
         }
         self.settle();
     }
 
-    fn deliver(&mut self, mut datagram: Datagram) {
+    fn fire_server(&mut self) {
+        let due = self.server.poll_timeout().filter(|deadline| deadline.at <= self.now);
+        let Some(fired) = due else { return };
+        self.server.handle_timeout(self.now);
+        let produced = self.drain_server();
+        uphold(drive::check_progress(fired, self.server.poll_timeout(), produced));
+    }
+
+    fn fire_player(&mut self, player: usize) {
+        let due = self.players[player].session.poll_timeout().filter(|deadline| deadline.at <= self.now);
+        let Some(fired) = due else { return };
+        self.players[player].session.handle_timeout(self.now);
+        let produced = self.drain_player(player);
+        uphold(drive::check_progress(fired, self.players[player].session.poll_timeout(), produced));
+    }
+
+    /// Lets a datagram arrive now.
+    pub fn deliver(&mut self, mut datagram: Datagram) {
         if datagram.to == server_address() {
             self.server.handle_datagram(self.now, datagram.from, &mut datagram.bytes);
         } else if let Some(player) =
@@ -288,20 +307,25 @@ impl World {
     }
 
     fn drain_server(&mut self) -> bool {
-        let mut progress = false;
+        let asked = self.server.poll_timeout();
+        uphold(drive::check_pure(asked, self.server.poll_timeout()));
+        let mut produced = false;
         let mut payload = Vec::new();
         while let Some(event) = self.server.poll_event(&mut payload) {
             self.server_events.push((event, payload.clone()));
             self.answer(event);
-            progress = true;
+            produced = true;
         }
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         while let Some(transmit) = self.server.poll_transmit(self.now, &mut buffer) {
             let bytes = buffer[..transmit.len].to_vec();
             self.wire.send(self.now, Datagram { from: server_address(), to: transmit.to, bytes });
-            progress = true;
+            produced = true;
         }
-        progress
+        if produced {
+            uphold(drive::check_due(self.now, asked));
+        }
+        produced
     }
 
     fn answer(&mut self, event: Event) {
@@ -315,23 +339,31 @@ impl World {
     }
 
     fn drain_players(&mut self) -> bool {
-        let mut progress = false;
-        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        (0..self.players.len()).fold(false, |produced, player| self.drain_player(player) | produced)
+    }
+
+    fn drain_player(&mut self, player: usize) -> bool {
+        let player = &mut self.players[player];
+        let asked = player.session.poll_timeout();
+        uphold(drive::check_pure(asked, player.session.poll_timeout()));
+        let mut produced = false;
         let mut payload = Vec::new();
-        for player in &mut self.players {
-            while let Some(event) = player.session.poll_event(&mut payload) {
-                player.events.push((event, payload.clone()));
-                progress = true;
-            }
-            while let Some(transmit) = player.session.poll_transmit(self.now, &mut buffer) {
-                let bytes = buffer[..transmit.len].to_vec();
-                if player.is_up {
-                    self.wire.send(self.now, Datagram { from: player.address, to: transmit.to, bytes });
-                }
-                progress = true;
-            }
+        while let Some(event) = player.session.poll_event(&mut payload) {
+            player.events.push((event, payload.clone()));
+            produced = true;
         }
-        progress
+        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        while let Some(transmit) = player.session.poll_transmit(self.now, &mut buffer) {
+            let bytes = buffer[..transmit.len].to_vec();
+            if player.is_up {
+                self.wire.send(self.now, Datagram { from: player.address, to: transmit.to, bytes });
+            }
+            produced = true;
+        }
+        if produced {
+            uphold(drive::check_due(self.now, asked));
+        }
+        produced
     }
 }
 

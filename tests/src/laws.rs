@@ -1,0 +1,60 @@
+//! What must hold whatever happens: small checkers that watch a session layer from outside.
+//!
+//! Each one keeps what it needs to judge the next observation, and answers with a [`Violation`] instead of panicking, so that a caller can
+//! add what it knows (a seed, an input). [`Watch`] joins those that judge a whole [`World`](crate::world::World).
+
+mod delivery;
+pub mod drive;
+mod lifecycle;
+mod overdue;
+mod ticks;
+mod trace;
+mod views;
+mod watch;
+
+use std::fmt;
+
+pub use delivery::Lane;
+pub use lifecycle::Lifecycles;
+pub use overdue::check_nobody_overdue;
+pub use ticks::AscendingTicks;
+pub use trace::trace_hash;
+pub use views::{check_addresses, check_views};
+pub use watch::Watch;
+
+/// Something happened that must not happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation(String);
+
+impl Violation {
+    /// A violation, in words.
+    #[must_use]
+    pub fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Violation {}
+
+/// Fails with `what` unless `holds`.
+pub(crate) fn ensure(holds: bool, what: impl FnOnce() -> String) -> Result<(), Violation> {
+    if holds { Ok(()) } else { Err(Violation::new(what())) }
+}
+
+/// Panics with the violation if there is one.
+///
+/// # Panics
+///
+/// If the law does not hold.
+#[track_caller]
+pub fn uphold(result: Result<(), Violation>) {
+    if let Err(violation) = result {
+        panic!("{violation}");
+    }
+}

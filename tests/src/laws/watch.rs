@@ -1,0 +1,275 @@
+//! All laws about a world at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use rejoin::client::ClientEvent;
+use rejoin::lifecycle::LifecyclePolicy;
+use rejoin::{ClientId, Config, Continuity, Event, LifecycleEvent, SessionId};
+
+use super::{
+    AscendingTicks, Lane, Lifecycles, Violation, check_addresses, check_nobody_overdue, check_views, ensure,
+};
+use crate::world::World;
+
+/// Reads what a world's applications were told, and judges it.
+///
+/// Whoever sends reliable messages tells it so; each message a player sends begins with [`sender_tag`](Self::sender_tag).
+#[derive(Clone, Debug)]
+pub struct Watch {
+    policy: LifecyclePolicy,
+    lifecycles: Lifecycles,
+    ticks: AscendingTicks,
+    /// Per player: what it sent to its session.
+    upward: BTreeMap<usize, Lane>,
+    /// Per start of the server and session: what was sent to its player.
+    downward: BTreeMap<(u64, SessionId), Lane>,
+    players: Vec<PlayerWatch>,
+    /// Every address that was ever a session's path.
+    addresses: BTreeSet<SocketAddr>,
+    server_events_read: usize,
+    starts: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct PlayerWatch {
+    events_read: usize,
+    has_ended: bool,
+    home: Home,
+}
+
+/// The session that a player's messages come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Home {
+    #[default]
+    Unknown,
+    Known(u64, SessionId),
+    /// The server started anew while the player was on its way in: its welcome may have come from either.
+    Unclear,
+}
+
+impl Watch {
+    /// Watches a world whose server has these settings.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let policy = LifecyclePolicy {
+            login: config.login,
+            reconnect: config.reconnect_window_ms.is_some(),
+            duplicate: config.duplicate_identity,
+        };
+        Self {
+            policy,
+            lifecycles: Lifecycles::new(policy),
+            ticks: AscendingTicks::default(),
+            upward: BTreeMap::new(),
+            downward: BTreeMap::new(),
+            players: Vec::new(),
+            addresses: BTreeSet::new(),
+            server_events_read: 0,
+            starts: 0,
+        }
+    }
+
+    /// What the events said about the sessions.
+    #[must_use]
+    pub const fn lifecycles(&self) -> &Lifecycles {
+        &self.lifecycles
+    }
+
+    /// What each reliable message of this player begins with.
+    #[must_use]
+    pub fn sender_tag(player: usize) -> [u8; 2] {
+        u16::try_from(player).unwrap_or(u16::MAX).to_le_bytes()
+    }
+
+    /// A player queued a reliable message.
+    pub fn player_sent(&mut self, player: usize, message: &[u8]) {
+        self.upward.entry(player).or_default().sent(message);
+    }
+
+    /// The server queued a reliable message for a session.
+    pub fn server_sent(&mut self, session: SessionId, message: &[u8]) {
+        self.downward.entry((self.starts, session)).or_default().sent(message);
+    }
+
+    /// The server was replaced by one without memory.
+    pub fn server_restarted(&mut self) {
+        self.starts += 1;
+        self.lifecycles = Lifecycles::new(self.policy);
+        self.ticks = AscendingTicks::default();
+        for player in &mut self.players {
+            if player.home == Home::Unknown {
+                player.home = Home::Unclear;
+            }
+        }
+    }
+
+    /// Judges what happened since it was last called. The world must be settled.
+    pub fn check(&mut self, world: &World) -> Result<(), Violation> {
+        while let Some((event, payload)) = world.server_events.get(self.server_events_read) {
+            self.server_events_read += 1;
+            self.check_server_event(world, event, payload)?;
+        }
+        self.players.resize_with(world.players.len(), PlayerWatch::default);
+        for player in 0..world.players.len() {
+            self.check_player(world, player)?;
+        }
+        self.lifecycles.check_at_rest()?;
+        check_views(&world.server, &self.lifecycles)?;
+        self.addresses.extend(world.server.sessions().map(|view| view.address()));
+        check_addresses(&world.server, &self.addresses)?;
+        check_nobody_overdue(&world.server, &self.lifecycles, world.now)?;
+        self.check_high_waters(world)
+    }
+
+    /// Everything that was sent between a player and its session has arrived, but for what a restart of the lanes may have cost.
+    pub fn check_complete(&self, player: usize, session: SessionId) -> Result<(), Violation> {
+        let upward = self.upward.get(&player);
+        let home = (self.starts, session);
+        let is_home = self.players.get(player).is_some_and(|watch| watch.home == Home::Known(home.0, home.1));
+        let downward = self.downward.get(&home).filter(|_| is_home);
+        upward.into_iter().chain(downward).try_for_each(Lane::check_complete)
+    }
+
+    fn check_server_event(&mut self, world: &World, event: &Event, payload: &[u8]) -> Result<(), Violation> {
+        match event {
+            Event::Lifecycle(event) => {
+                self.lifecycles.observe(event)?;
+                self.note_restart_of_lanes(world, event);
+                Ok(())
+            }
+            Event::Message { session, .. } => {
+                self.lifecycles.observe_other(*session)?;
+                self.check_message(world, *session, payload)
+            }
+            Event::Move { session, tick } => {
+                self.lifecycles.observe_other(*session)?;
+                self.ticks.accepted(*session, *tick)
+            }
+            Event::Datagram { session }
+            | Event::HeartbeatSent { session, .. }
+            | Event::HeartbeatReceived { session, .. }
+            | Event::TokenReuse { session, .. } => self.lifecycles.observe_other(*session),
+            _ => Ok(()),
+        }
+    }
+
+    fn note_restart_of_lanes(&mut self, world: &World, event: &LifecycleEvent) {
+        if event.continuity != Some(Continuity::Restarted) {
+            return;
+        }
+        if let Some(lane) = self.downward.get_mut(&(self.starts, event.session)) {
+            lane.restarted();
+        }
+        for (player, lane) in &mut self.upward {
+            if world.players[*player].client_id == event.client_id {
+                lane.restarted();
+            }
+        }
+    }
+
+    fn check_message(&mut self, world: &World, session: SessionId, message: &[u8]) -> Result<(), Violation> {
+        let tag = message.first_chunk().copied().unwrap_or([0xff; 2]);
+        let sender = usize::from(u16::from_le_bytes(tag));
+        let sender_id = world.players.get(sender).map(|player| player.client_id);
+        let client_id: Option<ClientId> = self.lifecycles.client_of(session);
+        ensure(sender_id == client_id, || format!("session {session} got a message of player {sender}"))?;
+        let receiver = self.starts << 48 ^ session.to_bits();
+        let lane = self.upward.entry(sender).or_default();
+        lane.received(receiver, message)
+            .map_err(|violation| Violation::new(format!("player {sender} to session {session}: {violation}")))
+    }
+
+    fn check_player(&mut self, world: &World, player: usize) -> Result<(), Violation> {
+        let watch = &mut self.players[player];
+        if watch.home == Home::Unknown
+            && let Some(session) = world.players[player].session.session_id()
+        {
+            watch.home = Home::Known(self.starts, session);
+        }
+        while let Some((event, payload)) = world.players[player].events.get(watch.events_read) {
+            watch.events_read += 1;
+            ensure(!watch.has_ended, || format!("player {player} was told after the end: {event:?}"))?;
+            match event {
+                ClientEvent::Disconnected { .. } => watch.has_ended = true,
+                ClientEvent::Reconnected { continuity: Continuity::Restarted } => {
+                    self.upward.entry(player).or_default().restarted();
+                }
+                ClientEvent::Message { .. } => {
+                    if let Home::Known(start, session) = watch.home {
+                        let lane = self.downward.entry((start, session)).or_default();
+                        lane.received(player as u64, payload).map_err(|violation| {
+                            Violation::new(format!("session {session} to player {player}: {violation}"))
+                        })?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn check_high_waters(&self, world: &World) -> Result<(), Violation> {
+        for view in world.server.sessions() {
+            let (seen, told) = (view.move_high_water(), self.ticks.newest(view.id()));
+            ensure(seen == told, || format!("session {}: tick {seen:?}, told {told:?}", view.id()))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::config;
+
+    fn talk(world: &mut World, watch: &mut Watch, player: usize) {
+        let mut message = Watch::sender_tag(player).to_vec();
+        message.push(7);
+        world.players[player].session.send(0, &message).expect("room");
+        watch.player_sent(player, &message);
+        world.run_for_ms(200);
+    }
+
+    #[test]
+    fn an_ordinary_session_breaks_no_law() {
+        let mut world = World::new(config(), 1);
+        let mut watch = Watch::new(&config());
+        let player = world.add_logged_in(1);
+
+        talk(&mut world, &mut watch, player);
+
+        assert_eq!(watch.check(&world), Ok(()));
+        assert_eq!(watch.check_complete(player, world.session_id(player)), Ok(()));
+    }
+
+    #[test]
+    fn a_message_that_comes_up_twice_is_caught() {
+        let mut world = World::new(config(), 1);
+        let mut watch = Watch::new(&config());
+        let player = world.add_logged_in(1);
+        talk(&mut world, &mut watch, player);
+        let is_message = |event: &Event| matches!(event, Event::Message { .. });
+        let message = world.server_events.iter().find(|(event, _)| is_message(event)).cloned();
+
+        world.server_events.extend(message);
+
+        assert!(watch.check(&world).is_err());
+    }
+
+    #[test]
+    fn a_message_in_the_wrong_session_is_caught() {
+        let mut world = World::new(config(), 1);
+        let mut watch = Watch::new(&config());
+        let (player, other) = (world.add_logged_in(1), world.add_logged_in(2));
+        talk(&mut world, &mut watch, player);
+        let other = world.session_id(other);
+        for (event, _) in &mut world.server_events {
+            if let Event::Message { session, .. } = event {
+                *session = other;
+            }
+        }
+
+        assert!(watch.check(&world).is_err());
+    }
+}
