@@ -2,7 +2,10 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+#[cfg(feature = "foreign")]
 pub mod foreign;
+pub mod fuzzing;
+#[cfg(feature = "hosted")]
 pub mod hosted;
 pub mod laws;
 pub mod world;
