@@ -8,7 +8,7 @@ mod wire;
 
 use std::net::SocketAddr;
 
-use rejoin::client::{ClientConfig, ClientEvent, ClientSession};
+use rejoin::client::{ClientConfig, ClientEvent, ClientSession, SavedError};
 use rejoin::lifecycle::{LifecycleEventKind, SessionState};
 use rejoin::{
     CONNECT_TOKEN_BYTES, ClientId, Config, ConnectToken, DATAGRAM_BYTES_MAX, Event, Key, LifecycleEvent,
@@ -164,10 +164,15 @@ impl World {
 
     /// A player that comes back in another process, with what the former one had saved.
     pub fn add_player_from(&mut self, client_id: u64, saved: &[u8]) -> usize {
+        self.try_add_player_from(client_id, saved).expect("a session")
+    }
+
+    /// As [`add_player_from`](Self::add_player_from), where what was saved may be of no use any more.
+    pub fn try_add_player_from(&mut self, client_id: u64, saved: &[u8]) -> Result<usize, SavedError> {
         let seed = self.chance.bytes();
-        let session = ClientSession::resume(ClientConfig::default(), seed, self.now, saved, self.unix_s())
-            .expect("a session");
-        self.seat(ClientId(client_id), session)
+        let unix_s = self.unix_s();
+        let session = ClientSession::resume(ClientConfig::default(), seed, self.now, saved, unix_s)?;
+        Ok(self.seat(ClientId(client_id), session))
     }
 
     fn seat(&mut self, client_id: ClientId, session: ClientSession) -> usize {

@@ -40,7 +40,10 @@ impl Stage {
                 // Whether it fits the client's state is the client's to say.
                 let _ = self.world.players[player].session.login(&credential);
             }
-            PlayerOperation::Send { player, lane, len } => self.player_sends(player, lane, len),
+            PlayerOperation::Send { player, lane, len } => {
+                let Some(player) = self.player(player) else { return };
+                self.player_sends(player, lane, len);
+            }
             PlayerOperation::SendDatagram { player, len } => {
                 let Some(player) = self.player(player) else { return };
                 let message = self.message([0; 2], len);
@@ -83,21 +86,28 @@ impl Stage {
         let mut saved = Vec::new();
         if self.world.players[player].session.save(&mut saved) {
             let client_id = self.world.players[player].client_id;
-            self.world.add_player_from(client_id.0, &saved);
+            // A server whose wall clock is far behind makes tokens that have expired elsewhere.
+            let _ = self.world.try_add_player_from(client_id.0, &saved);
         }
     }
 
-    fn player_sends(&mut self, player: u8, lane: u8, len: u16) {
-        let Some(player) = self.player(player) else { return };
+    fn player_sends(&mut self, player: usize, lane: u8, len: u16) {
         let message = self.message(Watch::sender_tag(player), len);
         if self.world.players[player].session.send(lane % 2, &message).is_ok() {
             self.watch.player_sent(player, &message);
         }
     }
 
-    fn talk(&mut self, player: u8) {
+    fn talk(&mut self, choice: u8) {
+        if choice.is_multiple_of(2) {
+            (0..self.world.players.len()).for_each(|player| self.exchange(player));
+        } else if let Some(player) = self.player(choice) {
+            self.exchange(player);
+        }
+    }
+
+    fn exchange(&mut self, player: usize) {
         self.player_sends(player, 0, TALK_BYTES);
-        let Some(player) = self.player(player) else { return };
         let client_id = self.world.players[player].client_id;
         let Some(session) = self.world.server.session_of(client_id).map(|view| view.id()) else { return };
         self.server_sends(session, 0, TALK_BYTES);

@@ -19,7 +19,7 @@ pub(super) enum PlayerOperation {
     Join {
         identity: u8,
     },
-    /// A player and its session send each other a message.
+    /// A player, or everybody where the choice is even, exchanges messages with its session.
     Talk {
         player: u8,
     },

@@ -54,7 +54,7 @@ impl Settings {
 
     fn set_times(&self, config: &mut Config) {
         config.heartbeat_ms = 250 - u32::from(self.heartbeat / 2);
-        config.timeout_min_ms = 1_200 - 70 * u32::from(self.timeout % 16);
+        config.timeout_min_ms = (1_200 - 70 * u32::from(self.timeout % 16)).max(config.heartbeat_ms + 1);
         config.timeout_max_ms = 1_200 + 20 * u32::from(self.timeout);
         config.reconnect_window_ms =
             255_u32.checked_sub(self.reconnect_window.into()).filter(|&left| left > 0).map(|left| left * 60);
