@@ -1,7 +1,7 @@
 //! A server and its clients on a network that exists only in memory and in virtual time.
 //!
 //! The manager and the client sessions are the real ones; clock, addresses, wire and application are the world's. Everything follows from
-//! the seed, so a run can be repeated. Whoever is driven here is held to the laws of [`drive`](crate::laws::drive).
+//! the seed, so a run can be repeated. Whoever is driven here is held to the laws of [`drive`](crate::laws).
 
 mod chance;
 mod wire;
