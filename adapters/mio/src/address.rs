@@ -5,6 +5,11 @@
 
 use std::net::{SocketAddr, SocketAddrV6};
 
+/// Addresses that somebody wrote, as the core sees them.
+pub(crate) fn normalised(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    addresses.iter().copied().map(from_kernel).collect()
+}
+
 /// The address as the core sees it: IPv4 wherever the peer is an IPv4 one, and without an IPv6 flow label, which names no peer.
 ///
 /// The scope of a link-local IPv6 address stays, because an answer could not leave without it.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rejoin::{ConfigError, Event, MultiSessionManager, Timestamp, Verdict};
 
+use crate::address::normalised;
 use crate::application::Application;
 use crate::event_loop::EventLoop;
 use crate::host_config::{HostConfig, StartError};
@@ -68,7 +69,7 @@ impl ServerNetworkHost {
 
     /// Replaces the addresses by which clients reach this server. Players who are in can come back to the former ones too.
     pub fn set_public_addresses(&mut self, addresses: &[SocketAddr]) -> Result<(), ConfigError> {
-        self.manager.set_public_addresses(addresses)
+        self.manager.set_public_addresses(&normalised(addresses))
     }
 
     /// Gives the application's facade outside of its calls, for example to answer a login later. What it asks for leaves at the next

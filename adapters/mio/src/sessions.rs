@@ -7,6 +7,8 @@ use rejoin::{
     SessionView, Timestamp, UnknownSession,
 };
 
+use crate::address::normalised;
+
 /// Commands and views for the time of one call into the [`Application`](crate::Application).
 ///
 /// It has everything that a [`MultiSessionManager`] has but the input and output, which are the host's. Commands do not need the time:
@@ -85,7 +87,7 @@ impl<'a> Sessions<'a> {
 
     /// Replaces the addresses by which clients reach this server.
     pub fn set_public_addresses(&mut self, addresses: &[SocketAddr]) -> Result<(), ConfigError> {
-        self.manager.set_public_addresses(addresses)
+        self.manager.set_public_addresses(&normalised(addresses))
     }
 
     /// Asks the host to end: [`run`](crate::ServerNetworkHost::run) tells every peer and returns.

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 
 use rejoin::{ClientId, ConnectToken, Key, MintError, TokenSpec, USER_DATA_BYTES};
 
+use crate::address::normalised;
+
 /// What a token says; the secrets in it are drawn from the operating system.
 #[derive(Clone, Debug)]
 pub struct TokenRequest<'a> {
@@ -34,7 +36,7 @@ impl TokenRequest<'_> {
             private_key: self.private_key,
             client_id: self.client_id,
             timeout_seconds: self.timeout_s,
-            addresses: self.addresses,
+            addresses: &normalised(self.addresses),
             client_to_server_key: &Key::new(draw()?),
             server_to_client_key: &Key::new(draw()?),
             user_data: &[0; USER_DATA_BYTES],
@@ -93,6 +95,12 @@ mod tests {
         assert_eq!((token.create_unix(), token.expire_unix()), (1_000, 1_045));
         assert_eq!((token.protocol_id(), token.timeout_seconds()), (7, 15));
         assert_eq!(token.addresses(), addresses);
+    }
+
+    #[test]
+    fn a_token_lists_a_mapped_address_as_the_ipv4_address_it_is() {
+        let token = mint(&["[::ffff:192.0.2.1]:40000".parse().unwrap()]).unwrap();
+        assert_eq!(token.addresses(), ["192.0.2.1:40000".parse().unwrap()]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use rejoin::{Config, KeyHistory, MultiSessionManager, Timestamp};
 
 use super::ServerNetworkHost;
+use crate::address::normalised;
 use crate::development_key::{forbidden_address, is_development_key};
 use crate::event_loop::EventLoop;
 use crate::host_config::{HostConfig, StartError};
@@ -13,14 +14,15 @@ use crate::ticks::Ticks;
 
 pub(super) fn start(config: HostConfig) -> Result<ServerNetworkHost, StartError> {
     check_addresses(&config)?;
+    let bind_addresses = normalised(&config.bind_addresses);
     let event_loop = EventLoop::new(config.receive_budget, |registry| {
-        SocketSet::bind(&config.bind_addresses, registry.try_clone()?).map_err(StartError::Bind)
+        SocketSet::bind(&bind_addresses, registry.try_clone()?).map_err(StartError::Bind)
     })?;
     event_loop.sockets().request_buffer_bytes(config.socket_buffer_bytes);
     let public_addresses = if config.public_addresses.is_empty() {
         event_loop.sockets().local_addresses().collect()
     } else {
-        config.public_addresses
+        normalised(&config.public_addresses)
     };
     let now = event_loop.clock().now();
     let ticks = config.drive_ticks.then(|| Ticks::new(now, config.sessions.tick_hz));
@@ -63,7 +65,7 @@ fn check_addresses(config: &HostConfig) -> Result<(), StartError> {
     if let Some(address) = forbidden_address(&config.sessions.private_key, bind) {
         return Err(StartError::DevelopmentKeyBeyondLoopback(address));
     }
-    let is_wildcard = |address: &&SocketAddr| address.ip().is_unspecified();
+    let is_wildcard = |address: &&SocketAddr| address.ip().to_canonical().is_unspecified();
     match bind.iter().find(is_wildcard) {
         Some(&address) if config.public_addresses.is_empty() => {
             Err(StartError::WildcardWithoutPublicAddress(address))

@@ -66,6 +66,20 @@ fn a_host_listens_on_every_address_it_was_given() {
 }
 
 #[test]
+fn mapped_addresses_are_the_ipv4_addresses_they_are() {
+    let mut mapped = config("[::ffff:127.0.0.1]:0");
+    mapped.public_addresses = vec!["[::ffff:192.0.2.1]:40000".parse().unwrap()];
+    let public = vec!["192.0.2.1:40000".parse().unwrap()];
+
+    let mut host = start(mapped);
+
+    assert!(host.bound_addresses()[0].is_ipv4());
+    assert_eq!(host.sessions().config().public_addresses, public);
+    host.set_public_addresses(&["[::ffff:192.0.2.2]:1".parse().unwrap()]).unwrap();
+    assert_eq!(host.sessions().config().public_addresses, ["192.0.2.2:1".parse().unwrap()]);
+}
+
+#[test]
 fn a_port_in_use_is_named_and_what_was_open_is_closed_again() {
     let first = start(config(LOOPBACK));
     let (free, taken) = (free_address(), first.bound_addresses()[0]);
