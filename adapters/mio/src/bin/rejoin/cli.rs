@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, value_parser};
 
-use self::values::{address, fraction, number, seconds};
+use self::values::{address, fraction, number, seconds, server_address};
 
 /// The protocol id that all commands use unless told otherwise: "REJOIN", then a version.
 pub(crate) const PROTOCOL_ID: u64 = 0x5245_4A4F_494E_0001;
@@ -91,7 +91,7 @@ pub(crate) struct Token {
     #[arg(long, value_name = "N", value_parser = number)]
     pub(crate) client_id: u64,
     /// Public address of the server, IP:PORT; 1 to 32 of them, in the order a client tries them.
-    #[arg(long, value_name = "ADDR", value_parser = address, required = true, num_args = 1..)]
+    #[arg(long, value_name = "ADDR", value_parser = server_address, required = true, num_args = 1..)]
     pub(crate) server: Vec<SocketAddr>,
     /// Seconds for which the token opens a session, 1 to 86400; a server accepts 45 unless configured otherwise.
     #[arg(long, value_name = "S", value_parser = value_parser!(u32).range(1..=86_400), default_value_t = 45)]
@@ -119,7 +119,7 @@ pub(crate) struct KeySource {
 #[derive(Debug, Args)]
 pub(crate) struct Swarm {
     /// Address of the server, IP:PORT; it must run on the development key.
-    #[arg(long, value_name = "ADDR", value_parser = address, default_value = DEFAULT_ADDRESS)]
+    #[arg(long, value_name = "ADDR", value_parser = server_address, default_value = DEFAULT_ADDRESS)]
     pub(crate) server: SocketAddr,
     /// Clients, 1 to 10000, each with a socket of its own.
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=10_000), default_value_t = 24)]
@@ -142,10 +142,11 @@ pub(crate) struct Swarm {
     /// Milliseconds that a datagram may take longer, drawn for each, up to 60000.
     #[arg(long, value_name = "MS", value_parser = value_parser!(u32).range(..=60_000), default_value_t = 0)]
     pub(crate) jitter_ms: u32,
-    /// Seconds from one outage of a client to its next, above --outage-for-s; not all clients at once.
+    /// Seconds from one outage of a client to its next, above --outage-for-s; not all clients at once
+    /// [default: no outages].
     #[arg(long, value_name = "S", value_parser = seconds, requires = "outage_for_s")]
     pub(crate) outage_every_s: Option<f64>,
-    /// Seconds for which nothing passes, either way, at each outage.
+    /// Seconds for which nothing passes, either way, at each outage; at most --seconds [default: no outages].
     #[arg(long, value_name = "S", value_parser = seconds, requires = "outage_every_s")]
     pub(crate) outage_for_s: Option<f64>,
     /// Come back from each outage by another port, as after a change of network.
@@ -204,6 +205,11 @@ impl Command {
                 if every <= lasting =>
             {
                 Err(format!("--outage-every-s {every} must be above --outage-for-s {lasting}"))
+            }
+            Self::Swarm(Swarm { seconds, outage_for_s: Some(lasting), .. }) if lasting > seconds => {
+                Err(format!(
+                    "--outage-for-s {lasting} must not be above --seconds {seconds}: no outage would fit"
+                ))
             }
             _ => Ok(()),
         }

@@ -47,26 +47,29 @@ pub(crate) fn write_new(path: &Path, key: &Key) -> Result<(), Failure> {
 /// Reads a key from a file.
 pub(crate) fn read(path: &Path) -> Result<Key, Failure> {
     let shown = path.display();
-    let text = read_text(path).map_err(|error| {
+    let (text, mode) = read_text(path).map_err(|error| {
         Failure::bad_input(format!(
             "cannot read the key file {shown}: {error}; `rejoin keygen -o FILE` makes one"
         ))
     })?;
-    from_hex(text.trim_ascii()).map_err(|problem| {
+    let key = from_hex(text.trim_ascii()).map_err(|problem| {
         Failure::bad_input(format!(
             "the key file {shown} {problem}: it must hold 64 hex digits; `rejoin keygen -o FILE` makes one"
         ))
-    })
+    })?;
+    if mode & 0o077 != 0 {
+        log::warn!("other users can read the key file {shown}: `chmod 600` keeps it private");
+    }
+    Ok(key)
 }
 
-fn read_text(path: &Path) -> io::Result<Vec<u8>> {
+/// The beginning of a file, and its mode.
+fn read_text(path: &Path) -> io::Result<(Vec<u8>, u32)> {
     let file = File::open(path)?;
-    if file.metadata()?.permissions().mode() & 0o077 != 0 {
-        log::warn!("other users can read the key file {}: `chmod 600` keeps it private", path.display());
-    }
+    let mode = file.metadata()?.permissions().mode();
     let mut text = Vec::new();
     file.take(FILE_BYTES_MAX).read_to_end(&mut text)?;
-    Ok(text)
+    Ok((text, mode))
 }
 
 fn from_hex(text: &[u8]) -> Result<Key, String> {

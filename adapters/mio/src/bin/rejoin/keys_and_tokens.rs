@@ -1,8 +1,8 @@
 //! The commands `keygen` and `token`.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, IsTerminal as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use rejoin::{CONNECT_TOKEN_BYTES, ClientId, Key};
@@ -52,7 +52,12 @@ fn private_key(source: &cli::KeySource) -> Result<Key, Failure> {
 /// A token replaces an older one of the same name: it is of no use after its time.
 fn write_token(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    file.and_then(|mut file| file.write_all(bytes))
+    let private = |file: &File| match file.metadata()? {
+        // An older file keeps the mode it was made with.
+        metadata if metadata.is_file() => file.set_permissions(Permissions::from_mode(0o600)),
+        _ => Ok(()),
+    };
+    file.and_then(|mut file| private(&file).and_then(|()| file.write_all(bytes)))
         .map_err(|error| Failure::bad_input(format!("cannot write the token {}: {error}", path.display())))
 }
 

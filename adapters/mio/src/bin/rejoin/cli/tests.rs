@@ -49,6 +49,8 @@ fn a_wrong_value_is_told_in_one_line_with_its_option_and_what_it_must_be() {
     for (line, parts) in [
         ("rejoin serve --bind nonsense", ["--bind", "nonsense", "IP:PORT"]),
         ("rejoin serve --bind 127.0.0.1", ["--bind", "127.0.0.1", "IP:PORT"]),
+        ("rejoin swarm --server 127.0.0.1:0", ["--server", "127.0.0.1:0", "real address"]),
+        ("rejoin token --dev-key --client-id 1 --server [::]:1", ["--server", "[::]:1", "real address"]),
         ("rejoin serve --protocol-id 0x", ["--protocol-id", "0x", "64 bits"]),
         ("rejoin serve --protocol-id 0x+1", ["--protocol-id", "0x+1", "64 bits"]),
         ("rejoin serve --tick-hz 0", ["--tick-hz", "0", "1..=1000"]),
@@ -75,6 +77,9 @@ fn a_wrong_value_is_told_in_one_line_with_its_option_and_what_it_must_be() {
 fn values_that_contradict_each_other_are_refused() {
     assert!(wrong("rejoin serve --timeout-ms 500").contains("--heartbeat-ms 500"));
     assert!(wrong("rejoin swarm --outage-every-s 4 --outage-for-s 4").contains("must be above"));
+    assert!(
+        wrong("rejoin swarm --seconds 3 --outage-every-s 9 --outage-for-s 4").contains("no outage would fit")
+    );
     assert!(
         wrong("rejoin token --dev-key --key-file f --client-id 1 --server 127.0.0.1:1").contains("cannot")
     );

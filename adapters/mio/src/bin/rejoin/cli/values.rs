@@ -7,6 +7,15 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "it must be IP:PORT, such as 127.0.0.1:40000 or [::1]:40000".to_owned())
 }
 
+/// An address that a client can send to.
+pub(super) fn server_address(text: &str) -> Result<SocketAddr, String> {
+    let address = address(text)?;
+    if address.port() == 0 || address.ip().is_unspecified() {
+        return Err("no client can send there: name a real address and port".to_owned());
+    }
+    Ok(address)
+}
+
 /// An unsigned 64-bit number, decimal or with 0x in hexadecimal.
 pub(super) fn number(text: &str) -> Result<u64, String> {
     let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
