@@ -30,6 +30,11 @@ pub(crate) fn pause_micros(peers: u32) -> u64 {
     (1_000_000.0 / per_speaker) as u64
 }
 
+/// The name that a client of a swarm plays under.
+pub(crate) fn player_name(tag: &str, index: u32) -> String {
+    format!("{tag}-{index:03}")
+}
+
 /// One text: who says it, and which of that speaker's it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Text {
@@ -43,11 +48,12 @@ impl Text {
         format!("{tag} {} {}", self.speaker, self.number)
     }
 
-    /// The text, if somebody of this swarm said it.
-    pub(crate) fn read(tag: &str, text: &str) -> Option<Self> {
+    /// The text, if the player of this name is the one of this swarm who says such a thing.
+    pub(crate) fn read(tag: &str, name: &str, text: &str) -> Option<Self> {
         let mut parts = text.strip_prefix(tag)?.strip_prefix(' ')?.split(' ');
         let parsed = Self { speaker: parts.next()?.parse().ok()?, number: parts.next()?.parse().ok()? };
-        parts.next().is_none().then_some(parsed)
+        let is_own = parts.next().is_none() && name == player_name(tag, parsed.speaker);
+        is_own.then_some(parsed)
     }
 }
 
@@ -147,11 +153,19 @@ mod tests {
     #[test]
     fn a_text_survives_the_way_and_foreign_ones_are_told_apart() {
         let text = Text { speaker: 17, number: 4_000_000_000 };
-        assert_eq!(Text::read("a3f9", &text.write("a3f9")), Some(text));
+        assert_eq!(Text::read("a3f9", "a3f9-017", &text.write("a3f9")), Some(text));
         for foreign in
             ["", "a3f9", "a3f9 1", "a3f8 1 2", "a3f9 1 2 3", "a3f91 2", "a3f9 -1 2", "a3f9 1 99999999999"]
         {
-            assert_eq!(Text::read("a3f9", foreign), None, "{foreign}");
+            assert_eq!(Text::read("a3f9", "a3f9-001", foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn nobody_speaks_for_another() {
+        let text = Text { speaker: 17, number: 2 }.write("a3f9");
+        for other in ["a3f9-018", "a3f9-17", "Mallory", ""] {
+            assert_eq!(Text::read("a3f9", other, &text), None, "{other}");
         }
     }
 

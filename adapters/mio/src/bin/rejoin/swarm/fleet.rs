@@ -235,7 +235,8 @@ impl<'a> Fleet<'a> {
         let token = request.mint(unix_time_s).map_err(Failure::unsuccessful)?;
         let mut session = ClientSession::new(ClientConfig::default(), draw()?, now, &token, unix_time_s)
             .map_err(Failure::unsuccessful)?;
-        session.login(format!("{}-{index:03}", self.plan.tag).as_bytes()).map_err(Failure::unsuccessful)?;
+        let name = chat::player_name(&self.plan.tag, u32::try_from(index).unwrap_or(u32::MAX));
+        session.login(name.as_bytes()).map_err(Failure::unsuccessful)?;
         let spec = PeerSpec {
             index,
             tag: self.plan.tag.clone(),

@@ -282,7 +282,7 @@ impl Peer {
     }
 
     fn hear(&mut self, line: &[u8]) {
-        let text = read_chat_line(line).and_then(|(_, text)| Text::read(&self.tag, text));
+        let text = read_chat_line(line).and_then(|(name, text)| Text::read(&self.tag, name, text));
         if let Some(text) = text {
             self.listener.handle(text);
         }
