@@ -43,11 +43,15 @@ impl Server {
 
     /// Asks for its end as a supervisor does, and gives its exit code.
     fn terminate(mut self) -> Option<i32> {
-        // Every shell has its own `kill`; not every machine has the program.
-        let signal = format!("kill -TERM {}", self.process.id());
-        assert!(Command::new("sh").args(["-c", &signal]).status().unwrap().success());
+        send_signal(&self.process, "-TERM");
         self.process.wait().unwrap().code()
     }
+}
+
+fn send_signal(process: &Child, signal: &str) {
+    // Every shell has its own `kill`; not every machine has the program.
+    let line = format!("kill {signal} {}", process.id());
+    assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
 }
 
 impl Drop for Server {
@@ -83,6 +87,14 @@ impl Player {
         player
     }
 
+    fn poll(&mut self) {
+        let events = &mut self.events;
+        let mut note = |_: &mut Session<'_>, event: ClientEvent, bytes: &[u8]| {
+            events.push((event, bytes.to_vec()));
+        };
+        self.host.poll(STEP, &mut note).unwrap();
+    }
+
     /// Goes on until something like this has happened.
     fn wait_for(&mut self, wanted: impl Fn(&ClientEvent) -> bool) -> (ClientEvent, Vec<u8>) {
         let clock = Clock::start();
@@ -91,11 +103,7 @@ impl Player {
                 return found.clone();
             }
             assert!(clock.now().since(Timestamp::ZERO) < PATIENCE, "{:?}", self.events);
-            let events = &mut self.events;
-            let mut note = |_: &mut Session<'_>, event: ClientEvent, bytes: &[u8]| {
-                events.push((event, bytes.to_vec()));
-            };
-            self.host.poll(STEP, &mut note).unwrap();
+            self.poll();
         }
     }
 }
@@ -203,6 +211,27 @@ fn a_swarm_with_bad_networks_ends_well_and_says_so_in_one_json_object() {
     assert_eq!(report["reliable_delivered"], report["reliable_expected"]);
     assert!(report["reliable_delivered"].as_u64().unwrap() > 100, "{report}");
     assert!(report["moves_acknowledged"].as_u64().unwrap() > 100, "{report}");
+}
+
+#[test]
+fn a_swarm_that_is_interrupted_while_it_connects_ends_well_although_nobody_reads_its_progress() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let mut swarm = rejoin(&["swarm", "--peers", "3", "--json", "--server", &address])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut progress = BufReader::new(swarm.stderr.take().unwrap());
+    progress.read_line(&mut String::new()).unwrap();
+    drop(progress);
+
+    send_signal(&swarm, "-INT");
+
+    let output = swarm.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["peers"], &report["logins_succeeded"]), (&3.into(), &0.into()));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! The server runs here and the swarm in a thread of its own; between them there is nothing but UDP over loopback.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -17,6 +17,7 @@ use crate::arena_server::ArenaServer;
 use crate::cli;
 use crate::conditioner::LinkConditions;
 use crate::failure::Failure;
+use crate::output;
 use crate::report::Report;
 use crate::swarm::{OutagePlan, Plan, Progress, SEED, fly, verdict};
 use crate::table::{Row, Screen};
@@ -64,8 +65,7 @@ pub(crate) fn run(options: &cli::Demo) -> Result<(), Failure> {
     let report = swarm
         .join()
         .map_err(|_| Failure::unsuccessful("the swarm panicked, which is a defect of this program"))??;
-    // A reader that went away is no reason to fail a run that succeeded.
-    let _ = io::stdout().write_all(summary(&plan, &stage, &report).as_bytes());
+    output::answer(&summary(&plan, &stage, &report));
     verdict(&report)
 }
 
@@ -191,9 +191,10 @@ fn summary(plan: &Plan, stage: &Stage, report: &Report) -> String {
     let ms = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.0} ms"));
     let lasting_s = plan.outages.map_or(0.0, |outages| outages.lasting.as_secs_f64());
     format!(
-        "\n{} players drove around for {:.0} s over networks that lost {:.0} in 100 datagrams, each way,\n\
-         and went away altogether for {lasting_s:.1} s, {} times. After each outage a player was at another port.\n\
-         The server noticed {} absences and saw {} returns; {} of {} outages ended in the same session,\n\
+        "\n{} players drove around for {:.0} s over networks that lost {:.0} in 100\n\
+         datagrams, each way, and went away altogether for {lasting_s:.1} s, {} times.\n\
+         After each outage a player was at another port. The server noticed {}\n\
+         absences and saw {} returns; {} of {} outages ended in the same session,\n\
          half of them within {} of the network's return, 99 in 100 within {}.\n\
          {} of {} chat lines arrived: lost {}, twice {}, out of order {}.\n",
         report.peers,

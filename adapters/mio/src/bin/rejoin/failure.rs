@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::output;
+
 /// One line that says what is wrong and what to do, and whose turn it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -24,7 +26,7 @@ impl Failure {
     /// Says it on stderr and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         let (Self::BadInput(text) | Self::Unsuccessful(text)) = self;
-        eprintln!("rejoin: {text}");
+        output::remark(&format!("rejoin: {text}\n"));
         match self {
             Self::BadInput(_) => ExitCode::from(2),
             Self::Unsuccessful(_) => ExitCode::from(1),

@@ -10,12 +10,12 @@ mod demo;
 mod failure;
 mod key_file;
 mod keys_and_tokens;
+mod output;
 mod report;
 mod serve;
 mod swarm;
 mod table;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::cli::{Command, Refusal};
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     let outcome = match cli::parse(std::env::args_os()) {
         Ok(command) => run(command),
         Err(Refusal::Answered(text)) => {
-            print(&text);
+            output::answer(&text);
             Ok(())
         }
         Err(Refusal::Wrong(text)) => Err(Failure::BadInput(text)),
@@ -45,9 +45,4 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Swarm(options) => swarm::run(&options),
         Command::Demo(options) => demo::run(&options),
     }
-}
-
-/// Writes to standard output; a reader that went away is no error.
-fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -1,6 +1,5 @@
 //! The command `serve`.
 
-use std::io::{self, Write as _};
 use std::net::SocketAddr;
 
 use rejoin::{Config, Event, Key};
@@ -12,15 +11,19 @@ use crate::arena_server::ArenaServer;
 use crate::cli;
 use crate::failure::Failure;
 use crate::key_file;
+use crate::output;
 
 /// Runs `rejoin serve` until Ctrl-C or SIGTERM.
 pub(crate) fn run(options: &cli::Serve) -> Result<(), Failure> {
     let mut host = start(options)?;
     if is_development_key(&host.sessions().config().private_key) {
-        eprintln!(
-            "rejoin: warning: this server runs on the development key, which everybody knows: loopback only"
+        output::remark(
+            "rejoin: warning: this server runs on the development key, which everybody knows: loopback only\n",
         );
     }
+    // Whoever reads where the server is may ask for its end at once.
+    host.watch_signals()
+        .map_err(|error| Failure::unsuccessful(format!("the system gives no signals: {error}")))?;
     announce(&host.bound_addresses());
     log_bounds(host.sessions().config());
     let ended = if options.raw {
@@ -69,10 +72,8 @@ fn host_config(options: &cli::Serve, key: Key) -> Result<HostConfig, Failure> {
 
 /// Tells where the server is, for a person or a script that asked for port 0.
 fn announce(addresses: &[SocketAddr]) {
-    let mut stdout = io::stdout();
     for address in addresses {
-        // A reader that went away is no reason not to serve.
-        let _ = writeln!(stdout, "listening on {address}").and_then(|()| stdout.flush());
+        output::answer(&format!("listening on {address}\n"));
     }
 }
 

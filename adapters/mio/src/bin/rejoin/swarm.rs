@@ -6,7 +6,7 @@ mod outage;
 mod peer;
 mod pilot;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use rejoin_mio::{Signals, development_key};
@@ -15,6 +15,7 @@ pub(crate) use self::fleet::{OutagePlan, Plan, Progress, run as fly};
 use crate::cli;
 use crate::conditioner::LinkConditions;
 use crate::failure::Failure;
+use crate::output;
 use crate::report::Report;
 
 /// The networks are as bad in each run of the same options, so that a run can be looked at again.
@@ -35,10 +36,9 @@ pub(crate) fn run(options: &cli::Swarm) -> Result<(), Failure> {
     })?;
     line.clear();
     let text = if options.json { format!("{}\n", report.to_json()) } else { report.to_string() };
-    // A reader that went away is no reason to fail a run that succeeded.
-    let _ = io::stdout().write_all(text.as_bytes());
-    if report.sessions_established == 0 {
-        return Err(Failure::unsuccessful(format!(
+    output::answer(&text);
+    if report.sessions_established == 0 && !report.ended_while_connecting {
+        return Err(Failure::bad_input(format!(
             "nobody was let in at {}: a server on the development key must run there, as `rejoin serve` does",
             plan.server
         )));
@@ -107,12 +107,13 @@ impl ProgressLine {
             progress.outages,
             progress.delivered
         );
-        if self.is_terminal { eprint!("\r\x1b[K{text}") } else { eprintln!("{text}") }
+        let line = if self.is_terminal { format!("\r\x1b[K{text}") } else { format!("{text}\n") };
+        output::remark(&line);
     }
 
     fn clear(&self) {
         if self.is_terminal {
-            eprint!("\r\x1b[K");
+            output::remark("\r\x1b[K");
         }
     }
 }

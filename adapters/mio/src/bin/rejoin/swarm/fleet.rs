@@ -78,7 +78,8 @@ pub(crate) struct Progress {
 pub(crate) fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<Report, Failure> {
     let mut fleet = Fleet::new(plan)?;
     fleet.connect(watch)?;
-    if fleet.peers.iter().any(Peer::is_ready) {
+    fleet.ended_while_connecting = fleet.stopped;
+    if !fleet.stopped && fleet.peers.iter().any(Peer::is_ready) {
         fleet.play(watch)?;
         fleet.settle(watch)?;
     }
@@ -98,6 +99,7 @@ struct Fleet<'a> {
     due: Vec<Timestamp>,
     watch_due_at: Timestamp,
     stopped: bool,
+    ended_while_connecting: bool,
 }
 
 impl<'a> Fleet<'a> {
@@ -115,6 +117,7 @@ impl<'a> Fleet<'a> {
             due: Vec::with_capacity(plan.peers as usize),
             watch_due_at: Timestamp::ZERO,
             stopped: false,
+            ended_while_connecting: false,
         })
     }
 
@@ -299,7 +302,12 @@ impl<'a> Fleet<'a> {
 
     fn report(mut self) -> Report {
         let spoken = self.spoken();
-        let mut report = Report { peers: self.plan.peers.into(), reliable_sent: spoken, ..Report::default() };
+        let mut report = Report {
+            peers: self.plan.peers.into(),
+            reliable_sent: spoken,
+            ended_while_connecting: self.ended_while_connecting,
+            ..Report::default()
+        };
         let (mut rtt, mut resume) = (Samples::default(), Samples::default());
         for peer in &mut self.peers {
             add_peer(&mut report, peer, spoken);

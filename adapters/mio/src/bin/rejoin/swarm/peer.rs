@@ -273,7 +273,8 @@ impl Peer {
                 }
                 ClientEvent::Message { .. } => self.hear(payload),
                 ClientEvent::State { acknowledged, .. } => self.see(acknowledged, payload),
-                ClientEvent::Disconnected { reason } => {
+                // Who never got in is told by the report, for all together.
+                ClientEvent::Disconnected { reason } if self.tally.is_established => {
                     log::info!("client {} is out: {reason:?}", self.token.0);
                 }
                 _ => {}
