@@ -87,6 +87,15 @@ impl Player {
         player
     }
 
+    /// Goes on until this has arrived.
+    fn wait_for_line(&mut self, line: &[u8]) {
+        let clock = Clock::start();
+        while !self.events.iter().any(|(_, bytes)| bytes == line) {
+            assert!(clock.now().since(Timestamp::ZERO) < PATIENCE, "{:?}", self.events.last());
+            self.poll();
+        }
+    }
+
     fn poll(&mut self) {
         let events = &mut self.events;
         let mut note = |_: &mut Session<'_>, event: ClientEvent, bytes: &[u8]| {
@@ -177,6 +186,29 @@ fn a_chat_line_reaches_everybody_and_states_come() {
         assert_eq!(line, b"\x03Adahello");
         player.wait_for(|event| matches!(event, ClientEvent::State { .. }));
     }
+}
+
+#[test]
+fn a_player_who_floods_the_chat_is_put_out_and_one_who_listens_late_is_not() {
+    let server = Server::start(&["--timeout-ms", "800", "--heartbeat-ms", "200"]);
+    let mut late = Player::log_in(&server, 1, "Ada");
+    late.wait_for(|event| *event == ClientEvent::LoggedIn);
+    let mut flooder = Player::log_in(&server, 2, "Bob");
+    flooder.wait_for(|event| *event == ClientEvent::LoggedIn);
+
+    let clock = Clock::start();
+    while flooder.host.session().state() != ClientState::Disconnected {
+        assert!(clock.now().since(Timestamp::ZERO) < PATIENCE);
+        while flooder.host.commands().send(0, &[b'x'; 256]).is_ok() {}
+        flooder.poll();
+    }
+
+    let (_, words) = flooder.wait_for(|event| matches!(event, ClientEvent::Disconnected { .. }));
+    assert_eq!(text(&words), "too much chat");
+    late.host.commands().send(0, b"still here").unwrap();
+    late.wait_for(|event| matches!(event, ClientEvent::Message { .. }));
+    late.host.commands().send(0, b"and well").unwrap();
+    late.wait_for_line(b"\x03Adaand well");
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! The arena on the network: logins, controls and chat in, states and chat lines out.
 
+use std::collections::BTreeMap;
+
 use rejoin::lifecycle::LifecycleEventKind;
 use rejoin::{Event, LifecycleEvent, SendError, SessionId};
 use rejoin_mio::{Application, Sessions};
 
 use crate::arena::Arena;
 use crate::arena_wire::{CHAT_LANE, Controls, is_chat_text, write_chat_line};
+use crate::chat_allowance::ChatAllowance;
 
 /// The longest state in bytes: what one packet carries.
 const STATE_BYTES_MAX: usize = 1_150;
@@ -13,10 +16,15 @@ const STATE_BYTES_MAX: usize = 1_150;
 /// The code and words for a player whose chat queue is full: a line that is missed would break the promise of the lane.
 const TOO_FAR_BEHIND: (u32, &[u8]) = (1, b"too far behind with the chat");
 
+/// The code and words for a player whose talk would fill the queues of all others.
+const TOO_MUCH_CHAT: (u32, &[u8]) = (2, b"too much chat");
+
 /// The server's side of the game.
 #[derive(Debug)]
 pub(crate) struct ArenaServer {
     arena: Arena,
+    /// What those who have spoken may still say.
+    allowances: BTreeMap<SessionId, ChatAllowance>,
     /// Room for one state and one chat line, kept between calls.
     state: Vec<u8>,
     line: Vec<u8>,
@@ -25,7 +33,7 @@ pub(crate) struct ArenaServer {
 impl ArenaServer {
     /// An arena that moves `tick_hz` times a second.
     pub(crate) fn new(tick_hz: u32) -> Self {
-        Self { arena: Arena::new(tick_hz), state: Vec::new(), line: Vec::new() }
+        Self { arena: Arena::new(tick_hz), allowances: BTreeMap::new(), state: Vec::new(), line: Vec::new() }
     }
 
     /// The name a session plays under.
@@ -38,7 +46,10 @@ impl ArenaServer {
         match event.kind {
             LifecycleEventKind::LoginStarted => self.answer_login(sessions, id, payload),
             LifecycleEventKind::TimedOut => self.arena.release_controls(id),
-            LifecycleEventKind::Disconnected => self.arena.leave(id),
+            LifecycleEventKind::Disconnected => {
+                self.arena.leave(id);
+                self.allowances.remove(&id);
+            }
             _ => {}
         }
     }
@@ -57,6 +68,16 @@ impl ArenaServer {
     fn spread_chat(&mut self, sessions: &mut Sessions<'_>, id: SessionId, text: &[u8]) {
         let Some(name) = self.arena.name(id).filter(|_| is_chat_text(text)) else { return };
         write_chat_line(name, text, &mut self.line);
+        let now = sessions.now();
+        let allowance = self.allowances.entry(id).or_insert_with(|| ChatAllowance::new(now));
+        if !allowance.take(now, self.line.len()) {
+            let (code, words) = TOO_MUCH_CHAT;
+            // What it said before it was disconnected may still arrive here.
+            if sessions.disconnect(id, code, words).is_ok() {
+                log::info!("session {id} says too much and is disconnected");
+            }
+            return;
+        }
         for (behind, error) in sessions.broadcast(CHAT_LANE, &self.line).refused {
             log::info!("session {behind} misses a chat line and is disconnected: {error}");
             if error == SendError::Full {

@@ -4,6 +4,7 @@
 mod arena;
 mod arena_server;
 mod arena_wire;
+mod chat_allowance;
 mod cli;
 mod conditioner;
 mod demo;
