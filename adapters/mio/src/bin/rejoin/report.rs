@@ -22,7 +22,7 @@ pub(crate) struct Report {
     /// Of those that succeeded, in the session from before.
     pub(crate) same_session_after_resume: u64,
     pub(crate) moves_sent: u64,
-    /// Moves up to the newest tick that each server state acknowledged.
+    /// Moves up to the newest tick that each server state acknowledged, without those that an outage swallowed.
     pub(crate) moves_acknowledged: u64,
     pub(crate) states_received: u64,
     /// Chat texts that the peers sent.

@@ -83,6 +83,8 @@ pub(super) struct Peer {
     downlink: Conditioner,
     part: Option<Part>,
     moves_address: bool,
+    /// How many of the newest move inputs each packet carries.
+    moves_repeated: usize,
     /// The session when the last outage began.
     session_before: Option<SessionId>,
     /// Something came through since the cable was plugged in.
@@ -101,6 +103,7 @@ pub(super) struct PeerSpec {
     pub(super) session: ClientSession,
     pub(super) conditions: LinkConditions,
     pub(super) moves_address: bool,
+    pub(super) moves_repeated: usize,
     pub(super) speakers: u32,
     pub(super) seed: u64,
 }
@@ -120,6 +123,7 @@ impl Peer {
             downlink: Conditioner::new(spec.conditions, spec.seed.wrapping_add(1)),
             part: None,
             moves_address: spec.moves_address,
+            moves_repeated: spec.moves_repeated,
             session_before: None,
             heard_since_mend: false,
             rtt_due_at: Timestamp::ZERO,
@@ -226,6 +230,7 @@ impl Peer {
                 self.tally.outages_beyond_window += u64::from(!is_within_window);
                 self.session_before = self.session.session_id();
                 self.heard_since_mend = false;
+                part.pilot.handle_outage();
                 self.uplink.cut();
                 self.downlink.cut();
             }
@@ -306,6 +311,7 @@ impl Peer {
             return;
         }
         if let Some(micros) = part.outages.handle_return(now) {
+            part.pilot.handle_return(self.moves_repeated);
             self.tally.resumes += 1;
             self.tally.same_session += u64::from(self.session.session_id() == self.session_before);
             self.tally.resume.add(micros);

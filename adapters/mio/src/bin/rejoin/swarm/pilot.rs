@@ -24,6 +24,8 @@ pub(crate) struct Pilot {
     inputs_left: u32,
     last_tick: u64,
     unacknowledged: VecDeque<u64>,
+    /// The newest input when the network went away.
+    last_before_outage: Option<u64>,
     pub(crate) sent: u64,
     pub(crate) acknowledged: u64,
 }
@@ -39,6 +41,7 @@ impl Pilot {
             inputs_left: 0,
             last_tick: 0,
             unacknowledged: VecDeque::new(),
+            last_before_outage: None,
             sent: 0,
             acknowledged: 0,
         }
@@ -85,6 +88,22 @@ impl Pilot {
         while self.unacknowledged.front().is_some_and(|&tick| tick <= up_to) {
             self.unacknowledged.pop_front();
             self.acknowledged += 1;
+        }
+    }
+
+    /// The network goes away.
+    pub(crate) fn handle_outage(&mut self) {
+        self.last_before_outage = Some(self.last_tick);
+    }
+
+    /// The network is back. Of the inputs since it went away the server gets the `repeated` newest, and none of the others: a later
+    /// acknowledgement does not mean them.
+    pub(crate) fn handle_return(&mut self, repeated: usize) {
+        let Some(last_before) = self.last_before_outage.take() else { return };
+        let before = self.unacknowledged.partition_point(|&tick| tick <= last_before);
+        let arriving = self.unacknowledged.len().saturating_sub(repeated);
+        if before < arriving {
+            self.unacknowledged.drain(before..arriving);
         }
     }
 
@@ -148,6 +167,30 @@ mod tests {
         pilot.handle_acknowledged(8);
         pilot.handle_acknowledged(9);
         assert_eq!(pilot.acknowledged, 3);
+    }
+
+    #[test]
+    fn inputs_lost_in_an_outage_are_not_acknowledged_by_a_later_one() {
+        let mut pilot = Pilot::new(50, at(0), 1);
+        pilot.handle_sent(1);
+        pilot.handle_sent(2);
+        pilot.handle_outage();
+        (3..=10).for_each(|tick| pilot.handle_sent(tick));
+        pilot.handle_return(3);
+        pilot.handle_sent(11);
+        pilot.handle_acknowledged(11);
+        assert_eq!((pilot.sent, pilot.acknowledged), (11, 6));
+    }
+
+    #[test]
+    fn a_short_outage_takes_no_input_that_is_repeated() {
+        let mut pilot = Pilot::new(50, at(0), 1);
+        pilot.handle_sent(1);
+        pilot.handle_outage();
+        pilot.handle_sent(2);
+        pilot.handle_return(3);
+        pilot.handle_acknowledged(2);
+        assert_eq!(pilot.acknowledged, 2);
     }
 
     #[test]
