@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use allocation_counter::measure;
 use rejoin::client::ClientState;
-use rejoin::{DATAGRAM_BYTES_MAX, Event, SessionId};
+use rejoin::{DATAGRAM_BYTES_MAX, DropReason, Event, SessionId, Verdict};
 use rejoin_tests::world::{World, config, server_address};
 
 const PLAYERS: u64 = 4;
@@ -138,4 +138,40 @@ fn the_steady_state_allocates_nothing() {
     let heartbeats = bench.world.server.session(bench.ids[0]).unwrap().link();
     assert!(heartbeats.packets_received > 4_000, "the players did play: {heartbeats:?}");
     assert!(bench.world.players.iter().all(|player| player.session.state() == ClientState::LoggedIn));
+}
+
+#[test]
+fn what_opens_no_token_allocates_nothing() {
+    let mut world = World::new(config(), 22);
+    let player = world.add_logged_in(1);
+    world.wire.record = Some(Vec::new());
+    world.wire.conditions.loss_percent = 100;
+    let token = world.mint(rejoin::ClientId(2));
+    world.add_player_with(2, &token, rejoin::client::ClientConfig::default());
+    world.run_for_ms(500);
+    let recorded = world.wire.record.take().expect("a record");
+    let request =
+        recorded.iter().find(|datagram| datagram.bytes.len() == 1_078).expect("a request").bytes.clone();
+    let known = world.players[player].address;
+    let unknown = world.fresh_address();
+
+    let mut verdicts = Vec::with_capacity(20_000);
+    let allocated = measure(|| {
+        let mut buffer = [0; 1_300];
+        for (number, from) in (0..5_000_usize).zip([known, unknown].into_iter().cycle()) {
+            // A real request with one byte changed, at every place in turn; and anything at all.
+            buffer[..request.len()].copy_from_slice(&request);
+            buffer[number % request.len()] ^= 1;
+            verdicts.push(world.server.handle_datagram(world.now, from, &mut buffer[..request.len()]));
+            buffer.fill(u8::try_from(number % 256).expect("a byte"));
+            verdicts.push(world.server.handle_datagram(world.now, from, &mut buffer[..number % 1_300]));
+        }
+    });
+
+    assert_eq!(allocated.count_total, 0);
+    assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::Dropped(_))));
+    assert!(
+        world.server.counters().dropped(DropReason::TokenUnreadable) > 1_000,
+        "the forged requests were tried"
+    );
 }
