@@ -82,7 +82,7 @@ impl MultiSessionManager {
         let session = self.table.get_mut(index).ok_or(LoginError::UnknownSession)?;
         let attempts_left = self.config.login_attempts_max.saturating_sub(session.login.attempts_made);
         let input = Input::LoginRejected { code, attempts_left };
-        if lifecycle::step(session.state, input, self.policy) == Step::Refused {
+        if lifecycle::step(session.state.get(), input, self.policy) == Step::Refused {
             return Err(LoginError::NotPending);
         }
         let text = &text[..text.floor_char_boundary(TEXT_BYTES_MAX)];

@@ -56,7 +56,7 @@ impl MultiSessionManager {
     /// A resume handshake that completed before the path was lost counts from now on. One that was told of before goes on in silence.
     pub(super) fn resume_attempt_goes_on(&mut self, index: u32) {
         let resumes = self.table.get(index).is_some_and(|session| {
-            session.state == Some(SessionState::ReconnectPending)
+            session.state.get() == Some(SessionState::ReconnectPending)
                 && session
                     .attempt
                     .as_ref()

@@ -118,7 +118,8 @@ impl MultiSessionManager {
             session.queue_control(Control::LoginAccepted(newest));
             return;
         }
-        if attempt <= session.login.newest_attempt || session.state == Some(SessionState::LoginPending) {
+        if attempt <= session.login.newest_attempt || session.state.get() == Some(SessionState::LoginPending)
+        {
             self.counters.inputs_ignored += 1;
             return;
         }

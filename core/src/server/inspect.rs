@@ -83,7 +83,7 @@ impl SessionView<'_> {
     #[must_use]
     pub fn state(&self) -> SessionState {
         // Proof: a session gets its first state in the call that makes it, and no view exists meanwhile.
-        self.0.state.unwrap_or(SessionState::TransportConnected)
+        self.0.state.get().unwrap_or(SessionState::TransportConnected)
     }
 
     /// Its path: the address its packets go to.

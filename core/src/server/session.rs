@@ -12,6 +12,7 @@ use crate::{ClientId, SessionId, Timestamp};
 
 use super::clock::{Clock, PeerDeadline};
 use super::content::Content;
+use super::transition::CurrentState;
 use super::way_back::ResumeLedger;
 
 /// Keep-alives to a peer that has not confirmed its handshake (netcode standard: ten a second).
@@ -24,8 +25,8 @@ const RESUME_HANDSHAKES_MAX: usize = 4;
 pub(super) struct Session {
     pub(super) id: SessionId,
     pub(super) client_id: ClientId,
-    /// `None` until the event of its new. Changed in `transition.rs` and nowhere else.
-    pub(super) state: Option<SessionState>,
+    /// `None` until the session's first event.
+    pub(super) state: CurrentState,
     pub(super) since: Timestamp,
 
     /// The path and keys in use. Replaced at each way back.
@@ -152,7 +153,7 @@ impl Session {
         Self {
             id,
             client_id: new.client_id,
-            state: None,
+            state: CurrentState::default(),
             since: now,
             connection: new.connection,
             is_confirmed: false,
@@ -182,11 +183,11 @@ impl Session {
     }
 
     pub(super) fn is_logged_in(&self) -> bool {
-        self.state.is_some_and(SessionState::is_logged_in)
+        self.state.get().is_some_and(SessionState::is_logged_in)
     }
 
     pub(super) fn is_away(&self) -> bool {
-        self.state.is_some_and(SessionState::is_away)
+        self.state.get().is_some_and(SessionState::is_away)
     }
 
     /// Whether the path may be used: confirmed, and not given up.

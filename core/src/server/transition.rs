@@ -8,6 +8,17 @@ use crate::movement::Movement;
 
 use super::MultiSessionManager;
 
+/// The state of a session. Its field is private to this file, so nothing else can change it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct CurrentState(Option<SessionState>);
+
+impl CurrentState {
+    /// The state; `None` until the session's first event.
+    pub(super) const fn get(self) -> Option<SessionState> {
+        self.0
+    }
+}
+
 /// What an event about a transition carries beside it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct EventDetail<'a> {
@@ -26,7 +37,7 @@ impl MultiSessionManager {
     /// As [`apply`](Self::apply), with more to tell.
     pub(super) fn apply_with(&mut self, index: u32, input: Input, detail: EventDetail<'_>) -> Step {
         let Some(session) = self.table.get(index) else { return Step::Ignored };
-        let step = lifecycle::step(session.state, input, self.policy);
+        let step = lifecycle::step(session.state.get(), input, self.policy);
         if step == Step::Ignored {
             self.counters.inputs_ignored += 1;
         }
@@ -43,7 +54,7 @@ impl MultiSessionManager {
 
     fn take_edge(&mut self, index: u32, edge: Edge, detail: EventDetail<'_>) {
         let Some(session) = self.table.get_mut(index) else { return };
-        let previous = session.state.replace(edge.to);
+        let previous = session.state.0.replace(edge.to);
         let event = LifecycleEvent {
             session: session.id,
             client_id: session.client_id,
