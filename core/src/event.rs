@@ -8,8 +8,8 @@ use crate::{ClientId, SessionId, Timestamp};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A session changed its state. Never dropped. With `TransportConnected` come the token's 256 bytes of user data, with
-    /// `LoginStarted` the credential the peer sent (empty where the token is the login).
+    /// A session changed its state. Never dropped. With `TransportConnected` come the token's 256 bytes of user data, also with
+    /// a `Reconnected` that a backend token brought about; with `LoginStarted` the credential the peer sent (empty where the token is the login).
     Lifecycle(LifecycleEvent),
     /// A message of a reliable lane, exactly once and in order. Its bytes are in the buffer.
     Message {
