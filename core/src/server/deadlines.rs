@@ -8,7 +8,7 @@ use super::clock::PeerDeadline;
 impl MultiSessionManager {
     /// A deadline about a peer, `micros` from now.
     pub(super) fn peer_deadline(&self, micros: u64) -> PeerDeadline {
-        self.clock.peer_deadline(micros, u64::from(self.config.stall_credit_max_ms) * 1_000)
+        self.clock.peer_deadline(micros)
     }
 
     /// Handles every deadline of the session in slot `index` that has passed.

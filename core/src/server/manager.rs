@@ -131,7 +131,7 @@ impl MultiSessionManager {
         let boot_secret = Key::new(draw(&mut rng));
         Ok(Self {
             policy: config.lifecycle_policy(),
-            clock: Clock::new(now, unix_time_s),
+            clock: Clock::new(now, unix_time_s, u64::from(config.stall_credit_max_ms) * 1_000),
             table: SessionTable::default(),
             directory: Directory::new(draw(&mut rng)),
             timers: TimerWheel::new(now),
@@ -246,6 +246,16 @@ impl MultiSessionManager {
             self.touch(index);
         }
         Ok(())
+    }
+
+    /// Stops all deadlines about peers (silence, login, attempts, the reconnect window), or lets them go on with the time they had
+    /// left. For a debugger on either end: while they are held, nobody is timed out.
+    pub fn set_hold(&mut self, now: Timestamp, hold: bool) {
+        self.enter(now);
+        self.clock.set_hold(hold);
+        for index in 0..self.table.index_end() {
+            self.touch(index);
+        }
     }
 
     /// Refuses new identities from now on. Sessions go on, and their players may come back.

@@ -248,3 +248,21 @@ fn patience_ends_also_while_the_host_cannot_send() {
         assert!(server.manager.is_empty(), "lost, waited for, and given up");
     }
 }
+
+#[test]
+fn nobody_is_timed_out_while_deadlines_are_held() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    let _ben = server.guest(22, 2);
+
+    server.call(|manager, now| manager.set_hold(now, true));
+    server.advance(3_600_000);
+    assert_eq!(server.state_of(ANNA), Some(State::LoggedIn));
+    assert_eq!(server.state_of(22), Some(State::TransportConnected));
+    server.call(|manager, now| manager.set_hold(now, false));
+    server.live(&mut [&mut anna], 20_000);
+
+    assert_eq!(server.state_of(ANNA), Some(State::LoggedIn));
+    assert_eq!(server.state_of(22), None, "its time goes on where it was");
+    server.close();
+}
