@@ -12,13 +12,20 @@ pub(crate) type KeyedMap<K, V> = HashMap<K, V, KeyedHash>;
 
 /// An empty [`KeyedMap`] under `key`, which must be random and secret.
 pub(crate) fn keyed_map<K, V>(key: [u8; 16]) -> KeyedMap<K, V> {
-    HashMap::with_hasher(KeyedHash { key })
+    HashMap::with_hasher(KeyedHash::new(key))
 }
 
 /// Starts each hash as SipHash-1-3 under one secret key.
 #[derive(Clone)]
 pub(crate) struct KeyedHash {
     key: [u8; 16],
+}
+
+impl KeyedHash {
+    /// Hashes under `key`, which must be random and secret.
+    pub(crate) const fn new(key: [u8; 16]) -> Self {
+        Self { key }
+    }
 }
 
 impl BuildHasher for KeyedHash {

@@ -11,20 +11,26 @@ use crate::ClientId;
 
 const BODY_BYTES: usize = CHALLENGE_TOKEN_BYTES - MAC_BYTES;
 
+/// Size in bytes of what ties a challenge to an address.
+const ADDRESS_TAG_BYTES: usize = 4;
+
 // The parts fit the fixed size, so writing a challenge token cannot fail.
-const _: () = assert!(8 + USER_DATA_BYTES + MAC_BYTES <= BODY_BYTES);
+const _: () = assert!(8 + USER_DATA_BYTES + MAC_BYTES + ADDRESS_TAG_BYTES <= BODY_BYTES);
 
 /// What the server gives a client to echo; sealed under a key that only this server has.
 ///
-/// The standard leaves the bytes after the user data zero and clients echo the token unread. Here the first 16
-/// of them bind the challenge to the connect token it answers, so that the answer to one token's challenge
-/// cannot complete the handshake of another.
+/// The standard leaves the bytes after the user data zero and clients echo the token unread. Here they bind the
+/// challenge to the connect token it answers, so that the answer to one token's challenge cannot complete the
+/// handshake of another, and to the address it was sent to, so that somebody who overhears the answer cannot
+/// complete the handshake from elsewhere.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ChallengeToken {
     pub(crate) client_id: ClientId,
     pub(crate) user_data: Zeroizing<[u8; USER_DATA_BYTES]>,
     /// The MAC of the connect token that is being challenged.
     pub(crate) binding: Mac,
+    /// A keyed hash of the address that is being challenged.
+    pub(crate) address_tag: u32,
 }
 
 impl ChallengeToken {
@@ -34,6 +40,7 @@ impl ChallengeToken {
         writer.bytes(&self.client_id.0.to_le_bytes());
         writer.bytes(&*self.user_data);
         writer.bytes(&self.binding);
+        writer.bytes(&self.address_tag.to_le_bytes());
     }
 
     pub(super) fn read(plain: &[u8]) -> Option<Self> {
@@ -42,6 +49,7 @@ impl ChallengeToken {
             client_id: ClientId(reader.u64()?),
             user_data: Zeroizing::new(*reader.array()?),
             binding: *reader.array()?,
+            address_tag: reader.u32()?,
         })
     }
 
@@ -79,6 +87,7 @@ mod tests {
             client_id: CLIENT_ID,
             user_data: Zeroizing::new(fixtures::user_data()),
             binding: [0xb1; MAC_BYTES],
+            address_tag: 0xa1a2_a3a4,
         }
     }
 
@@ -115,12 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_after_the_binding_are_zero() {
+    fn the_bindings_follow_the_user_data() {
         let mut plain = [0xff; CHALLENGE_TOKEN_BYTES];
 
         token().write(&mut plain);
 
         assert_eq!(plain[8 + USER_DATA_BYTES..][..MAC_BYTES], token().binding);
-        assert_eq!(plain[8 + USER_DATA_BYTES + MAC_BYTES..], [0; 20]);
+        let after = &plain[8 + USER_DATA_BYTES + MAC_BYTES..];
+        assert_eq!(after[..ADDRESS_TAG_BYTES], token().address_tag.to_le_bytes());
+        assert_eq!(after[ADDRESS_TAG_BYTES..], [0; MAC_BYTES], "room for the MAC");
     }
 }

@@ -77,6 +77,7 @@ fn challenge_token() -> ChallengeToken {
         client_id: fixtures::CLIENT_ID,
         user_data: Zeroizing::new(fixtures::user_data()),
         binding: [0; MAC_BYTES],
+        address_tag: 0,
     }
 }
 

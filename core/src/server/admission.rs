@@ -2,10 +2,12 @@
 //!
 //! Nothing here knows a session. Nothing is stored before a token has opened.
 
+use core::hash::BuildHasher;
 use core::net::SocketAddr;
 
 use crate::config::{Config, KeyHistory};
 use crate::counters::DropReason;
+use crate::hash::KeyedHash;
 use crate::netcode::challenge::ChallengeToken;
 use crate::netcode::history::{AdmitRefusal, HistoryLimits, PendingMapping, TokenHistory};
 use crate::netcode::packet::{self, Packet};
@@ -26,6 +28,8 @@ pub(super) struct Admission {
     /// A token that expires by then may have been made, and used, before the start, by a clock that is ahead of ours.
     former_until_unix: u64,
     challenge_key: Key,
+    /// Ties challenges to addresses.
+    address_hash: KeyedHash,
     next_challenge: u64,
     /// For packets to peers without a session. Sessions start below 2^62 and this at 2^63, so no sequence meets another under one key.
     next_sequence: u64,
@@ -70,6 +74,7 @@ impl Admission {
             clock_skew_s: config.clock_skew_s.into(),
             former_until_unix,
             challenge_key: seeds.challenge_key,
+            address_hash: KeyedHash::new(seeds.hash_key),
             next_challenge: 0,
             next_sequence: 1 << 63 | seeds.first_sequence >> 2,
             history: TokenHistory::new(limits, floor_unix, seeds.hash_key),
@@ -154,9 +159,10 @@ impl Admission {
         self.history.forget_address(address);
     }
 
-    /// Seals a challenge that binds the answer to this very token.
+    /// Seals a challenge that binds the answer to this very token and this very address.
     pub(super) fn seal_challenge(
         &mut self,
+        address: SocketAddr,
         request: &OpenedRequest,
         out: &mut [u8; PACKET_BYTES_MAX],
     ) -> usize {
@@ -164,6 +170,7 @@ impl Admission {
             client_id: request.private.client_id,
             user_data: request.private.user_data.clone(),
             binding: request.token_mac,
+            address_tag: self.address_tag(address),
         };
         let token_sequence = self.next_challenge;
         self.next_challenge += 1;
@@ -180,16 +187,25 @@ impl Admission {
         self.seal(&Packet::Denied, key, out)
     }
 
-    /// Whether an answered challenge is one this server gave to this client for this token.
+    /// Whether an answered challenge is one this server sent to `address`, to this client, for this token.
     pub(super) fn is_challenge_of(
         &self,
         token_sequence: u64,
         token: &mut [u8; CHALLENGE_TOKEN_BYTES],
+        address: SocketAddr,
         client_id: ClientId,
         token_mac: &Mac,
     ) -> bool {
-        ChallengeToken::open(token, token_sequence, &self.challenge_key)
-            .is_some_and(|challenge| challenge.client_id == client_id && challenge.binding == *token_mac)
+        ChallengeToken::open(token, token_sequence, &self.challenge_key).is_some_and(|challenge| {
+            challenge.client_id == client_id
+                && challenge.binding == *token_mac
+                && challenge.address_tag == self.address_tag(address)
+        })
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the tag is as long as the room for it")]
+    fn address_tag(&self, address: SocketAddr) -> u32 {
+        self.address_hash.hash_one(address) as u32
     }
 
     /// Whether packets may have been sealed under the keys of this token before the start.

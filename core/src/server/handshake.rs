@@ -122,7 +122,7 @@ impl MultiSessionManager {
         whom: ReplyTo,
     ) -> Result<Verdict, DropReason> {
         let mut buffer = packet_buffer();
-        let len = self.admission.seal_challenge(request, &mut buffer);
+        let len = self.admission.seal_challenge(from, request, &mut buffer);
         self.answer(from, &buffer[..len], whom)
     }
 
@@ -183,11 +183,11 @@ impl MultiSessionManager {
             let verdict = match responder {
                 Responder::Backend { token_mac, client_id } => self
                     .admission
-                    .is_challenge_of(token_sequence, token, client_id, &token_mac)
+                    .is_challenge_of(token_sequence, token, from, client_id, &token_mac)
                     .then(|| self.complete_backend(from, &token_mac, header.sequence)),
                 Responder::Resume { index, client_id, handshake } => self
                     .admission
-                    .is_challenge_of(token_sequence, token, client_id, &handshake.token_mac)
+                    .is_challenge_of(token_sequence, token, from, client_id, &handshake.token_mac)
                     .then(|| self.complete_resume(index, handshake, header.sequence)),
                 Responder::Unconfirmed { index } => {
                     Some(self.repeat_keep_alive(index, from, header.sequence))
