@@ -13,6 +13,9 @@ use crate::netcode::{CHALLENGE_TOKEN_BYTES, REQUEST_BYTES};
 
 /// Ten requests or responses a second.
 const SEND_INTERVAL_MS: u64 = 100;
+/// A response that goes unanswered for so long may have come to a server that has forgotten the handshake, or never knew the
+/// address it now comes from. From then on requests go out as well (P62).
+const ASK_AGAIN_MS: u64 = 1_000;
 
 /// Goes through the addresses of a token until a server lets the client in.
 ///
@@ -30,7 +33,47 @@ pub(super) struct Handshake {
 #[derive(Debug)]
 enum Stage {
     Requesting,
-    Responding { token_sequence: u64, token: Box<[u8; CHALLENGE_TOKEN_BYTES]> },
+    Responding(Response),
+}
+
+/// The answer to a challenge.
+#[derive(Debug)]
+struct Response {
+    token_sequence: u64,
+    token: Box<[u8; CHALLENGE_TOKEN_BYTES]>,
+    /// From when on every other packet is a request.
+    ask_again_at: Timestamp,
+    is_request_next: bool,
+}
+
+impl Response {
+    fn new(token_sequence: u64, token: &[u8; CHALLENGE_TOKEN_BYTES], now: Timestamp) -> Self {
+        Self {
+            token_sequence,
+            token: Box::new(*token),
+            ask_again_at: now.plus_millis(ASK_AGAIN_MS),
+            is_request_next: true,
+        }
+    }
+
+    fn asks_again(&self, now: Timestamp) -> bool {
+        now >= self.ask_again_at
+    }
+
+    /// Takes the turn: whether a request goes out this time.
+    fn takes_turn_to_request(&mut self, now: Timestamp) -> bool {
+        let is_request = self.asks_again(now) && self.is_request_next;
+        self.is_request_next = !is_request;
+        is_request
+    }
+
+    /// A server that had forgotten the handshake asks anew. It is answered in turn, not at once, so that challenges that are
+    /// repeated by somebody cause no more packets than silence does.
+    fn replace(&mut self, token_sequence: u64, token: &[u8; CHALLENGE_TOKEN_BYTES]) {
+        self.token_sequence = token_sequence;
+        *self.token = *token;
+        self.is_request_next = false;
+    }
 }
 
 /// How a handshake ends without a connection.
@@ -67,7 +110,7 @@ impl Handshake {
 
     /// Whether the server may have completed its side.
     pub(super) const fn is_responding(&self) -> bool {
-        matches!(self.stage, Stage::Responding { .. })
+        matches!(self.stage, Stage::Responding(_))
     }
 
     pub(super) const fn held(&self) -> &HeldToken {
@@ -98,10 +141,7 @@ impl Handshake {
         Ok(match received.packet {
             Packet::Denied => self.handle_denied(now),
             Packet::Challenge { token_sequence, token } => {
-                let token = Box::new(*token);
-                self.stage = Stage::Responding { token_sequence, token };
-                self.next_send = now;
-                self.address_deadline = self.deadline_from(now);
+                self.handle_challenge(now, token_sequence, token);
                 HandshakeStep::Continues
             }
             Packet::KeepAlive { .. } => HandshakeStep::Completed { sequence, payload: None },
@@ -111,10 +151,10 @@ impl Handshake {
     }
 
     /// Whether a packet of this kind means something now; others are not even opened.
-    pub(super) const fn expects(&self, header: &Header) -> bool {
+    pub(super) fn expects(&self, now: Timestamp, header: &Header) -> bool {
         match header.kind {
             PacketKind::Denied => true,
-            PacketKind::Challenge => !self.is_responding(),
+            PacketKind::Challenge => self.is_requesting(now),
             PacketKind::KeepAlive | PacketKind::Payload => self.is_responding(),
             PacketKind::Response | PacketKind::Disconnect => false,
         }
@@ -155,24 +195,47 @@ impl Handshake {
         if now < self.next_send {
             return None;
         }
-        let len = match &mut self.stage {
-            Stage::Requesting => {
-                let token = &self.held.token;
-                let request = RequestPacket {
-                    expire_unix: token.expire_unix,
-                    nonce: &token.nonce,
-                    private: &token.private,
-                };
-                request.write(token.protocol_id, buffer.first_chunk_mut()?);
-                REQUEST_BYTES
-            }
-            Stage::Responding { token_sequence, token } => {
-                let packet = Packet::Response { token_sequence: *token_sequence, token: &mut *token };
+        let response = match &mut self.stage {
+            Stage::Responding(response) => (!response.takes_turn_to_request(now)).then_some(response),
+            Stage::Requesting => None,
+        };
+        let len = match response {
+            Some(Response { token_sequence, token, .. }) => {
+                let packet = Packet::Response { token_sequence: *token_sequence, token };
                 self.held.connection.seal(&packet, buffer)
             }
+            None => self.write_request(buffer)?,
         };
         self.next_send = now.plus_millis(SEND_INTERVAL_MS);
         (len > 0).then_some(len)
+    }
+
+    /// Whether requests go out, alone or in turn with responses.
+    fn is_requesting(&self, now: Timestamp) -> bool {
+        match &self.stage {
+            Stage::Requesting => true,
+            Stage::Responding(response) => response.asks_again(now),
+        }
+    }
+
+    fn write_request(&self, buffer: &mut [u8]) -> Option<usize> {
+        let token = &self.held.token;
+        let request =
+            RequestPacket { expire_unix: token.expire_unix, nonce: &token.nonce, private: &token.private };
+        request.write(token.protocol_id, buffer.first_chunk_mut()?);
+        Some(REQUEST_BYTES)
+    }
+
+    fn handle_challenge(&mut self, now: Timestamp, token_sequence: u64, token: &[u8; CHALLENGE_TOKEN_BYTES]) {
+        match &mut self.stage {
+            // The deadline stays: a server that challenges without end lets nobody in.
+            Stage::Responding(response) => response.replace(token_sequence, token),
+            Stage::Requesting => {
+                self.stage = Stage::Responding(Response::new(token_sequence, token, now));
+                self.next_send = now;
+                self.address_deadline = self.deadline_from(now);
+            }
+        }
     }
 
     fn handle_denied(&mut self, now: Timestamp) -> HandshakeStep<'static> {

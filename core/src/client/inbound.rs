@@ -31,8 +31,8 @@ impl ClientSession {
             return Err(DropReason::EventsFull);
         }
         let on_path = on_path && Path::expects(&header);
-        let on_handshake =
-            on_handshake && self.handshake.as_ref().is_some_and(|handshake| handshake.expects(&header));
+        let on_handshake = on_handshake
+            && self.handshake.as_ref().is_some_and(|handshake| handshake.expects(self.now, &header));
         match (on_path, on_handshake) {
             (false, false) => Err(DropReason::Unexpected),
             (true, false) => self.receive_on_path(&header, datagram),

@@ -59,6 +59,8 @@ pub(super) struct Opened {
     pub(super) kind: PacketKind,
     pub(super) sequence: u64,
     pub(super) payload: Vec<u8>,
+    /// Of a response: what it echoes.
+    pub(super) challenge: Option<(u64, [u8; CHALLENGE_TOKEN_BYTES])>,
 }
 
 impl Sent {
@@ -71,8 +73,12 @@ impl Sent {
         let mut bytes = self.bytes.clone();
         let header = packet::peek(&bytes).ok()?;
         let packet = packet::open(&mut bytes, &header, PROTOCOL_ID, &token.client_to_server_key)?;
-        let payload = if let Packet::Payload(payload) = packet { payload.to_vec() } else { Vec::new() };
-        Some(Opened { kind: header.kind, sequence: header.sequence, payload })
+        let (payload, challenge) = match packet {
+            Packet::Payload(payload) => (payload.to_vec(), None),
+            Packet::Response { token_sequence, token } => (Vec::new(), Some((token_sequence, *token))),
+            _ => (Vec::new(), None),
+        };
+        Some(Opened { kind: header.kind, sequence: header.sequence, payload, challenge })
     }
 }
 

@@ -87,6 +87,41 @@ fn a_second_challenge_does_not_replace_the_first() {
 }
 
 #[test]
+fn a_response_without_an_answer_is_followed_by_requests_too_and_the_challenge_they_bring_is_answered() {
+    let token = token(1, &[first_server()]);
+    let mut bench = Bench::new(ClientConfig::raw(), &token);
+    let challenge = bench.challenge(&token);
+    bench.give(&challenge);
+
+    let sent = bench.run_for_ms(1_000);
+    let newer = bench.seal(&token, &Packet::Challenge { token_sequence: 8, token: &mut [6; 300] });
+    let verdict = bench.give(&newer);
+    let at_once = bench.drain();
+    let next = opened(&bench.run_for_ms(100), &token);
+
+    assert!(sent.last().unwrap().is_request_of(&token));
+    assert_eq!(sent.iter().filter(|sent| sent.is_request_of(&token)).count(), 1);
+    assert_eq!(verdict, Verdict::Accepted);
+    assert_eq!(at_once, [], "a challenge that comes again causes no more packets");
+    assert_eq!(next[0].kind, PacketKind::Response);
+    assert_eq!(next[0].challenge, Some((8, [6; 300])));
+}
+
+#[test]
+fn challenges_without_end_do_not_keep_a_client_at_a_server() {
+    let token = token(1, &[first_server()]);
+    let mut bench = Bench::new(ClientConfig::raw(), &token);
+
+    for _ in 0..TIMEOUT_MS / 100 {
+        let challenge = bench.challenge(&token);
+        bench.give(&challenge);
+        bench.run_for_ms(100);
+    }
+
+    assert_eq!(bench.events(), [ended(ClientDisconnectReason::TimedOut)]);
+}
+
+#[test]
 fn packets_from_elsewhere_or_under_other_keys_mean_nothing() {
     let token = token(1, &[first_server(), second_server()]);
     let other = super::bench::token(2, &[first_server()]);

@@ -319,6 +319,28 @@ fn a_network_that_changes_is_left_at_once_and_again_and_again() {
 }
 
 #[test]
+fn a_client_that_a_router_moves_between_challenge_and_response_comes_back_with_its_last_token() {
+    let mut pair = Pair::logged_in();
+    let session = pair.session();
+    pair.client.purse.void(1);
+    pair.is_cut = true;
+    pair.run_for_ms(3_000);
+    assert_eq!(pair.client.resume_tokens(), 0, "the last one is out for the attempt");
+
+    pair.client_address.set_port(6_000);
+    pair.is_cut = false;
+    while !pair.client.handshake.as_ref().unwrap().is_responding() {
+        pair.run_for_ms(1);
+    }
+    pair.to_server.clear();
+    pair.client_address.set_port(6_001);
+    pair.run_for_ms(2_000);
+
+    assert_eq!(pair.client.state(), ClientState::LoggedIn);
+    assert_eq!((pair.session(), pair.server_state()), (session, Some(SessionState::LoggedIn)));
+}
+
+#[test]
 fn a_short_outage_on_the_same_path_needs_no_token() {
     let mut pair = Pair::logged_in();
 
