@@ -63,7 +63,7 @@ pub enum ClientDisconnectReason {
     TokenExpired,
     /// No server answered, or a session that cannot be resumed fell silent.
     TimedOut,
-    /// The server keeps no session for the resume token any more (P65): a new token of the backend is needed.
+    /// The server keeps no session for the resume token any more (P65), or no usable token is left: a new one of the backend is needed.
     SessionGone,
     /// The reconnect window ended before a way back was found.
     ReconnectExpired,

@@ -65,7 +65,8 @@ impl ClientSession {
         }
     }
 
-    /// Starts the handshake with the next token of this round, or waits for the next round.
+    /// Starts the handshake with the next token of this round, or waits for the next round. Where there is neither a token nor an
+    /// old path that may revive, nothing is left to wait for.
     pub(super) fn try_next_token(&mut self) {
         let Some(way_back) = &mut self.way_back else { return };
         self.purse.expire(self.now);
@@ -76,6 +77,8 @@ impl ClientSession {
             self.purse.begin_round();
             if self.purse.has_next() {
                 way_back.schedule(self.now, &self.config, &mut self.rng);
+            } else if self.path.is_none() {
+                self.end(ClientDisconnectReason::SessionGone, &[]);
             }
         }
     }

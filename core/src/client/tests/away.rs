@@ -374,3 +374,19 @@ fn a_disconnect_under_the_keys_of_an_attempt_means_nothing() {
     assert_eq!(bench.give(&disconnect), Verdict::Dropped(DropReason::Unopened));
     assert_eq!(bench.client.state(), ClientState::Away);
 }
+
+#[test]
+fn a_client_whose_last_token_expires_still_hopes_for_its_old_path() {
+    let (mut bench, backend) = logged_in(&[]);
+    let mut short_lived = resume_token(1);
+    short_lived.expire_unix = short_lived.create_unix + 6;
+    bench.give_resume_token(&backend, 1, &short_lived);
+    bench.run_for_ms(10_000);
+    assert_eq!((bench.client.state(), bench.client.resume_tokens()), (ClientState::Away, 0));
+    bench.events();
+
+    let keep_alive = bench.keep_alive(&backend);
+    bench.give(&keep_alive);
+
+    assert_eq!(bench.events(), [ClientEvent::Reconnected { continuity: Continuity::Kept }]);
+}

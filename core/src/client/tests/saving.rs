@@ -157,3 +157,21 @@ fn a_resumed_session_gives_up_when_the_server_cannot_keep_it_any_longer() {
     let reason = ClientDisconnectReason::ReconnectExpired;
     assert_eq!(bench.events(), [ClientEvent::Disconnected { reason }]);
 }
+
+#[test]
+fn a_resumed_session_whose_last_token_expires_is_gone_at_once_for_it_has_no_path_to_hope_for() {
+    let backend = token(100, &[first_server()]);
+    let mut bench = logged_in(&[]);
+    let mut short_lived = resume_token(1);
+    short_lived.expire_unix = short_lived.create_unix + 3;
+    bench.give_resume_token(&backend, 1, &short_lived);
+    let mut bench = Bench::with(resume(&saved(&bench)).unwrap(), Timestamp::ZERO);
+
+    bench.run_for_ms(2_999);
+    assert_eq!(bench.events(), []);
+    bench.run_for_ms(1);
+
+    let reason = ClientDisconnectReason::SessionGone;
+    assert_eq!(bench.events(), [ClientEvent::Disconnected { reason }]);
+    assert_eq!(bench.client.poll_timeout(), None);
+}
