@@ -9,6 +9,8 @@ use crate::netcode::connection::Connection;
 
 /// How many resume tokens are kept. The server sees to it that two are there; a long session brings renewals.
 const TOKENS_MAX: usize = 8;
+/// How many expired generations are remembered one by one. When there are more, those below the lowest of them are given up.
+const VOID_SINGLY_MAX: usize = 16;
 
 /// A token with the one connection that is ever made under its keys.
 #[derive(Debug)]
@@ -59,6 +61,8 @@ pub(super) struct Purse {
     /// Generations up to this one are spent, given up, or were never this process's own: none of them is taken in again, for a second
     /// copy would begin its sequence anew.
     void_up_to: u64,
+    /// Generations above that which expired while a lower one may live: as void, one by one.
+    void_singly: Vec<u64>,
     /// The generation that is out for an attempt.
     lent: Option<u64>,
     /// The generation last tried in this round.
@@ -69,12 +73,12 @@ impl Purse {
     /// A purse of tokens that another process saved, by ascending generation.
     pub(super) fn restored(tokens: Vec<HeldToken>) -> Self {
         let void_up_to = tokens.first().map_or(0, |lowest| lowest.generation.saturating_sub(1));
-        Self { tokens, void_up_to, lent: None, tried: 0 }
+        Self { tokens, void_up_to, ..Self::default() }
     }
 
     /// Whether a token of this generation would be new.
     pub(super) fn wants(&self, generation: u64) -> bool {
-        generation > self.void_up_to
+        !self.is_void(generation)
             && self.lent != Some(generation)
             && self.tokens.iter().all(|held| held.generation != generation)
     }
@@ -117,27 +121,44 @@ impl Purse {
     /// Takes back a token whose attempt came to nothing.
     pub(super) fn put_back(&mut self, held: HeldToken) {
         self.lent = None;
-        if held.generation > self.void_up_to {
+        if !self.is_void(held.generation) {
             self.put(held);
         }
     }
 
-    /// Everything up to `generation` is void: a handshake with it completed, or it expired (P61).
+    /// Everything up to `generation` is void: a handshake with it completed (P61).
     pub(super) fn void(&mut self, generation: u64) {
         self.void_up_to = self.void_up_to.max(generation);
         self.lent = self.lent.filter(|&lent| lent > generation);
         self.tokens.retain(|held| held.generation > generation);
+        self.void_singly.retain(|&single| single > generation);
+    }
+
+    /// This generation alone is void: it expired, which says nothing about those below it.
+    pub(super) fn void_one(&mut self, generation: u64) {
+        if self.is_void(generation) {
+            return;
+        }
+        self.lent = self.lent.filter(|&lent| lent != generation);
+        self.tokens.retain(|held| held.generation != generation);
+        let index = self.void_singly.partition_point(|&single| single < generation);
+        self.void_singly.insert(index, generation);
+        if self.void_singly.len() > VOID_SINGLY_MAX
+            && let Some(&lowest) = self.void_singly.first()
+        {
+            self.void(lowest);
+        }
     }
 
     /// Discards what has expired.
     pub(super) fn expire(&mut self, now: Timestamp) {
-        let expired = self.tokens.iter().filter(|held| now >= held.expires_at);
-        if let Some(generation) = expired.map(|held| held.generation).max() {
-            self.tokens.retain(|held| now < held.expires_at);
-            if self.tokens.iter().all(|held| held.generation > generation) {
-                self.void_up_to = self.void_up_to.max(generation);
-            }
+        while let Some(expired) = self.tokens.iter().find(|held| now >= held.expires_at) {
+            self.void_one(expired.generation);
         }
+    }
+
+    fn is_void(&self, generation: u64) -> bool {
+        generation <= self.void_up_to || self.void_singly.contains(&generation)
     }
 
     /// The tokens another process may use, by ascending generation: untouched ones above every touched one (P63).

@@ -128,7 +128,7 @@ impl ClientSession {
                 self.try_next_token();
             }
             HandshakeFailure::TokenExpired => {
-                self.purse.void(held.generation);
+                self.purse.void_one(held.generation);
                 self.try_next_token();
             }
         }

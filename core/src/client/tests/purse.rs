@@ -96,6 +96,46 @@ fn expired_tokens_are_discarded_and_do_not_come_in_again() {
 }
 
 #[test]
+fn a_token_that_expires_above_a_living_one_is_void_for_ever_and_the_lower_one_is_not() {
+    let mut purse = purse(&[1]);
+    let mut second = held_until(2, Timestamp::from_millis(10));
+    touch(&mut second);
+    purse.insert(second);
+
+    purse.expire(Timestamp::from_millis(10));
+
+    assert!(!purse.wants(2), "a copy of it would begin its sequence anew");
+    assert_eq!((purse.len(), take(&mut purse)), (1, Some(1)));
+}
+
+#[test]
+fn what_expires_while_a_lower_token_is_lent_does_not_void_it() {
+    let mut purse = purse(&[1]);
+    purse.insert(held_until(2, Timestamp::from_millis(10)));
+    let first = purse.take_next().unwrap();
+
+    purse.expire(Timestamp::from_millis(10));
+    purse.put_back(first);
+
+    assert!(!purse.wants(2));
+    assert_eq!(purse.len(), 1);
+}
+
+#[test]
+fn tokens_that_expire_without_end_are_remembered_within_a_bound() {
+    let mut purse = purse(&[1]);
+
+    for generation in 2..=200 {
+        purse.insert(held_until(generation, Timestamp::ZERO));
+        purse.expire(Timestamp::ZERO);
+    }
+
+    assert!((1..=200).all(|generation| !purse.wants(generation)));
+    assert_eq!(purse.len(), 0, "the lowest is given up");
+    assert!(purse.wants(201));
+}
+
+#[test]
 fn what_another_process_saved_voids_all_below_it() {
     let purse = Purse::restored([held(5), held(7)].into());
 
