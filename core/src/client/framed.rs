@@ -24,6 +24,8 @@ const PACKETS_IN_FLIGHT_MAX: usize = 512;
 const DEAD_HEARTBEATS: u64 = 3;
 /// And after this long, if that is longer.
 const DEAD_MS: u64 = 2_000;
+/// No path dies faster, whatever figures a server names.
+const DEAD_MS_MIN: u64 = 100;
 
 /// The message layer of one session, over all its key epochs.
 #[derive(Debug)]
@@ -138,10 +140,10 @@ impl Framed {
     pub(super) fn path_dead_ms(&self, config: &ClientConfig) -> Option<u64> {
         let terms = self.terms?;
         if !self.is_logged_in {
-            return Some(terms.timeout_ms);
+            return Some(terms.timeout_ms.max(DEAD_MS_MIN));
         }
         let heartbeats_ms = terms.heartbeat_ms.saturating_mul(DEAD_HEARTBEATS);
-        let usual_ms = DEAD_MS.min(terms.timeout_ms / 2).max(heartbeats_ms);
+        let usual_ms = DEAD_MS.min(terms.timeout_ms / 2).max(heartbeats_ms).max(DEAD_MS_MIN);
         Some(config.path_dead_ms.map_or(usual_ms, u64::from))
     }
 
