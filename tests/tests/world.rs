@@ -1,5 +1,7 @@
 //! The real server and real clients on a network in memory, in virtual time.
 
+#[path = "world/adversary.rs"]
+mod adversary;
 #[path = "world/continuity.rs"]
 mod continuity;
 #[path = "world/specification.rs"]

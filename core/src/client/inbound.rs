@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use super::event::{ClientDisconnectReason, ClientEvent};
 use super::framed::Framed;
-use super::handshake::HandshakeStep;
+use super::handshake::{Handshake, HandshakeStep};
 use super::path::Path;
 use super::resume::HeldToken;
 use super::state::ClientState;
@@ -54,10 +54,14 @@ impl ClientSession {
     }
 
     fn receive_on_path(&mut self, header: &Header, datagram: &mut [u8]) -> Result<(), DropReason> {
+        // Once an attempt responds, the server may have spent its token, and only that attempt leads back: what comes on a lost path
+        // then may have been held back by somebody, and must not end the attempt (P61).
+        let is_responding = self.handshake.as_ref().is_some_and(Handshake::is_responding);
         let Some(path) = &mut self.path else { return Err(DropReason::UnknownAddress) };
         let received = path.receive(header, datagram)?;
+        let stays_lost = path.is_lost && (path.is_left || is_responding);
         let is_open = self.content.framed().is_none_or(Framed::is_open);
-        if received.is_newest && received.packet != Packet::Disconnect && is_open {
+        if received.is_newest && received.packet != Packet::Disconnect && is_open && !stays_lost {
             self.mark_path_alive();
         }
         match received.packet {
@@ -99,7 +103,14 @@ impl ClientSession {
                 self.state = ClientState::Connected;
                 self.events.push(ClientEvent::Connected { login_explicit: false }, &[]);
             }
-            Content::Framed(framed) => framed.connection_opened(self.now),
+            Content::Framed(framed) => {
+                framed.connection_opened(self.now);
+                let kept_ms = framed.kept_ms().unwrap_or(0);
+                if let Some(way_back) = &mut self.way_back {
+                    // The server has the session still, and may count the new keys as in use already.
+                    way_back.give_up_at = way_back.give_up_at.max(self.now.plus_millis(kept_ms));
+                }
+            }
         }
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Path {
     pub(super) last_sent: Timestamp,
     /// Nothing came through for too long. It stays open, for it may revive.
     pub(super) is_lost: bool,
+    /// The host has another address now. The server answers to the former one, so what still comes was held back by somebody.
+    pub(super) is_left: bool,
     /// By how much the host's own lateness has shifted `last_live` during this silence.
     credit_micros: u64,
 }
@@ -33,6 +35,7 @@ impl Path {
             last_live: now,
             last_sent: now,
             is_lost: false,
+            is_left: false,
             credit_micros: 0,
         }
     }

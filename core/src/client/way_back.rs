@@ -74,12 +74,18 @@ impl ClientSession {
             way_back.retry_at = None;
             self.handshake = Some(Handshake::new(held, self.now));
         } else {
-            self.purse.begin_round();
-            if self.purse.has_next() {
-                way_back.schedule(self.now, &self.config, &mut self.rng);
-            } else if self.path.is_none() {
-                self.end(ClientDisconnectReason::SessionGone, &[]);
-            }
+            self.await_next_round();
+        }
+    }
+
+    /// Begins with the lowest token again, after a pause.
+    fn await_next_round(&mut self) {
+        let Some(way_back) = &mut self.way_back else { return };
+        self.purse.begin_round();
+        if self.purse.has_next() {
+            way_back.schedule(self.now, &self.config, &mut self.rng);
+        } else if self.path.is_none() {
+            self.end(ClientDisconnectReason::SessionGone, &[]);
         }
     }
 
@@ -124,8 +130,14 @@ impl ClientSession {
         match failure {
             HandshakeFailure::Denied => self.end(ClientDisconnectReason::SessionGone, &[]),
             HandshakeFailure::TimedOut => {
+                let was_answered = held.is_touched();
                 self.purse.put_back(held);
-                self.try_next_token();
+                if was_answered {
+                    self.try_next_token();
+                } else {
+                    // Nobody heard of this token: to come back with a later one would waste it (P61).
+                    self.await_next_round();
+                }
             }
             HandshakeFailure::TokenExpired => {
                 self.purse.void_one(held.generation);
@@ -140,6 +152,11 @@ impl ClientSession {
             self.restart_handshake();
         } else if self.way_back.is_some() || (self.state == ClientState::LoggedIn && self.purse.len() > 0) {
             self.lose_path();
+        }
+        if self.way_back.is_some()
+            && let Some(path) = &mut self.path
+        {
+            path.is_left = true;
         }
     }
 

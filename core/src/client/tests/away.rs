@@ -177,13 +177,55 @@ fn sequences_begin_at_zero_under_a_token_of_this_process_and_at_random_under_the
 }
 
 #[test]
-fn a_token_that_fails_makes_way_for_the_next() {
+fn a_token_that_was_answered_and_fails_makes_way_for_the_next() {
     let (mut bench, _, _) = away(&[1, 2]);
+    let challenge = bench.challenge(&resume_token(1));
+    bench.give(&challenge);
 
     bench.run_for_ms(TOKEN_TIMEOUT_MS - 1);
     let sent = bench.run_for_ms(1);
 
     assert_eq!(requests_of(&sent, &resume_token(2)), 1);
+}
+
+#[test]
+fn a_token_that_nobody_answered_is_tried_again_and_the_next_one_kept() {
+    let (mut bench, _, _) = away(&[1, 2]);
+
+    let sent = bench.run_for_ms(3 * TOKEN_TIMEOUT_MS);
+
+    assert!(requests_of(&sent, &resume_token(1)) > 2 * (TOKEN_TIMEOUT_MS / 100) as usize);
+    assert_eq!(requests_of(&sent, &resume_token(2)), 0);
+}
+
+#[test]
+fn what_was_held_back_on_the_old_path_does_not_end_an_attempt_that_responds() {
+    let (mut bench, backend, _) = away(&[1, 2]);
+    let first = resume_token(1);
+    let challenge = bench.challenge(&first);
+    bench.give(&challenge);
+    bench.run_for_ms(100);
+
+    let held_back = bench.seal(&backend, &Packet::KeepAlive { client_index: 0, max_clients: 1 });
+    bench.give(&held_back);
+    let sent = bench.run_for_ms(500);
+
+    assert_eq!(bench.client.state(), ClientState::Away);
+    assert!(!opened(&sent, &first).is_empty(), "it goes on responding");
+}
+
+#[test]
+fn what_comes_on_the_old_path_after_the_network_changed_revives_nothing() {
+    let (mut bench, backend, _) = away(&[1, 2]);
+    let now = bench.now;
+    bench.client.network_changed(now);
+
+    let held_back = bench.seal(&backend, &Packet::KeepAlive { client_index: 0, max_clients: 1 });
+    bench.give(&held_back);
+    let sent = bench.run_for_ms(500);
+
+    assert_eq!(bench.client.state(), ClientState::Away);
+    assert!(requests_of(&sent, &resume_token(2)) > 0);
 }
 
 #[test]
