@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use crate::Transmit;
-use crate::link::frame::FrameWriter;
+use crate::link::frame::{FrameWriter, Hello};
 use crate::netcode::connection::Connection;
 use crate::netcode::packet::Packet;
 
@@ -14,6 +14,8 @@ const DISCONNECT_PACKETS: u8 = 10;
 #[derive(Debug)]
 pub(crate) struct Farewell {
     connection: Connection,
+    /// Opens the key epoch if that has not happened, so that the goodbye is heard (P20, P22).
+    hello: Option<Hello>,
     /// Goes ahead of the disconnect packets where payloads are framed (P38).
     goodbye: Option<Goodbye>,
     disconnects_left: u8,
@@ -31,14 +33,24 @@ pub(crate) struct Goodbye {
 impl Farewell {
     /// Says goodbye over `connection`.
     pub(crate) const fn new(connection: Connection, goodbye: Option<Goodbye>) -> Self {
-        Self { connection, goodbye, disconnects_left: DISCONNECT_PACKETS }
+        Self { connection, hello: None, goodbye, disconnects_left: DISCONNECT_PACKETS }
+    }
+
+    /// Says `hello` with the goodbye: the peer may not have taken these keys into use yet.
+    pub(crate) const fn with_hello(mut self, hello: Hello) -> Self {
+        self.hello = Some(hello);
+        self
     }
 
     /// The next packet and where it goes; `None` when all is said.
     pub(crate) fn poll_transmit(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
         let len = if let Some(goodbye) = self.goodbye.take() {
+            let hello = self.hello;
             self.connection.seal_payload(buffer, |_, room| {
                 let mut writer = FrameWriter::new(room);
+                if let Some(hello) = &hello {
+                    writer.write_hello(hello);
+                }
                 writer.write_goodbye(goodbye.code, &goodbye.detail);
                 writer.len()
             })

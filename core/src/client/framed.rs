@@ -84,6 +84,11 @@ impl Framed {
         self.is_open
     }
 
+    /// What opens a key epoch.
+    pub(super) const fn hello(&self) -> Hello {
+        Hello::new(self.lane_epoch)
+    }
+
     /// The newest welcome.
     pub(super) const fn terms(&self) -> Option<&Welcome> {
         self.terms.as_ref()
@@ -185,8 +190,9 @@ impl Framed {
         if path.is_lost && now < self.next_probe {
             return 0;
         }
-        let Self { link, lane_epoch, login, moves, .. } = self;
-        let mut source = Source { hello: Hello::new(*lane_epoch), login, moves };
+        let hello = self.hello();
+        let Self { link, login, moves, .. } = self;
+        let mut source = Source { hello, login, moves };
         let len = path.connection.seal_payload(buffer, |sequence, room| {
             room.first_chunk_mut().map_or(0, |room| link.poll_packet(now, sequence, room, &mut source))
         });

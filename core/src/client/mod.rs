@@ -59,6 +59,7 @@ use crate::config::Payloads;
 use crate::farewell::{Farewell, Goodbye};
 use crate::link::LinkStatistics;
 use crate::netcode::ConnectToken;
+use crate::netcode::connection::Connection;
 use crate::{DATAGRAM_BYTES_MAX, Deadline, DeadlineCause, SessionId, Timestamp, Transmit};
 
 pub use config::{ClientConfig, ClientConfigError};
@@ -98,7 +99,7 @@ pub struct ClientSession {
     way_back: Option<WayBack>,
     content: Content,
     events: EventQueue,
-    farewell: Option<Farewell>,
+    farewells: Vec<Farewell>,
 }
 
 /// What payloads carry.
@@ -202,7 +203,7 @@ impl ClientSession {
             purse: Purse::default(),
             way_back: None,
             content,
-            farewell: None,
+            farewells: Vec::new(),
         }
     }
 
@@ -242,9 +243,11 @@ impl ClientSession {
         if buffer.len() < DATAGRAM_BYTES_MAX {
             return None;
         }
-        if let Some(farewell) = &mut self.farewell {
+        if let Some(farewell) = self.farewells.first_mut() {
             let transmit = farewell.poll_transmit(buffer);
-            self.farewell.take_if(|farewell| farewell.is_over());
+            if farewell.is_over() {
+                self.farewells.remove(0);
+            }
             return transmit;
         }
         if let Some(handshake) = &mut self.handshake
@@ -272,7 +275,7 @@ impl ClientSession {
             Content::Raw(raw) => self.path.is_some() && raw.has_payload(),
             Content::Framed(_) => false,
         };
-        if has_payload || self.farewell.is_some() || !self.events.is_empty() {
+        if has_payload || !self.farewells.is_empty() || !self.events.is_empty() {
             return Some(Deadline { at: self.now, cause: DeadlineCause::Output });
         }
         let at = self.next_wake();
@@ -321,25 +324,33 @@ impl ClientSession {
         self.logged_in()?.send_move(tick, input)
     }
 
-    /// Leaves: the server is told, and the session ends with [`ClientDisconnectReason::Left`].
+    /// Leaves: the server is told, by every way that may lead to it, and the session ends with [`ClientDisconnectReason::Left`].
     pub fn disconnect(&mut self, now: Timestamp) {
         self.enter(now);
         if self.state == ClientState::Disconnected {
             return;
         }
-        let goodbye = self
-            .content
-            .framed()
-            .is_some_and(Framed::is_open)
-            .then(|| Goodbye { code: GOODBYE_LEFT, detail: Box::default() });
+        let is_open = self.content.framed().is_some_and(Framed::is_open);
+        let path = self.path.take().map(|path| self.farewell(path.connection, is_open));
+        // The server may have let the client in already.
         let responding = self.handshake.take_if(|handshake| handshake.is_responding());
-        self.farewell = match (self.path.take(), responding) {
-            (Some(path), _) => Some(Farewell::new(path.connection, goodbye)),
-            // The server may have let the client in already.
-            (None, Some(handshake)) => Some(Farewell::new(handshake.into_held().connection, None)),
-            (None, None) => None,
-        };
+        let attempt = responding.map(|handshake| self.farewell(handshake.into_held().connection, false));
+        self.farewells.extend([path, attempt].into_iter().flatten());
         self.end(ClientDisconnectReason::Left, &[]);
+    }
+
+    /// The last words under the keys of a connection, of which the welcome has come or not.
+    ///
+    /// On a way back without a welcome the session hears them only with a hello: a disconnect alone would end the attempt.
+    fn farewell(&self, connection: Connection, is_open: bool) -> Farewell {
+        let goodbye = || Goodbye { code: GOODBYE_LEFT, detail: Box::default() };
+        match self.content.framed() {
+            Some(_) if is_open => Farewell::new(connection, Some(goodbye())),
+            Some(framed) if self.way_back.is_some() => {
+                Farewell::new(connection, Some(goodbye())).with_hello(framed.hello())
+            }
+            _ => Farewell::new(connection, None),
+        }
     }
 
     /// The host has another socket, address or network: what is sent from now on comes from somewhere else.

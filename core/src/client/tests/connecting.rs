@@ -225,6 +225,17 @@ fn a_change_of_network_begins_the_handshake_again_without_repeating_a_sequence()
 }
 
 #[test]
+fn leaving_before_the_first_welcome_takes_no_other_session_over() {
+    let token = token(1, &[first_server()]);
+    let mut bench = Bench::new(ClientConfig::default(), &token);
+    bench.let_in(&token);
+
+    bench.client.disconnect(bench.now);
+
+    assert!(opened(&bench.drain(), &token).iter().all(|packet| packet.kind == PacketKind::Disconnect));
+}
+
+#[test]
 fn leaving_while_the_server_may_have_let_the_client_in_tells_it_so() {
     let token = token(1, &[first_server()]);
     let mut bench = Bench::new(ClientConfig::raw(), &token);

@@ -419,6 +419,31 @@ fn a_client_that_leaves_ends_its_session_at_the_server() {
 }
 
 #[test]
+fn a_client_that_moved_and_leaves_on_its_way_back_ends_its_session_at_the_server() {
+    for is_let_in in [false, true] {
+        let mut pair = Pair::logged_in();
+        pair.client_address.set_port(6_000);
+        pair.client.network_changed(pair.now);
+        let is_there = |pair: &Pair| match &pair.client.handshake {
+            Some(handshake) => !is_let_in && handshake.is_responding(),
+            None => true,
+        };
+        while !is_there(&pair) {
+            pair.run_for_ms(1);
+        }
+        // What follows the response never arrives.
+        pair.run_for_ms(u64::from(!is_let_in) * 25);
+        pair.to_server.clear();
+        assert_eq!(pair.client.state(), ClientState::Away);
+
+        pair.client.disconnect(pair.now);
+        pair.run_for_ms(100);
+
+        assert_eq!(pair.server_state(), None, "let in: {is_let_in}");
+    }
+}
+
+#[test]
 fn another_process_resumes_the_session_with_fresh_lanes() {
     let mut pair = Pair::logged_in();
     let session = pair.session();
