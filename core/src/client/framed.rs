@@ -2,13 +2,13 @@
 
 mod receive;
 
+use super::clock::{ServerClock, TickClock};
 use super::config::ClientConfig;
 use super::error::{ClientLoginError, ClientSendError};
 use super::login::Login;
 use super::moves::OutgoingMoves;
 use super::path::Path;
 use super::saved::SavedTerms;
-use super::tick::TickSample;
 use crate::Timestamp;
 use crate::link::control::Control;
 use crate::link::frame::{FrameWriter, Hello, Role, Welcome};
@@ -43,7 +43,7 @@ pub(super) struct Framed {
     login: Login,
     moves: OutgoingMoves,
     newest_state_tick: Option<u64>,
-    tick: Option<TickSample>,
+    clock: Option<TickClock>,
     /// While the path is lost: when the next packet may try it.
     next_probe: Timestamp,
 }
@@ -67,7 +67,7 @@ impl Framed {
             login: Login::default(),
             moves: OutgoingMoves::new(config.move_redundancy),
             newest_state_tick: None,
-            tick: None,
+            clock: None,
             next_probe: now,
         }
     }
@@ -134,7 +134,12 @@ impl Framed {
 
     /// Where the server's simulation stands at `now`.
     pub(super) fn server_tick(&self, now: Timestamp) -> Option<u64> {
-        self.tick.map(|sample| sample.tick_at(now))
+        self.clock.as_ref().map(|clock| clock.tick_at(now))
+    }
+
+    /// The same with its error.
+    pub(super) fn server_clock(&self, now: Timestamp) -> Option<ServerClock> {
+        self.clock.as_ref()?.clock_at(now)
     }
 
     pub(super) fn statistics(&self) -> LinkStatistics {

@@ -26,6 +26,7 @@
 //! 7. Every queue is bounded: what is unreliable gives way, what is reliable pushes back.
 //! 8. The same seed and the same calls give the same output, byte for byte.
 
+mod clock;
 mod config;
 mod deadlines;
 mod error;
@@ -40,7 +41,6 @@ mod raw;
 mod resume;
 mod saved;
 mod state;
-mod tick;
 mod verdict;
 mod way_back;
 
@@ -62,6 +62,7 @@ use crate::netcode::ConnectToken;
 use crate::netcode::connection::Connection;
 use crate::{DATAGRAM_BYTES_MAX, Deadline, DeadlineCause, SessionId, Timestamp, Transmit};
 
+pub use clock::ServerClock;
 pub use config::{ClientConfig, ClientConfigError};
 pub use error::{ClientError, ClientLoginError, ClientSendError, SavedError};
 pub use event::{ClientDisconnectReason, ClientEvent};
@@ -429,10 +430,20 @@ impl ClientSession {
         Some(Duration::from_millis(self.content.framed()?.terms()?.reconnect_window_ms))
     }
 
-    /// The tick the server's simulation is at, as far as heartbeats tell. `None` before the welcome.
+    /// The tick the server's simulation is at, as far as heartbeats tell; like that of [`server_clock`](Self::server_clock), but known
+    /// from the welcome on. `None` before it.
     #[must_use]
     pub fn server_tick(&self, now: Timestamp) -> Option<u64> {
         self.content.framed()?.server_tick(now.max(self.now))
+    }
+
+    /// Where the server's simulation is, and how wrong that may be at most. `None` before the first heartbeat response.
+    ///
+    /// It is smooth: it never goes back as `now` goes on, and it makes up for an error by running a sixteenth faster or slower. Only
+    /// more than a second behind it leaps ahead, and more than a second ahead it stands still until the server has caught up.
+    #[must_use]
+    pub fn server_clock(&self, now: Timestamp) -> Option<ServerClock> {
+        self.content.framed()?.server_clock(now.max(self.now))
     }
 
     /// The highest move tick the server is known to have accepted: moves are numbered above it (P26).

@@ -1,5 +1,6 @@
 mod away;
 mod bench;
+mod clock;
 mod connecting;
 mod laws;
 mod messages;

@@ -2,10 +2,10 @@
 
 use super::Framed;
 use crate::client::ClientSession;
+use crate::client::clock::TickClock;
 use crate::client::event::{ClientDisconnectReason, ClientEvent};
 use crate::client::resume::HeldToken;
 use crate::client::state::ClientState;
-use crate::client::tick::TickSample;
 use crate::client::verdict::DropReason;
 use crate::event::Continuity;
 use crate::link::frame::{
@@ -159,13 +159,8 @@ impl ClientSession {
         let now = self.now;
         let Some(framed) = self.content.framed_mut() else { return };
         let Some(on_the_way_micros) = framed.link.handle_heartbeat_response(now, response) else { return };
-        if let Some(terms) = &framed.terms {
-            framed.tick = Some(TickSample {
-                at: now,
-                tick: response.server_tick,
-                phase_micros: response.tick_phase_micros.saturating_add(on_the_way_micros / 2),
-                tick_rate_hz: terms.tick_rate_hz,
-            });
+        if let Some(clock) = &mut framed.clock {
+            clock.handle_response(now, response, on_the_way_micros);
         }
     }
 }
@@ -181,12 +176,9 @@ impl Framed {
         if let Some(tick) = welcome.move_high_water {
             self.moves.on_acknowledged(tick);
         }
-        self.tick = Some(TickSample {
-            at: now,
-            tick: welcome.server_tick,
-            phase_micros: 0,
-            tick_rate_hz: welcome.tick_rate_hz,
-        });
+        self.clock
+            .get_or_insert_with(|| TickClock::new(now, welcome.server_tick, welcome.tick_rate_hz))
+            .handle_welcome(now, welcome.server_tick, welcome.tick_rate_hz);
     }
 }
 

@@ -225,6 +225,37 @@ fn where_the_token_is_the_login_nothing_more_is_needed() {
 }
 
 #[test]
+fn the_clock_follows_the_servers_ticks_over_an_outage_within_its_bound() {
+    let mut pair = Pair::logged_in();
+    let tick_rate_hz = pair.client.tick_rate_hz().unwrap();
+    let start = pair.now;
+    let ticks = |now: Timestamp| 1_000_000 + now.micros_since(start) * tick_rate_hz / 1_000_000;
+    let mut newest = 0;
+    let mut checked = 0;
+
+    for elapsed_ms in 0..20_000 {
+        pair.is_cut = (5_000..9_000).contains(&elapsed_ms);
+        if pair.server.session_of(ClientId(12)).is_some() && ticks(pair.now) > newest {
+            newest = ticks(pair.now);
+            pair.server.set_server_tick(pair.now, newest);
+        }
+        pair.run_for_ms(1);
+        let shown = pair.client.server_clock(pair.now).unwrap();
+        // Once the first samples under these ticks have come; they are set to the millisecond.
+        if elapsed_ms > 2_000 {
+            let shown_micros = (shown.tick - 1_000_000) * 1_000_000 / tick_rate_hz + shown.phase_micros;
+            let error_micros = shown_micros.abs_diff(pair.now.micros_since(start));
+            assert!(error_micros <= shown.error_micros + 2_000, "{error_micros}: {shown:?}");
+            assert!(shown.error_micros <= 25_000, "{shown:?}");
+            checked += 1;
+        }
+    }
+
+    assert!(checked > 17_000);
+    assert_eq!(pair.client.state(), ClientState::LoggedIn);
+}
+
+#[test]
 fn moves_reach_the_server_and_states_the_client() {
     let mut pair = Pair::logged_in();
     let session = pair.session();
