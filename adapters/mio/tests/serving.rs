@@ -238,6 +238,7 @@ fn a_swarm_with_bad_networks_ends_well_and_says_so_in_one_json_object() {
     assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["logins_succeeded"], 6);
+    assert_eq!(report["sessions_ended_early"], 0);
     assert!(report["outages"].as_u64().unwrap() >= 6, "{report}");
     assert_eq!(report["same_session_after_resume"], report["outages"]);
     assert_eq!(report["reliable_delivered"], report["reliable_expected"]);
@@ -264,6 +265,30 @@ fn a_swarm_that_is_interrupted_while_it_connects_ends_well_although_nobody_reads
     assert_eq!(output.status.code(), Some(0));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&report["peers"], &report["logins_succeeded"]), (&3.into(), &0.into()));
+}
+
+#[test]
+fn a_swarm_whose_server_puts_it_out_fails_and_says_how_many_sessions_ended() {
+    let server = Server::start(&[]);
+    let address = server.address.to_string();
+    let mut swarm = rejoin(&["swarm", "--peers", "3", "--seconds", "4", "--json", "--server", &address])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut progress = BufReader::new(swarm.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("3 of 3 logged in") {
+        line.clear();
+        assert_ne!(progress.read_line(&mut line).unwrap(), 0, "the swarm ended too soon");
+    }
+
+    server.terminate();
+
+    let output = swarm.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["logins_succeeded"], &report["sessions_ended_early"]), (&3.into(), &3.into()));
 }
 
 #[test]

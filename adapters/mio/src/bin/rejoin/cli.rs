@@ -152,7 +152,8 @@ pub(crate) struct Swarm {
     /// Come back from each outage by another port, as after a change of network.
     #[arg(long, requires = "outage_every_s")]
     pub(crate) move_address: bool,
-    /// Print the result as one JSON object on standard output, and nothing else there.
+    /// Print the result as one JSON object on standard output, and nothing else there; its `rtt_ms_*` are percentiles of the
+    /// smoothed round trip of each session, noted twice a second.
     #[arg(long)]
     pub(crate) json: bool,
 }

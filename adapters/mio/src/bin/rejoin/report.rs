@@ -12,12 +12,15 @@ pub(crate) struct Report {
     pub(crate) sessions_established: u64,
     pub(crate) logins_succeeded: u64,
     pub(crate) logins_failed: u64,
+    /// Peers who had logged in and whose session ended before they left.
+    pub(crate) sessions_ended_early: u64,
     /// Outages no longer than the reconnect window.
     pub(crate) outages: u64,
     /// Outages longer than that: nobody promised to survive them.
     pub(crate) outages_beyond_window: u64,
-    /// Outages after which the peer was heard and answered again.
+    /// Of `outages`, those after which the peer was heard and answered again.
     pub(crate) resumes_succeeded: u64,
+    /// Of `outages`, the others.
     pub(crate) resumes_failed: u64,
     /// Of those that succeeded, in the session from before.
     pub(crate) same_session_after_resume: u64,
@@ -34,6 +37,7 @@ pub(crate) struct Report {
     pub(crate) reliable_lost: u64,
     pub(crate) reliable_duplicated: u64,
     pub(crate) reliable_out_of_order: u64,
+    /// Of the smoothed round trip that each session measures, noted twice a second: the p99 of single round trips is higher.
     pub(crate) rtt_ms_p50: Option<f64>,
     pub(crate) rtt_ms_p99: Option<f64>,
     /// From the end of an outage to the first answer after it.
@@ -42,6 +46,9 @@ pub(crate) struct Report {
     /// Somebody ended the run before all had the time to log in.
     #[serde(skip)]
     pub(crate) ended_while_connecting: bool,
+    /// Somebody ended the run before it had lasted as long as was asked for.
+    #[serde(skip)]
+    pub(crate) ended_while_playing: bool,
 }
 
 impl Report {
@@ -58,12 +65,20 @@ impl Report {
             format!("{} of {} peers logged in", self.logins_succeeded, self.peers),
         );
         expect(
+            self.sessions_ended_early == 0,
+            format!("{} sessions ended before their players left", self.sessions_ended_early),
+        );
+        expect(
             self.same_session_after_resume == self.outages && self.resumes_failed == 0,
             format!(
                 "{} of {} outages ended in the same session",
                 self.same_session_after_resume, self.outages
             ),
         );
+        // Who nobody let play long enough proves nothing, and owes nothing.
+        let had_time = !self.ended_while_connecting && !self.ended_while_playing && self.logins_succeeded > 0;
+        expect(self.reliable_sent > 0 || !had_time, "no chat line was sent".to_owned());
+        expect(self.moves_acknowledged > 0 || !had_time, "no move was acknowledged".to_owned());
         expect(self.reliable_lost == 0, format!("{} chat lines were lost", self.reliable_lost));
         expect(
             self.reliable_duplicated == 0,
@@ -87,7 +102,11 @@ impl fmt::Display for Report {
     /// A table of the figures, one subject a line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1} ms"));
-        writeln!(f, "logins       {} of {} peers", self.logins_succeeded, self.peers)?;
+        writeln!(
+            f,
+            "logins       {} of {} peers, sessions that ended early {}",
+            self.logins_succeeded, self.peers, self.sessions_ended_early
+        )?;
         writeln!(
             f,
             "outages      {}, ended in the same session {}, failed {}",
@@ -106,7 +125,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "moves        {} sent, {} acknowledged", self.moves_sent, self.moves_acknowledged)?;
         writeln!(f, "states       {} received", self.states_received)?;
-        writeln!(f, "round trip   p50 {}, p99 {}", ms(self.rtt_ms_p50), ms(self.rtt_ms_p99))
+        writeln!(f, "round trip   smoothed p50 {}, p99 {}", ms(self.rtt_ms_p50), ms(self.rtt_ms_p99))
     }
 }
 
@@ -145,6 +164,8 @@ mod tests {
             outages: 4,
             resumes_succeeded: 4,
             same_session_after_resume: 4,
+            moves_sent: 90,
+            moves_acknowledged: 80,
             reliable_sent: 5,
             reliable_expected: 15,
             reliable_delivered: 15,
@@ -166,9 +187,21 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_was_ended_early_may_have_done_nothing_but_no_session_may_have_ended() {
+        let mut report =
+            Report { reliable_sent: 0, moves_acknowledged: 0, ended_while_playing: true, ..good() };
+        assert_eq!(report.failures(), Vec::<String>::new());
+        report.sessions_ended_early = 1;
+        assert_eq!(report.failures().len(), 1);
+    }
+
+    #[test]
     fn each_broken_promise_is_a_failure_of_its_own() {
-        let broken: [fn(&mut Report); 6] = [
+        let broken: [fn(&mut Report); 9] = [
             |report| report.logins_succeeded = 2,
+            |report| report.sessions_ended_early = 1,
+            |report| report.reliable_sent = 0,
+            |report| report.moves_acknowledged = 0,
             |report| report.same_session_after_resume = 3,
             |report| report.resumes_failed = 1,
             |report| report.reliable_lost = 1,
@@ -185,7 +218,7 @@ mod tests {
     #[test]
     fn the_json_object_has_the_documented_fields() {
         let object: serde_json::Value = serde_json::from_str(&good().to_json()).unwrap();
-        for field in "peers sessions_established logins_succeeded logins_failed outages resumes_succeeded \
+        for field in "peers sessions_established logins_succeeded logins_failed sessions_ended_early outages outages_beyond_window resumes_succeeded \
             resumes_failed same_session_after_resume moves_sent moves_acknowledged states_received reliable_sent \
             reliable_delivered reliable_lost reliable_duplicated reliable_out_of_order rtt_ms_p50 rtt_ms_p99 \
             resume_ms_p50 resume_ms_p99"

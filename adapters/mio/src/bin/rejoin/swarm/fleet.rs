@@ -14,7 +14,7 @@ use rejoin_mio::{Clock, TokenRequest};
 
 use super::chat::{self, Speaker};
 use super::outage::Outages;
-use super::peer::{Buffers, Part, Peer, PeerSpec, Tally};
+use super::peer::{Buffers, Login, Part, Peer, PeerSpec, Tally};
 use super::pilot::Pilot;
 use crate::conditioner::LinkConditions;
 use crate::failure::Failure;
@@ -81,6 +81,7 @@ pub(crate) fn run(plan: &Plan, watch: &mut dyn FnMut(&Progress) -> bool) -> Resu
     fleet.ended_while_connecting = fleet.stopped;
     if !fleet.stopped && fleet.peers.iter().any(Peer::is_ready) {
         fleet.play(watch)?;
+        fleet.ended_while_playing = fleet.stopped;
         fleet.settle(watch)?;
     }
     fleet.leave();
@@ -100,6 +101,7 @@ struct Fleet<'a> {
     watch_due_at: Timestamp,
     stopped: bool,
     ended_while_connecting: bool,
+    ended_while_playing: bool,
 }
 
 impl<'a> Fleet<'a> {
@@ -118,6 +120,7 @@ impl<'a> Fleet<'a> {
             watch_due_at: Timestamp::ZERO,
             stopped: false,
             ended_while_connecting: false,
+            ended_while_playing: false,
         })
     }
 
@@ -151,7 +154,7 @@ impl<'a> Fleet<'a> {
         self.drive(watch, |_, now| Ok(if now >= end { Step::Over } else { Step::Until(end) }))
     }
 
-    /// Waits until everybody is back and every text has arrived everywhere, but not for ever.
+    /// Waits until everybody is back, every text has arrived everywhere and some move was acknowledged, but not for ever.
     fn settle(&mut self, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<(), Failure> {
         let give_up_at = self.clock.now() + SETTLE_MAX;
         for peer in &mut self.peers {
@@ -161,9 +164,11 @@ impl<'a> Fleet<'a> {
         self.stopped = false;
         self.drive(watch, |fleet, now| {
             let spoken = fleet.spoken();
+            let have_moved =
+                fleet.peers.iter().filter_map(Peer::part).any(|part| part.pilot.acknowledged > 0);
             let is_settled = fleet.peers.iter().all(|peer| {
                 peer.state() == ClientState::Disconnected
-                    || (!peer.is_away() && peer.listener.delivered >= spoken)
+                    || (have_moved && !peer.is_away() && peer.listener.delivered >= spoken)
             });
             Ok(if is_settled || now >= give_up_at { Step::Over } else { Step::Until(give_up_at) })
         })
@@ -309,6 +314,7 @@ impl<'a> Fleet<'a> {
             peers: self.plan.peers.into(),
             reliable_sent: spoken,
             ended_while_connecting: self.ended_while_connecting,
+            ended_while_playing: self.ended_while_playing,
             ..Report::default()
         };
         let (mut rtt, mut resume) = (Samples::default(), Samples::default());
@@ -334,11 +340,12 @@ enum Step {
 fn add_peer(report: &mut Report, peer: &Peer, spoken: u64) {
     let (tally, listener) = (&peer.tally, &peer.listener);
     report.sessions_established += u64::from(tally.is_established);
-    report.logins_succeeded += u64::from(tally.has_logged_in);
+    report.logins_succeeded += u64::from(tally.login == Login::Accepted);
+    report.sessions_ended_early += u64::from(tally.has_ended_early);
     report.outages += tally.outages;
     report.outages_beyond_window += tally.outages_beyond_window;
     report.resumes_succeeded += tally.resumes;
-    report.resumes_failed += (tally.outages + tally.outages_beyond_window).saturating_sub(tally.resumes);
+    report.resumes_failed += tally.outages.saturating_sub(tally.resumes);
     report.same_session_after_resume += tally.same_session;
     report.states_received += tally.states;
     if let Some(part) = peer.part() {

@@ -47,12 +47,23 @@ impl Buffers {
     }
 }
 
+/// How a client's login went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Login {
+    #[default]
+    Unanswered,
+    Accepted,
+    Refused,
+}
+
 /// What happened to one client.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) is_established: bool,
-    pub(super) is_login_refused: bool,
-    pub(super) has_logged_in: bool,
+    pub(super) login: Login,
+    /// The session it had logged in to ended, and not because it left.
+    pub(super) has_ended_early: bool,
+    /// Outages within the reconnect window; the two after `outages_beyond_window` are of these.
     pub(super) outages: u64,
     pub(super) outages_beyond_window: u64,
     pub(super) resumes: u64,
@@ -70,6 +81,15 @@ pub(super) struct Part {
     pub(super) outages: Outages,
 }
 
+/// The present outage of a client, or its last one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Outage {
+    /// The session when it began.
+    session: Option<SessionId>,
+    /// Whether it is one that the server promised to wait for.
+    is_within_window: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Peer {
     token: Token,
@@ -85,8 +105,7 @@ pub(super) struct Peer {
     moves_address: bool,
     /// How many of the newest move inputs each packet carries.
     moves_repeated: usize,
-    /// The session when the last outage began.
-    session_before: Option<SessionId>,
+    outage: Outage,
     /// Something came through since the cable was plugged in.
     heard_since_mend: bool,
     rtt_due_at: Timestamp,
@@ -124,7 +143,7 @@ impl Peer {
             part: None,
             moves_address: spec.moves_address,
             moves_repeated: spec.moves_repeated,
-            session_before: None,
+            outage: Outage::default(),
             heard_since_mend: false,
             rtt_due_at: Timestamp::ZERO,
             listener: Listener::new(spec.speakers),
@@ -153,12 +172,12 @@ impl Peer {
     /// Whether it is logged in, and able to come back where the server lets players come back.
     pub(super) fn is_ready(&self) -> bool {
         let may_come_back = self.session.reconnect_window().is_some_and(|window| !window.is_zero());
-        self.tally.has_logged_in && (!may_come_back || self.session.resume_tokens() > 0)
+        self.tally.login == Login::Accepted && (!may_come_back || self.session.resume_tokens() > 0)
     }
 
     /// Whether it will never be logged in.
     pub(super) fn is_refused(&self) -> bool {
-        self.tally.is_login_refused || self.state() == ClientState::Disconnected
+        self.tally.login == Login::Refused || self.state() == ClientState::Disconnected
     }
 
     pub(super) fn part(&self) -> Option<&Part> {
@@ -225,10 +244,10 @@ impl Peer {
         match part.outages.poll(now) {
             Some(Turn::Cut) => {
                 let is_within_window =
-                    self.session.reconnect_window().is_none_or(|w| part.outages.lasting() <= w);
+                    self.session.reconnect_window().is_none_or(|window| part.outages.lasting() <= window);
                 self.tally.outages += u64::from(is_within_window);
                 self.tally.outages_beyond_window += u64::from(!is_within_window);
-                self.session_before = self.session.session_id();
+                self.outage = Outage { session: self.session.session_id(), is_within_window };
                 self.heard_since_mend = false;
                 part.pilot.handle_outage();
                 self.uplink.cut();
@@ -271,15 +290,16 @@ impl Peer {
         while let Some(event) = self.session.poll_event(payload) {
             match event {
                 ClientEvent::Connected { .. } => self.tally.is_established = true,
-                ClientEvent::LoggedIn => self.tally.has_logged_in = true,
+                ClientEvent::LoggedIn => self.tally.login = Login::Accepted,
                 ClientEvent::LoginRejected { code, .. } => {
                     log::info!("login rejected ({code}): {}", String::from_utf8_lossy(payload));
-                    self.tally.is_login_refused = true;
+                    self.tally.login = Login::Refused;
                 }
                 ClientEvent::Message { .. } => self.hear(payload),
                 ClientEvent::State { acknowledged, .. } => self.see(acknowledged, payload),
                 // Who never got in is told by the report, for all together.
                 ClientEvent::Disconnected { reason } if self.tally.is_established => {
+                    self.tally.has_ended_early = self.tally.login == Login::Accepted;
                     log::info!("client {} is out: {reason:?}", self.token.0);
                 }
                 _ => {}
@@ -312,9 +332,11 @@ impl Peer {
         }
         if let Some(micros) = part.outages.handle_return(now) {
             part.pilot.handle_return(self.moves_repeated);
-            self.tally.resumes += 1;
-            self.tally.same_session += u64::from(self.session.session_id() == self.session_before);
-            self.tally.resume.add(micros);
+            if self.outage.is_within_window {
+                self.tally.resumes += 1;
+                self.tally.same_session += u64::from(self.session.session_id() == self.outage.session);
+                self.tally.resume.add(micros);
+            }
         }
     }
 
