@@ -225,8 +225,11 @@ fn one_line(message: &str) -> String {
         .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
         .filter(|line| !line.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
+        .fold(String::new(), |text, line| match line {
+            _ if text.is_empty() => line.to_owned(),
+            _ if line.starts_with("tip:") => format!("{text}; {line}"),
+            _ => format!("{text} {line}"),
+        });
     format!("{what}; `rejoin --help` and `rejoin COMMAND --help` list what there is")
 }
 

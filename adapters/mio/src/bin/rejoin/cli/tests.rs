@@ -62,7 +62,7 @@ fn a_wrong_value_is_told_in_one_line_with_its_option_and_what_it_must_be() {
         ("rejoin swarm --move-address", ["--outage-every-s", "required", "--help"]),
         ("rejoin token --dev-key --client-id 1", ["--server", "required", "--help"]),
         ("rejoin token --client-id 1 --server 127.0.0.1:1", ["--key-file", "--dev-key", "required"]),
-        ("rejoin serv", ["serv", "unrecognized", "serve"]),
+        ("rejoin serv", ["unrecognized", "'serv'; tip: ", "'serve'; "]),
         ("rejoin", ["command is missing", "serve", "--help"]),
     ] {
         let text = wrong(line);
