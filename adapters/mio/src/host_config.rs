@@ -16,6 +16,8 @@ pub struct HostConfig {
     /// Where to listen, at least one address. Port 0 takes a free one. `[::]` receives IPv4 too, unless an IPv4 address is listed as well.
     ///
     /// An answer leaves by the socket that last received from its address; to an address not heard from, by the first socket of its family.
+    /// A machine with several addresses: bind each address that clients reach it by, and not the wildcard. From a wildcard the kernel picks
+    /// the source address of each answer, which may be another than the client spoke to and is then dropped by the client or its router.
     pub bind_addresses: Vec<SocketAddr>,
     /// By which addresses clients reach this server, up to 32, where that is not where it listens: behind a router or a wildcard. Empty:
     /// the bound addresses.
@@ -54,6 +56,8 @@ impl HostConfig {
 pub enum StartError {
     /// There is no address to listen on.
     NoBindAddress,
+    /// This address is listed more than once to listen on.
+    BindAddressListedTwice(SocketAddr),
     /// An address could not be bound.
     Bind(BindError),
     /// It would listen on a wildcard, which no client can be told to connect to, and no public address is given.
@@ -72,6 +76,9 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoBindAddress => f.write_str("there is no address to listen on"),
+            Self::BindAddressListedTwice(address) => {
+                write!(f, "{address} is listed twice among the addresses to listen on: once is enough")
+            }
             Self::Bind(error) => error.fmt(f),
             Self::WildcardWithoutPublicAddress(address) => {
                 write!(
@@ -104,6 +111,7 @@ impl Error for StartError {
             Self::EventQueue(error) => Some(error),
             Self::Random(error) => Some(error),
             Self::NoBindAddress
+            | Self::BindAddressListedTwice(_)
             | Self::WildcardWithoutPublicAddress(_)
             | Self::DevelopmentKeyBeyondLoopback(_) => None,
         }

@@ -56,6 +56,8 @@ fn a_wrong_command_line_ends_with_one_line_and_code_2() {
     assert_bad_input(&rejoin(&["serve", "--bind", "nonsense"]), &["--bind", "nonsense", "IP:PORT"]);
     assert_bad_input(&rejoin(&["serve", "--no-such-option"]), &["--no-such-option", "--help"]);
     assert_bad_input(&rejoin(&["token", "--dev-key"]), &["--client-id", "--server"]);
+    let twice = ["serve", "--bind", "127.0.0.1:40999", "--bind", "127.0.0.1:40999"];
+    assert_bad_input(&rejoin(&twice), &["127.0.0.1:40999 is listed twice"]);
 }
 
 #[test]

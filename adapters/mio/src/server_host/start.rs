@@ -62,6 +62,9 @@ fn check_addresses(config: &HostConfig) -> Result<(), StartError> {
     if bind.is_empty() {
         return Err(StartError::NoBindAddress);
     }
+    if let Some(address) = listed_twice(&normalised(bind)) {
+        return Err(StartError::BindAddressListedTwice(address));
+    }
     if let Some(address) = forbidden_address(&config.sessions.private_key, bind) {
         return Err(StartError::DevelopmentKeyBeyondLoopback(address));
     }
@@ -72,4 +75,13 @@ fn check_addresses(config: &HostConfig) -> Result<(), StartError> {
         }
         _ => Ok(()),
     }
+}
+
+/// The first address that is in the list again; port 0 is another port each time.
+fn listed_twice(addresses: &[SocketAddr]) -> Option<SocketAddr> {
+    let is_repeated = |(place, address): (usize, &SocketAddr)| {
+        let is_again = address.port() != 0 && addresses.iter().take(place).any(|earlier| earlier == address);
+        is_again.then_some(*address)
+    };
+    addresses.iter().enumerate().find_map(is_repeated)
 }

@@ -51,6 +51,18 @@ fn a_started_host_has_a_manager_without_sessions_and_a_real_port() {
 }
 
 #[test]
+fn an_address_that_is_listed_twice_is_named_but_a_free_port_may_be_asked_for_twice() {
+    let mut twice = config("127.0.0.1:9");
+    twice.bind_addresses.push("[::ffff:127.0.0.1]:9".parse().unwrap());
+    let error = ServerNetworkHost::start(twice).unwrap_err();
+    assert!(error.to_string().contains("127.0.0.1:9 is listed twice"), "{error}");
+
+    let mut free = config(LOOPBACK);
+    free.bind_addresses.push(LOOPBACK.parse().unwrap());
+    assert_eq!(start(free).bound_addresses().len(), 2);
+}
+
+#[test]
 fn a_host_listens_on_every_address_it_was_given() {
     let mut both = config(LOOPBACK);
     both.bind_addresses.push("[::1]:0".parse().unwrap());
