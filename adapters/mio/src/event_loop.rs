@@ -23,6 +23,9 @@ const SLEEP_MAX: Duration = Duration::from_hours(1);
 /// The sleep while a datagram waits for room in the kernel: its event comes earlier, and timers run meanwhile.
 const SLEEP_WHILE_BLOCKED: Duration = Duration::from_millis(5);
 
+/// How long a socket that gives nothing but errors is left alone, unless an event comes for it.
+const REST_AFTER_FAULTS: Duration = Duration::from_millis(1);
+
 /// How long goodbyes wait for room in the kernel.
 const FAREWELL_WAIT: Duration = Duration::from_millis(200);
 
@@ -43,6 +46,8 @@ pub(crate) struct EventLoop {
     transmit_buffer: Box<[u8]>,
     /// A datagram the kernel had no room for.
     unsent: Option<Transmit>,
+    /// When sockets that gave nothing but errors are tried again.
+    rest_ends_at: Option<Timestamp>,
 }
 
 impl EventLoop {
@@ -67,6 +72,7 @@ impl EventLoop {
             receive_buffer: vec![0; RECEIVE_BUFFER_BYTES].into(),
             transmit_buffer: vec![0; DATAGRAM_BYTES_MAX].into(),
             unsent: None,
+            rest_ends_at: None,
         })
     }
 
@@ -128,8 +134,13 @@ impl EventLoop {
             core_deadline.map(|deadline| until(deadline.at))
         };
         let waiting = self.sockets.is_readable().then_some(Duration::ZERO);
-        let candidates = [waiting, timeout, core, other.map(until)];
-        self.sleep_for(candidates.into_iter().flatten().fold(SLEEP_MAX, Duration::min))
+        let candidates = [waiting, timeout, core, other.map(until), self.rest_ends_at.map(until)];
+        self.sleep_for(candidates.into_iter().flatten().fold(SLEEP_MAX, Duration::min))?;
+        if self.rest_ends_at.is_some_and(|end| self.clock.now() >= end) {
+            self.rest_ends_at = None;
+            self.sockets.handle_rested();
+        }
+        Ok(())
     }
 
     fn sleep_for(&mut self, duration: Duration) -> io::Result<()> {
@@ -149,7 +160,8 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Reads datagrams until none waits or the budget is used up, and hands each over.
+    /// Reads datagrams until none waits or the budget is used up, and hands each over. A socket that gives nothing but errors is left alone
+    /// for a while.
     ///
     /// `handle` says whether the datagram proved that its sender can receive at its address.
     pub(crate) fn receive(&mut self, mut handle: impl FnMut(SocketAddr, &mut [u8]) -> bool) {
@@ -163,6 +175,9 @@ impl EventLoop {
                 Arrival::Fault => {}
                 Arrival::Drained => break,
             }
+        }
+        if self.rest_ends_at.is_none() && self.sockets.is_resting() {
+            self.rest_ends_at = Some(self.clock.now() + REST_AFTER_FAULTS);
         }
     }
 
@@ -192,3 +207,6 @@ impl EventLoop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,7 @@ mod clock;
 mod development_key;
 mod event_loop;
 mod host_config;
+mod receivable;
 mod server_host;
 mod session;
 mod sessions;

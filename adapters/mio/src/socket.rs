@@ -189,6 +189,19 @@ impl Socket {
     }
 }
 
+#[cfg(test)]
+impl Socket {
+    /// One whose every attempt to receive is an error: a socket that listens for TCP has no datagrams.
+    pub(crate) fn failing() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("a socket option");
+        let local_address = listener.local_addr().expect("a bound socket");
+        let inner = std::net::UdpSocket::from(std::os::fd::OwnedFd::from(listener));
+        let inner = mio::net::UdpSocket::from_std(inner);
+        Self { inner, local_address, dual_stack: false, counters: SocketCounters::default() }
+    }
+}
+
 impl Source for Socket {
     fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
         self.inner.register(registry, token, interests)

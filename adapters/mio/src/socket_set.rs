@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use mio::{Interest, Registry, Token};
 
+use crate::receivable::Receivable;
 use crate::socket::{BindError, Received, Sent, Socket, SocketCounters, SocketFault, is_ipv6_wildcard};
 
 /// Addresses whose socket is remembered at most. A full table is emptied: each peer's next datagram enters it again.
@@ -31,8 +32,7 @@ pub(crate) struct SocketSet {
 #[derive(Debug)]
 struct Member {
     socket: Socket,
-    /// Readiness is edge-triggered, so it is remembered until the socket was seen empty.
-    readable: bool,
+    receivable: Receivable,
     /// A datagram waits until this socket has room.
     blocked: bool,
 }
@@ -73,7 +73,7 @@ impl SocketSet {
             registry
                 .register(&mut socket, Token(number), Interest::READABLE)
                 .map_err(|source| BindError::new(address, source))?;
-            members.push(Member { socket, readable: true, blocked: false });
+            members.push(Member { socket, receivable: Receivable::new(), blocked: false });
         }
         Ok(Self {
             members,
@@ -114,7 +114,9 @@ impl SocketSet {
     /// Notes what an event says about one of the sockets.
     pub(crate) fn handle_event(&mut self, event: &mio::event::Event) {
         let Some(member) = self.members.get_mut(event.token().0) else { return };
-        member.readable |= event.is_readable() || event.is_error();
+        if event.is_readable() || event.is_error() {
+            member.receivable.handle_ready();
+        }
         if member.blocked && event.is_writable() {
             member.blocked = false;
             self.set_interest(event.token().0, Interest::READABLE);
@@ -123,7 +125,19 @@ impl SocketSet {
 
     /// Whether datagrams may wait without another event telling so.
     pub(crate) fn is_readable(&self) -> bool {
-        self.members.iter().any(|member| member.readable)
+        self.members.iter().any(|member| member.receivable.is_readable())
+    }
+
+    /// Whether a socket that gave nothing but errors has to be tried again without an event.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.members.iter().any(|member| member.receivable.is_resting())
+    }
+
+    /// Lets the sockets that gave nothing but errors be tried again.
+    pub(crate) fn handle_rested(&mut self) {
+        for member in &mut self.members {
+            member.receivable.handle_rested();
+        }
     }
 
     /// Takes one waiting datagram, from the sockets in turn.
@@ -132,19 +146,21 @@ impl SocketSet {
         for step in 0..count {
             let number = (self.turn + step) % count;
             let member = &mut self.members[number];
-            if !member.readable {
+            if !member.receivable.is_readable() {
                 continue;
             }
             match member.socket.receive(buffer) {
                 Received::Datagram { bytes, from } => {
                     self.turn = number + 1;
+                    member.receivable.handle_datagram();
                     return Arrival::Datagram { bytes, from, socket: number };
                 }
                 Received::Fault(_) => {
                     self.turn = number + 1;
+                    member.receivable.handle_fault();
                     return Arrival::Fault;
                 }
-                Received::Drained => member.readable = false,
+                Received::Drained => member.receivable.handle_drained(),
             }
         }
         Arrival::Drained
@@ -200,6 +216,18 @@ impl SocketSet {
         if let Err(error) = self.registry.reregister(socket, Token(number), interest) {
             log::warn!("{}: cannot watch the socket: {error}", socket.local_address());
         }
+    }
+}
+
+#[cfg(test)]
+impl SocketSet {
+    /// One socket from which nothing comes but errors.
+    pub(crate) fn failing(registry: Registry) -> Result<Self, BindError> {
+        let mut set = Self::bind(&[([127, 0, 0, 1], 0).into()], registry)?;
+        for member in &mut set.members {
+            member.socket = Socket::failing();
+        }
+        Ok(set)
     }
 }
 
