@@ -3,6 +3,7 @@
 //! The server decides everything: a player sends what the controls are set to, and the arena moves all players by one step at each
 //! tick.
 
+mod grid;
 mod motion;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use std::fmt;
 
 use rejoin::SessionId;
 
+use self::grid::Grid;
 use self::motion::Motion;
 use crate::arena_wire::{Controls, NAME_BYTES_MAX, STATE_HEAD_BYTES, Sighting};
 
@@ -21,8 +23,9 @@ pub(crate) struct Arena {
     step_s: f32,
     players: BTreeMap<SessionId, Player>,
     names: BTreeMap<String, SessionId>,
-    /// Room for sorting by distance, kept between calls.
-    by_distance: Vec<(f32, SessionId)>,
+    /// Where everybody is, unless somebody moved, came or went since.
+    grid: Grid,
+    is_grid_stale: bool,
 }
 
 #[derive(Debug)]
@@ -69,7 +72,8 @@ impl Arena {
             step_s: 1.0 / tick_hz.max(1) as f32,
             players: BTreeMap::new(),
             names: BTreeMap::new(),
-            by_distance: Vec::new(),
+            grid: Grid::default(),
+            is_grid_stale: true,
         }
     }
 
@@ -90,6 +94,7 @@ impl Arena {
         };
         self.names.insert(name.to_owned(), id);
         self.players.insert(id, player);
+        self.is_grid_stale = true;
         Ok(())
     }
 
@@ -97,6 +102,7 @@ impl Arena {
     pub(crate) fn leave(&mut self, id: SessionId) {
         if let Some(player) = self.players.remove(&id) {
             self.names.remove(&player.name);
+            self.is_grid_stale = true;
         }
     }
 
@@ -117,6 +123,7 @@ impl Arena {
         for player in self.players.values_mut() {
             player.motion.advance(player.controls, self.step_s);
         }
+        self.is_grid_stale = true;
     }
 
     /// The name a session plays under.
@@ -131,33 +138,24 @@ impl Arena {
 
     /// Writes what one player sees: itself first, then the others from near to far, as many as fit into `bytes_max`.
     ///
-    /// An unknown session sees nothing. Costs one distance per player.
+    /// An unknown session sees nothing. Looks at those in the neighbourhood and not at everybody.
     pub(crate) fn write_surroundings(&mut self, id: SessionId, bytes_max: usize, state: &mut Vec<u8>) {
         state.clear();
         let Some(centre) = self.players.get(&id).map(|player| player.motion) else { return };
-        let room = bytes_max.saturating_sub(STATE_HEAD_BYTES) / Sighting::BYTES;
-        self.find_nearest(centre, id, room.min(usize::from(u8::MAX)));
-        state.push(u8::try_from(self.by_distance.len()).unwrap_or(u8::MAX));
-        for &(_, id) in &self.by_distance {
-            if let Some(player) = self.players.get(&id) {
-                player.motion.sighting(id.index).write(state);
-            }
+        let room = (bytes_max.saturating_sub(STATE_HEAD_BYTES) / Sighting::BYTES).min(usize::from(u8::MAX));
+        self.refresh_grid();
+        let others = self.grid.nearest(centre, room.saturating_add(1)).iter().filter(|other| other.id != id);
+        let own = (room > 0).then_some((id, centre));
+        state.push(0);
+        for (id, motion) in own.into_iter().chain(others.map(|other| (other.id, other.motion))).take(room) {
+            motion.sighting(id.index).write(state);
+            state[0] += 1;
         }
     }
 
-    /// Fills `by_distance` with the `count` players nearest to `centre`, the one in the centre first.
-    fn find_nearest(&mut self, centre: Motion, own_id: SessionId, count: usize) {
-        let order = |a: &(f32, SessionId), b: &(f32, SessionId)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-        let near = &mut self.by_distance;
-        near.clear();
-        near.extend(self.players.iter().map(|(&id, player)| {
-            let distance = if id == own_id { -1.0 } else { centre.distance_squared(player.motion) };
-            (distance, id)
-        }));
-        if count < near.len() {
-            near.select_nth_unstable_by(count, order);
-            near.truncate(count);
+    fn refresh_grid(&mut self) {
+        if std::mem::take(&mut self.is_grid_stale) {
+            self.grid.fill(self.players.iter().map(|(&id, player)| (id, player.motion)));
         }
-        near.sort_unstable_by(order);
     }
 }

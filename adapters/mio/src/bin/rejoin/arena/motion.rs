@@ -28,6 +28,12 @@ impl Motion {
         Self { x: spread(0.754_877_67), y: spread(0.569_840_29), heading: 0.0, speed: 0.0 }
     }
 
+    /// At rest, at this place.
+    #[cfg(test)]
+    pub(super) fn resting_at(x: f32, y: f32) -> Self {
+        Self { x, y, heading: 0.0, speed: 0.0 }
+    }
+
     /// Turns, then drives straight for `step_s` seconds; walls stop.
     pub(super) fn advance(&mut self, controls: Controls, step_s: f32) {
         let turn = f32::from(controls.turn) / f32::from(i8::MAX);
@@ -36,6 +42,11 @@ impl Motion {
         let way = self.speed * step_s;
         self.x = (self.x + self.heading.cos() * way).clamp(0.0, SIDE);
         self.y = (self.y + self.heading.sin() * way).clamp(0.0, SIDE);
+    }
+
+    /// Where it is, each coordinate 0 to the side of the square.
+    pub(super) fn place(self) -> (f32, f32) {
+        (self.x, self.y)
     }
 
     pub(super) fn distance_squared(self, other: Self) -> f32 {
@@ -66,13 +77,9 @@ mod tests {
 
     const FORWARD: Controls = Controls { turn: 0, throttle: u8::MAX };
 
-    fn at(x: f32, y: f32) -> Motion {
-        Motion { x, y, heading: 0.0, speed: 0.0 }
-    }
-
     #[test]
     fn full_throttle_covers_the_top_speed_in_one_second() {
-        let mut motion = at(100.0, 100.0);
+        let mut motion = Motion::resting_at(100.0, 100.0);
         for _ in 0..60 {
             motion.advance(FORWARD, 1.0 / 60.0);
         }
@@ -81,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_full_left_and_a_full_right_turn_cancel_out() {
-        let mut motion = at(500.0, 500.0);
+        let mut motion = Motion::resting_at(500.0, 500.0);
         motion.advance(Controls { turn: 127, throttle: 0 }, 0.5);
         assert!((motion.heading - 1.25).abs() < 1e-4, "{motion:?}");
         motion.advance(Controls { turn: -127, throttle: 0 }, 0.5);
@@ -90,7 +97,7 @@ mod tests {
 
     #[test]
     fn walls_stop_a_player_at_the_edge() {
-        let mut motion = at(SIDE - 1.0, 3.0);
+        let mut motion = Motion::resting_at(SIDE - 1.0, 3.0);
         motion.advance(FORWARD, 10.0);
         assert_eq!(motion.sighting(1).x, u16::MAX);
     }
@@ -98,7 +105,7 @@ mod tests {
     #[test]
     fn no_control_drives_a_player_out_of_the_square_or_off_the_circle() {
         for turn in [i8::MIN, -1, 0, 1, i8::MAX] {
-            let mut motion = at(0.0, SIDE);
+            let mut motion = Motion::resting_at(0.0, SIDE);
             for _ in 0..1_000 {
                 motion.advance(Controls { turn, throttle: u8::MAX }, 0.1);
                 assert!((0.0..=SIDE).contains(&motion.x) && (0.0..=SIDE).contains(&motion.y), "{motion:?}");
