@@ -21,6 +21,7 @@ use crate::output;
 use crate::report::Report;
 use crate::swarm::{OutagePlan, Plan, Progress, SEED, fly, verdict};
 use crate::table::{Row, Screen};
+use crate::terminal;
 
 const TICK_HZ: u32 = 60;
 const HEARTBEAT_MS: u32 = 300;
@@ -86,7 +87,7 @@ fn plan(options: &cli::Demo, server: SocketAddr) -> Plan {
     let playing = Duration::from_secs_f64(options.seconds);
     let lasting = OUTAGE_MAX.min(playing / 4);
     Plan {
-        tag: "peer".to_owned(),
+        tag: "p".to_owned(),
         server,
         protocol_id: cli::PROTOCOL_ID,
         private_key: development_key(),
@@ -112,6 +113,7 @@ fn start_swarm(plan: Plan, progress: Arc<Mutex<Progress>>) -> thread::JoinHandle
 struct Stage {
     arena: ArenaServer,
     screen: Screen,
+    is_terminal: bool,
     draw_every: Duration,
     next_at: Timestamp,
     playing_s: f64,
@@ -126,7 +128,8 @@ impl Stage {
         let is_terminal = io::stdout().is_terminal();
         Self {
             arena: ArenaServer::new(TICK_HZ),
-            screen: Screen::new(is_terminal),
+            screen: Screen::new(),
+            is_terminal,
             draw_every: if is_terminal { REDRAW_EVERY } else { LINE_EVERY },
             next_at: Timestamp::ZERO,
             playing_s,
@@ -148,7 +151,8 @@ impl Stage {
         );
         let mut rows: Vec<_> = host.sessions().sessions().map(|view| self.row(view)).collect();
         rows.sort_by(|a, b| a.name.cmp(&b.name));
-        self.screen.draw(&head, &rows, &mut io::stdout());
+        let size = self.is_terminal.then(terminal::size);
+        self.screen.draw(&head, &rows, size, &mut io::stdout());
     }
 
     fn row(&self, view: SessionView<'_>) -> Row {

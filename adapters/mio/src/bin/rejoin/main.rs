@@ -16,6 +16,7 @@ mod report;
 mod serve;
 mod swarm;
 mod table;
+mod terminal;
 
 use std::process::ExitCode;
 
