@@ -1,17 +1,15 @@
-//! Private keys in files: 64 hex digits that only their owner can read.
+//! Making private keys and their files, and what is said where one cannot be read.
 
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use rejoin::Key;
+use rejoin_mio::read_key_file;
 
 use crate::failure::Failure;
-
-/// No key file is longer; what is, is not read to its end.
-const FILE_BYTES_MAX: u64 = 256;
 
 /// Draws a new key from the operating system.
 pub(crate) fn draw() -> Result<Key, Failure> {
@@ -46,50 +44,14 @@ pub(crate) fn write_new(path: &Path, key: &Key) -> Result<(), Failure> {
 
 /// Reads a key from a file.
 pub(crate) fn read(path: &Path) -> Result<Key, Failure> {
-    let shown = path.display();
-    let (text, mode) = read_text(path).map_err(|error| {
-        Failure::bad_input(format!(
-            "cannot read the key file {shown}: {error}; `rejoin keygen -o FILE` makes one"
-        ))
-    })?;
-    let key = from_hex(text.trim_ascii()).map_err(|problem| {
-        Failure::bad_input(format!(
-            "the key file {shown} {problem}: it must hold 64 hex digits; `rejoin keygen -o FILE` makes one"
-        ))
-    })?;
-    if mode & 0o077 != 0 {
-        log::warn!("other users can read the key file {shown}: `chmod 600` keeps it private");
-    }
-    Ok(key)
-}
-
-/// The beginning of a file, and its mode.
-fn read_text(path: &Path) -> io::Result<(Vec<u8>, u32)> {
-    let file = File::open(path)?;
-    let mode = file.metadata()?.permissions().mode();
-    let mut text = Vec::new();
-    file.take(FILE_BYTES_MAX).read_to_end(&mut text)?;
-    Ok((text, mode))
-}
-
-fn from_hex(text: &[u8]) -> Result<Key, String> {
-    let digits = text.iter().map(|&byte| char::from(byte).to_digit(16)).collect::<Option<Vec<_>>>();
-    let Some(digits) = digits else {
-        return Err("holds something else than hex digits".to_owned());
-    };
-    if digits.len() != 2 * Key::BYTES {
-        return Err(format!("holds {} digits", digits.len()));
-    }
-    let mut key = [0; Key::BYTES];
-    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = pair.iter().fold(0, |high, &digit| high << 4 | u8::try_from(digit).unwrap_or(0));
-    }
-    Ok(Key::new(key))
+    read_key_file(path)
+        .map_err(|error| Failure::bad_input(format!("{error}; `rejoin keygen -o FILE` makes one")))
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
     use std::path::PathBuf;
 
     use super::*;
@@ -106,12 +68,6 @@ mod tests {
 
         fn file(&self, name: &str) -> PathBuf {
             self.0.join(name)
-        }
-
-        fn with(&self, content: &[u8]) -> PathBuf {
-            let path = self.file("key");
-            fs::write(&path, content).unwrap();
-            path
         }
     }
 
@@ -154,31 +110,6 @@ mod tests {
                 .contains("exists already")
         );
         assert_eq!(read(&path), Ok(Key::new([1; 32])));
-    }
-
-    #[test]
-    fn upper_case_and_surrounding_white_space_are_accepted() {
-        let scratch = Scratch::new("lenient");
-        let path = scratch.with(format!("  {}\r\n", "AB".repeat(32)).as_bytes());
-        assert_eq!(read(&path), Ok(Key::new([0xab; 32])));
-    }
-
-    #[test]
-    fn a_file_that_is_no_key_is_refused_in_words() {
-        let scratch = Scratch::new("refused");
-        for (content, problem) in [
-            ("", "holds 0 digits"),
-            ("abc", "holds 3 digits"),
-            (&"a".repeat(63), "holds 63 digits"),
-            (&"a".repeat(65), "holds 65 digits"),
-            (&"g".repeat(64), "something else than hex digits"),
-            (&"a".repeat(10_000), "holds 256 digits"),
-        ] {
-            let text = message(read(&scratch.with(content.as_bytes())));
-            assert!(text.contains(problem) && text.contains("64 hex digits"), "{text}");
-        }
-        let text = message(read(&scratch.with(&[0xff; 64])));
-        assert!(text.contains("something else than hex digits"), "{text}");
     }
 
     #[test]
