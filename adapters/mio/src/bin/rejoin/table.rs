@@ -65,7 +65,7 @@ pub(crate) fn render(head: &str, rows: &[Row], size: Size, colours: bool) -> Str
 
 /// What the parts of a cell are.
 fn titles() -> String {
-    format!("{:6} {:18} {:5} {:>3} {:>3}", "player", "state", "port", "rtt", "x")
+    format!("{:6} {:18} {:5} {:3}{:>4}", "player", "state", "port", "ms", "back")
 }
 
 /// One session: name, state, port, round-trip time in milliseconds, and how often the player has come back.
@@ -77,7 +77,7 @@ fn cell(row: &Row, colours: bool) -> String {
     });
     let returns = if row.returns > 0 { row.returns.min(999).to_string() } else { String::new() };
     let state = row.state.to_string();
-    format!("{:6} {begin}{state:18}{end} {:<5} {rtt:>3} {returns:>3}", short(&row.name), row.port)
+    format!("{:6} {begin}{state:18}{end} {:<5} {rtt:3}{returns:>4}", short(&row.name), row.port)
 }
 
 /// A name in at most 6 characters, and without any that could steer a terminal.
@@ -180,7 +180,7 @@ mod tests {
         let text = render("head", &longest, Size { columns: TWO_COLUMNS_CHARS, ..USUAL }, false);
         assert_eq!(
             text.lines().nth(3),
-            Some("p-000  TransportConnected 50000  21 999 p-001  TransportConnected 50000  21 999")
+            Some("p-000  TransportConnected 50000 21  999 p-001  TransportConnected 50000 21  999")
         );
     }
 
@@ -191,8 +191,8 @@ mod tests {
         assert_eq!(
             lines[2..4],
             [
-                "player state              port  rtt   x player state              port  rtt   x",
-                "p-000  LoggedIn           50000  21   1 p-003  ReconnectPending   50000  21   1"
+                "player state              port  ms back player state              port  ms back",
+                "p-000  LoggedIn           50000 21    1 p-003  ReconnectPending   50000 21    1"
             ]
         );
         assert_eq!(lines.len(), 6);
