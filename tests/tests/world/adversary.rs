@@ -23,12 +23,11 @@ impl Sniffer {
             let mut datagram = self.heard[index].clone();
             let player = usize::try_from(self.chance.below(world.players.len() as u64)).expect("an index");
             let victim = world.players[player].address;
-            if datagram.to != server_address() {
-                datagram.to = victim;
-            } else if self.chance.percent(30) {
-                datagram.from = victim;
-            } else if self.chance.percent(30) {
-                datagram.from = world.fresh_address();
+            match (datagram.to == server_address(), self.chance.below(3)) {
+                (true, 0) => datagram.from = victim,
+                (true, 1) => datagram.from = world.fresh_address(),
+                (true, _) => {}
+                (false, _) => datagram.to = victim,
             }
             if self.chance.percent(10) {
                 let byte = usize::try_from(self.chance.below(datagram.bytes.len() as u64)).expect("an index");
