@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rejoin::client::{ClientLoginError, ClientSendError, ClientSession, ClientState};
+use rejoin::client::{ClientLoginError, ClientSendError, ClientSession, ClientState, ServerClock};
 use rejoin::{LinkStatistics, SessionId, Timestamp};
 
 /// Commands and views for the time of one call into the [`ClientApplication`](crate::ClientApplication).
@@ -71,6 +71,13 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn server_tick(&self) -> Option<u64> {
         self.inner.server_tick(self.now)
+    }
+
+    /// Where the server's simulation stands now, with a bound on the error: what prediction needs. `None` before the first heartbeat
+    /// was answered.
+    #[must_use]
+    pub fn server_clock(&self) -> Option<ServerClock> {
+        self.inner.server_clock(self.now)
     }
 
     /// The highest move tick the server is known to have accepted.

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use rejoin::{
-    Broadcast, ClientId, ConfigError, Counters, LoginError, MultiSessionManager, SendError, SessionId,
-    SessionView, Timestamp, UnknownSession,
+    BanError, Broadcast, ClientId, ConfigError, Counters, LoginError, MultiSessionManager, SendError,
+    SessionId, SessionView, Timestamp, UnknownSession,
 };
 
 use crate::address::normalised;
@@ -78,6 +78,21 @@ impl<'a> Sessions<'a> {
     /// Refuses new identities from now on; players who are in stay, and may come back.
     pub fn drain(&mut self) {
         self.manager.drain(self.now);
+    }
+
+    /// Ends an identity's session and denies its tokens until `until`.
+    pub fn ban(&mut self, client_id: ClientId, until: Timestamp) -> Result<(), BanError> {
+        self.manager.ban(self.now, client_id, until)
+    }
+
+    /// Ends a ban early, if there is one.
+    pub fn lift_ban(&mut self, client_id: ClientId) {
+        self.manager.lift_ban(client_id);
+    }
+
+    /// Stops all deadlines about peers, or lets them go on: for a debugger on either end.
+    pub fn set_hold(&mut self, hold: bool) {
+        self.manager.set_hold(self.now, hold);
     }
 
     /// Tells where the simulation stands, for a game that runs ticks of its own instead of the host's.
