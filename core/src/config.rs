@@ -5,6 +5,7 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use crate::lifecycle::{DuplicateIdentity, LifecyclePolicy, LoginPolicy};
+use crate::link::frame::LANES_MAX;
 use crate::netcode::Key;
 
 /// What netcode payloads carry.
@@ -80,7 +81,10 @@ pub struct Config {
     pub move_ticks_ahead_max: u64,
     /// The longest state published for one session, in bytes, 0 to 1,150. Default 1,150.
     pub state_bytes_max: usize,
-    /// Reliable messages queued for one session, in bytes, 1,200 to 16,777,216. Default 262,144.
+    /// Reliable, ordered lanes of a session in each direction, 1 to 16. Default 4. One that is used holds back at most 65,536 received
+    /// bytes, in memory of at most twice that; one that is not takes no memory.
+    pub ordered_lanes: u8,
+    /// Reliable messages queued on one lane of one session, in bytes, 1,200 to 16,777,216. Default 262,144.
     pub lane_queue_bytes_max: usize,
     /// Unreliable messages queued for one session, in bytes, 1,200 to 16,777,216; the oldest goes first. Default 16,384.
     pub datagram_queue_bytes_max: usize,
@@ -127,6 +131,7 @@ impl Config {
             tick_hz: 60,
             move_ticks_ahead_max: 120,
             state_bytes_max: 1_150,
+            ordered_lanes: 4,
             lane_queue_bytes_max: 262_144,
             datagram_queue_bytes_max: 16_384,
             event_queue_bytes_max: 1_048_576,
@@ -166,7 +171,7 @@ impl Config {
         Ok(())
     }
 
-    fn ranges(&self) -> [(&'static str, u64, u64, u64); 23] {
+    fn ranges(&self) -> [(&'static str, u64, u64, u64); 24] {
         let timeout_max_ms = u64::from(self.timeout_max_ms);
         let heartbeat_ms = u64::from(self.heartbeat_ms);
         [
@@ -184,6 +189,7 @@ impl Config {
             ("tick_hz", self.tick_hz.into(), 1, 1_000),
             ("move_ticks_ahead_max", self.move_ticks_ahead_max, 1, 65_536),
             ("state_bytes_max", self.state_bytes_max as u64, 0, 1_150),
+            ("ordered_lanes", self.ordered_lanes.into(), 1, LANES_MAX.into()),
             ("lane_queue_bytes_max", self.lane_queue_bytes_max as u64, 1_200, 16_777_216),
             ("datagram_queue_bytes_max", self.datagram_queue_bytes_max as u64, 1_200, 16_777_216),
             ("event_queue_bytes_max", self.event_queue_bytes_max as u64, 1_200, 268_435_456),

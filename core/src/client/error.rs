@@ -45,7 +45,7 @@ pub enum ClientSendError {
     Size,
     /// The lane's queue has no room until the server acknowledges what is in it.
     Full,
-    /// There is no such lane.
+    /// There is no such lane: `ClientConfig::ordered_lanes` says how many there are.
     NoSuchLane,
     /// Payloads are raw, and such have neither lanes nor moves.
     FramedOnly,

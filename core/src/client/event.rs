@@ -23,7 +23,7 @@ pub enum ClientEvent {
         /// How many more attempts it allows.
         attempts_left: u64,
     },
-    /// A message of a reliable lane, exactly once and in order. Its bytes are in the buffer.
+    /// A message of a reliable lane, exactly once and in the order of its lane. Its bytes are in the buffer.
     Message {
         /// The lane it came on.
         lane: u8,
@@ -109,7 +109,7 @@ const EVENT_BYTES: usize = 32;
 
 /// The events that wait for the application.
 ///
-/// Payloads are refused while it is above its bound, and each brings at most one packet and one lane's hold-back. Everything else
+/// Payloads are refused while it is above its bound, and each brings at most one packet and what the lanes hold back. Everything else
 /// that makes an event needs a payload or happens once, so the queue stays bounded without dropping anything.
 #[derive(Debug)]
 pub(super) struct EventQueue {

@@ -19,7 +19,7 @@ use crate::link::{Link, LinkLimits, LinkStatistics};
 /// Messages that wait, beside the bounds on their bytes.
 const QUEUE_MESSAGES_MAX: usize = 4_096;
 /// Packets in flight that are recorded.
-const PACKETS_IN_FLIGHT_MAX: usize = 512;
+const PACKETS_IN_FLIGHT_MAX: u16 = 512;
 /// A path counts as dead after so many heartbeats without a sign of life, unless the configuration says otherwise.
 const DEAD_HEARTBEATS: u64 = 3;
 /// And after this long, if that is longer.
@@ -33,6 +33,8 @@ pub(super) struct Framed {
     pub(super) link: Link,
     /// Tells this session from an earlier one of the same player (P20).
     lane_epoch: u64,
+    /// The lanes that the application sends on.
+    ordered_lanes: u8,
     /// Whether the welcome of this key epoch has come.
     is_open: bool,
     is_logged_in: bool,
@@ -51,6 +53,7 @@ pub(super) struct Framed {
 impl Framed {
     pub(super) fn new(config: &ClientConfig, lane_epoch: u64, now: Timestamp) -> Self {
         let limits = LinkLimits {
+            ordered_lanes: config.ordered_lanes,
             lane_queue_bytes_max: config.lane_queue_bytes_max,
             lane_queue_messages_max: QUEUE_MESSAGES_MAX,
             datagram_queue_bytes_max: config.datagram_queue_bytes_max,
@@ -60,6 +63,7 @@ impl Framed {
         Self {
             link: Link::new(Role::Client, &limits, now),
             lane_epoch,
+            ordered_lanes: config.ordered_lanes,
             is_open: false,
             is_logged_in: false,
             terms: None,
@@ -106,10 +110,11 @@ impl Framed {
 
     /// Queues a reliable message.
     pub(super) fn send(&mut self, lane: u8, message: &[u8]) -> Result<(), ClientSendError> {
-        if lane != 0 {
+        if lane >= self.ordered_lanes {
             return Err(ClientSendError::NoSuchLane);
         }
-        self.link.queue_message(message).map(|_| ()).map_err(|error| match error {
+        self.link.queue_message(lane, message).map(|_| ()).map_err(|error| match error {
+            LaneSendError::NoSuchLane => ClientSendError::NoSuchLane,
             LaneSendError::Size => ClientSendError::Size,
             LaneSendError::Full => ClientSendError::Full,
         })

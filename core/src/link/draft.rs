@@ -16,8 +16,10 @@ const CARRIED_MAX: usize = 3;
 pub(crate) enum Carried {
     /// A control frame.
     Control(Control),
-    /// Reliable messages with consecutive numbers.
+    /// Reliable messages of one lane with consecutive numbers.
     Messages {
+        /// The lane.
+        lane: u8,
         /// The lowest number.
         first: u64,
         /// How many.
@@ -63,20 +65,16 @@ impl<'a> Draft<'a> {
         self.carried.push(carried);
     }
 
-    /// Whether the message of this number can be remembered.
-    pub(crate) fn has_place_for_message(&self, number: u64) -> bool {
-        self.places_left() > 0 || self.carried.last().is_some_and(|last| last.is_followed_by(number))
+    /// Whether the message of this lane and number can be remembered.
+    pub(crate) fn has_place_for_message(&self, lane: u8, number: u64) -> bool {
+        self.places_left() > 0 || self.carried.iter().any(|carried| carried.is_followed_by(lane, number))
     }
 
     /// Remembers a message that was written.
-    pub(crate) fn carry_message(&mut self, number: u64) {
-        match self.carried.last_mut() {
-            Some(last) if last.is_followed_by(number) => {
-                if let Carried::Messages { count, .. } = last {
-                    *count += 1;
-                }
-            }
-            _ => self.carry(Carried::Messages { first: number, count: 1 }),
+    pub(crate) fn carry_message(&mut self, lane: u8, number: u64) {
+        match self.carried.iter_mut().find(|carried| carried.is_followed_by(lane, number)) {
+            Some(Carried::Messages { count, .. }) => *count += 1,
+            _ => self.carry(Carried::Messages { lane, first: number, count: 1 }),
         }
     }
 
@@ -87,10 +85,12 @@ impl<'a> Draft<'a> {
 }
 
 impl Carried {
-    /// Whether the message of this number comes right after these messages.
-    fn is_followed_by(&self, number: u64) -> bool {
+    /// Whether the message of this lane and number comes right after these messages.
+    fn is_followed_by(&self, next_lane: u8, number: u64) -> bool {
         match self {
-            Self::Messages { first, count } => first.checked_add(u64::from(*count)) == Some(number),
+            Self::Messages { lane, first, count } => {
+                *lane == next_lane && first.checked_add(u64::from(*count)) == Some(number)
+            }
             Self::Control(_) | Self::State(_) | Self::Ack(_) => false,
         }
     }
@@ -101,19 +101,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn consecutive_messages_take_one_place() {
+    fn consecutive_messages_of_a_lane_take_one_place() {
         let mut bytes = [0; 10];
         let mut draft = Draft::new(&mut bytes);
         draft.carry(Carried::State(9));
         for number in [4, 5, 6, 8, 9] {
-            assert!(draft.has_place_for_message(number));
-            draft.carry_message(number);
+            assert!(draft.has_place_for_message(0, number));
+            draft.carry_message(0, number);
         }
-        assert!(draft.has_place_for_message(10));
-        assert!(!draft.has_place_for_message(11));
+        assert!(draft.has_place_for_message(0, 10));
+        assert!(!draft.has_place_for_message(0, 11));
+        assert!(!draft.has_place_for_message(1, 10));
         let (_, carried) = draft.finish();
-        let messages = |first, count| Carried::Messages { first, count };
+        let messages = |first, count| Carried::Messages { lane: 0, first, count };
         assert_eq!(carried.as_slice(), [Carried::State(9), messages(4, 3), messages(8, 2)]);
+    }
+
+    #[test]
+    fn lanes_that_take_turns_take_one_place_each() {
+        let mut bytes = [0; 10];
+        let mut draft = Draft::new(&mut bytes);
+        draft.carry(Carried::Ack(9));
+        for number in 0..5 {
+            draft.carry_message(3, 70 + number);
+            draft.carry_message(4, number);
+        }
+        let (_, carried) = draft.finish();
+        let messages = |lane, first| Carried::Messages { lane, first, count: 5 };
+        assert_eq!(carried.as_slice(), [Carried::Ack(9), messages(3, 70), messages(4, 0)]);
     }
 
     #[test]

@@ -33,8 +33,8 @@ pub(crate) const HELLO_MAGIC: [u8; 8] = *b"REJOIN\r\n";
 /// The version of the message layer that this library speaks.
 pub(crate) const PROTOCOL_VERSION: u64 = 1;
 
-/// The only lane of this version (P50).
-const LANE: u64 = 0;
+/// The most lanes that a session has in each direction (P50).
+pub(crate) const LANES_MAX: u8 = 16;
 
 /// Which end of a session a sender is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,8 @@ pub(crate) struct Welcome {
     pub(crate) timeout_ms: u64,
     /// For how long a session is kept after that (P37).
     pub(crate) reconnect_window_ms: u64,
+    /// How many reliable lanes the session has in each direction, 1 to [`LANES_MAX`] (P50).
+    pub(crate) ordered_lanes: u8,
     /// The highest move tick accepted from this session (P26).
     pub(crate) move_high_water: Option<u64>,
 }
@@ -247,7 +249,9 @@ pub(crate) enum Frame<'a> {
     },
     /// 0x10
     Lane {
-        /// The message's number in its direction.
+        /// The lane, below [`LANES_MAX`].
+        lane: u8,
+        /// The message's number on its lane in its direction.
         number: u64,
         /// 1 to [`MESSAGE_BYTES_MAX`] bytes.
         message: &'a [u8],

@@ -43,10 +43,9 @@ impl Link {
                         controls.remove(control);
                         on_control_acked(control);
                     }
-                    Carried::Messages { first, count } => {
+                    Carried::Messages { lane, first, count } => {
                         let Some(queues) = traffic.get_mut() else { continue };
-                        (first..first.saturating_add(u64::from(count)))
-                            .for_each(|number| queues.lane_out.on_acked(number));
+                        queues.lanes_out.on_acked(lane, first, count);
                     }
                     Carried::Ack(largest) => received.forget_through(largest),
                     Carried::State(_) => {}
@@ -75,12 +74,14 @@ impl Link {
         Some(on_the_way_micros)
     }
 
-    /// Takes a reliable message and delivers what has its turn, in order. `None` while the lanes are closed: the payload
+    /// Takes a reliable message of a lane and delivers what has its turn there, in order. `None` while the lanes are closed: the payload
     /// must not count as received then.
     ///
-    /// One call delivers at most 256 messages and 66,686 bytes. [`LaneArrival::BeyondWindow`] is a protocol violation.
+    /// One call delivers at most 256 messages and 66,686 bytes. [`LaneArrival::BeyondWindow`] and
+    /// [`LaneArrival::NoSuchLane`] are protocol violations.
     pub(crate) fn handle_lane(
         &mut self,
+        lane: u8,
         number: u64,
         message: &[u8],
         deliver: impl FnMut(&[u8]),
@@ -88,6 +89,10 @@ impl Link {
         if self.openness < Openness::Receiving {
             return None;
         }
-        Some(self.traffic.get_or_create(&self.limits).lane_in.receive(number, message, deliver))
+        if lane >= self.limits.ordered_lanes {
+            return Some(LaneArrival::NoSuchLane);
+        }
+        let lanes_in = &mut self.traffic.get_or_create(&self.limits).lanes_in;
+        Some(lanes_in.receive(lane, number, message, deliver))
     }
 }

@@ -43,20 +43,21 @@ const HELLO_INTERVAL_MICROS: u64 = 100_000;
 
 /// The bounds of one link's memory.
 ///
-/// Beside them it holds back at most 65,536 received bytes (P51), in memory of at most twice that.
+/// Beside them each lane holds back at most 65,536 received bytes (P51), in memory of at most twice that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_field_names, reason = "the name of a bound ends in what it is")]
 pub(crate) struct LinkLimits {
-    /// Bytes of reliable messages that are queued or not acknowledged.
+    /// Reliable lanes in each direction, 1 to [`LANES_MAX`](frame::LANES_MAX). Those that are not used take no memory.
+    pub(crate) ordered_lanes: u8,
+    /// Bytes of reliable messages that are queued or not acknowledged, on each lane.
     pub(crate) lane_queue_bytes_max: usize,
-    /// How many such messages; 16 bytes each beside their content.
+    /// How many such messages on each lane; 16 bytes each beside their content.
     pub(crate) lane_queue_messages_max: usize,
     /// Bytes of unreliable messages that wait.
     pub(crate) datagram_queue_bytes_max: usize,
     /// How many such messages; 2 bytes each beside their content.
     pub(crate) datagram_queue_messages_max: usize,
     /// Recorded packets in flight; about 110 bytes each. Reliable data waits when they are used up.
-    pub(crate) packets_in_flight_max: usize,
+    pub(crate) packets_in_flight_max: u16,
 }
 
 /// How far the lanes, datagrams, states and moves of a key epoch are open (P27).
@@ -115,7 +116,7 @@ impl Link {
             preface: Preface::default(),
             heartbeat: Heartbeat::new(role, now),
             received: ReceivedPackets::default(),
-            sent: SentPackets::new(limits.packets_in_flight_max),
+            sent: SentPackets::new(limits.packets_in_flight_max.into()),
             rtt: RttEstimator::new(),
             controls: ControlQueue::default(),
             limits: *limits,
@@ -142,7 +143,7 @@ impl Link {
             }
         });
         if let Some(queues) = self.traffic.get_mut() {
-            queues.lane_out.requeue_all();
+            queues.lanes_out.requeue_all();
         }
         self.received.clear();
         self.rtt.reset();
@@ -160,9 +161,14 @@ impl Link {
         self.openness = self.openness.max(Openness::Receiving);
         let Some(queues) = self.traffic.get_mut().filter(|_| !kept) else { return 0 };
         self.message_waited = false;
-        queues.lane_in.restart();
+        queues.lanes_in.restart();
         queues.datagrams.clear();
-        queues.lane_out.restart()
+        queues.lanes_out.restart()
+    }
+
+    /// The session has so many lanes in each direction.
+    pub(crate) const fn set_ordered_lanes(&mut self, ordered_lanes: u8) {
+        self.limits.ordered_lanes = ordered_lanes;
     }
 
     /// The session is logged in: lanes, datagrams, states and moves may be sent (P27). Does nothing while the lanes
@@ -218,7 +224,7 @@ impl Link {
 
     /// Bytes that the next message to arrive may set free beside its own.
     pub(crate) fn held_back_bytes(&self) -> usize {
-        self.traffic.get().map_or(0, |queues| queues.lane_in.held_back_bytes())
+        self.traffic.get().map_or(0, |queues| queues.lanes_in.held_back_bytes())
     }
 
     /// How many heartbeats left.
@@ -235,9 +241,9 @@ impl Link {
             bytes_sent: self.totals.bytes_sent,
             bytes_received: self.totals.bytes_received,
             packets_lost: self.totals.packets_lost,
-            message_bytes_queued: queues.map_or(0, |queues| queues.lane_out.queue_bytes()),
+            message_bytes_queued: queues.map_or(0, |queues| queues.lanes_out.queue_bytes()),
             datagrams_dropped: queues.map_or(0, |queues| queues.datagrams.dropped()),
-            messages_repeated: queues.map_or(0, |queues| queues.lane_in.duplicates()),
+            messages_repeated: queues.map_or(0, |queues| queues.lanes_in.duplicates()),
             round_trip_micros: self.rtt.min_micros().map(|_| self.rtt.smoothed_micros()),
         }
     }
@@ -278,10 +284,9 @@ impl Requeue<'_> {
         for carried in carried {
             match carried {
                 Carried::Control(control) => self.controls.insert(control),
-                Carried::Messages { first, count } => {
+                Carried::Messages { lane, first, count } => {
                     let Some(queues) = self.traffic.get_mut() else { continue };
-                    (first..first.saturating_add(u64::from(count)))
-                        .for_each(|number| queues.lane_out.on_lost(number));
+                    queues.lanes_out.on_lost(lane, first, count);
                 }
                 Carried::State(tick) => {
                     // A newer one is on its way, or this one is needed.

@@ -19,9 +19,12 @@ impl Link {
         self.controls.insert(control);
     }
 
-    /// Queues a reliable message of 1 to 1,150 bytes; returns its number. May be called while the lanes are closed.
-    pub(crate) fn queue_message(&mut self, message: &[u8]) -> Result<u64, LaneSendError> {
-        self.traffic.get_or_create(&self.limits).lane_out.push(message)
+    /// Queues a reliable message of 1 to 1,150 bytes on a lane; returns its number. May be called while the lanes are closed.
+    pub(crate) fn queue_message(&mut self, lane: u8, message: &[u8]) -> Result<u64, LaneSendError> {
+        if lane >= self.limits.ordered_lanes {
+            return Err(LaneSendError::NoSuchLane);
+        }
+        self.traffic.get_or_create(&self.limits).lanes_out.push(lane, message, &self.limits)
     }
 
     /// Queues an unreliable message of 1 to 1,150 bytes; when the queue is full, the oldest give way.
@@ -103,7 +106,7 @@ impl Link {
     /// The reliable message that goes out next, if any may.
     fn next_message(&self) -> Option<OutgoingMessage<'_>> {
         let queues = self.traffic.get().filter(|_| self.is_open() && !self.sent.is_full())?;
-        queues.lane_out.next_to_send()
+        queues.lanes_out.next_to_send(|_| true)
     }
 
     fn is_open(&self) -> bool {
@@ -225,17 +228,20 @@ impl Link {
         self.message_waited = false;
         let Some(queues) = self.traffic.get_mut().filter(|_| !self.sent.is_full()) else { return };
         let mut is_any_written = false;
-        while let Some(message) = queues.lane_out.next_to_send() {
-            let number = message.number;
-            if !draft.has_place_for_message(number) || !draft.writer.write_lane(number, message.bytes) {
-                self.message_waited = !is_any_written;
-                return;
+        let has_place = |draft: &Draft<'_>, message: &OutgoingMessage<'_>| {
+            draft.has_place_for_message(message.lane, message.number)
+        };
+        while let Some(message) = queues.lanes_out.next_to_send(|message| has_place(draft, message)) {
+            let (lane, number) = (message.lane, message.number);
+            if !draft.writer.write_lane(lane, number, message.bytes) {
+                break;
             }
             draft.raise_urgency(AckUrgency::Urgent);
-            draft.carry_message(number);
-            queues.lane_out.on_sent(number);
+            draft.carry_message(lane, number);
+            queues.lanes_out.on_sent(lane, number);
             is_any_written = true;
         }
+        self.message_waited = !is_any_written && queues.lanes_out.next_to_send(|_| true).is_some();
     }
 
     /// Remembers the packet where its fate matters. Packets that carry nothing reliable take at most half of the record,
@@ -244,7 +250,7 @@ impl Link {
         let (urgency, carried) = draft.finish();
         let has_room = match urgency {
             AckUrgency::None => false,
-            AckUrgency::Lazy => self.sent.len() < self.limits.packets_in_flight_max / 2,
+            AckUrgency::Lazy => self.sent.len() < usize::from(self.limits.packets_in_flight_max / 2),
             AckUrgency::Urgent => !self.sent.is_full(),
         };
         if has_room {

@@ -1,3 +1,4 @@
+mod lanes;
 mod recovery;
 mod rules;
 mod world;

@@ -4,13 +4,13 @@ use alloc::boxed::Box;
 
 use super::LinkLimits;
 use super::datagrams::DatagramQueue;
-use super::lane::{ReliableReceiver, ReliableSender};
+use super::lane::{LaneReceivers, LaneSenders};
 
 /// The application's queues.
 #[derive(Debug)]
 pub(crate) struct Queues {
-    pub(crate) lane_out: ReliableSender,
-    pub(crate) lane_in: ReliableReceiver,
+    pub(crate) lanes_out: LaneSenders,
+    pub(crate) lanes_in: LaneReceivers,
     pub(crate) datagrams: DatagramQueue,
 }
 
@@ -23,8 +23,8 @@ impl Traffic {
     pub(crate) fn get_or_create(&mut self, limits: &LinkLimits) -> &mut Queues {
         self.0.get_or_insert_with(|| {
             Box::new(Queues {
-                lane_out: ReliableSender::new(limits.lane_queue_bytes_max, limits.lane_queue_messages_max),
-                lane_in: ReliableReceiver::default(),
+                lanes_out: LaneSenders::default(),
+                lanes_in: LaneReceivers::default(),
                 datagrams: DatagramQueue::new(
                     limits.datagram_queue_bytes_max,
                     limits.datagram_queue_messages_max,

@@ -49,9 +49,9 @@ pub enum SendError {
         /// The most it may have.
         max: usize,
     },
-    /// There is no such lane.
+    /// There is no such lane: `Config::ordered_lanes` says how many there are.
     NoSuchLane,
-    /// The queue is full; it empties as the peer acknowledges.
+    /// The lane's queue is full; it empties as the peer acknowledges.
     Full,
     /// Payloads are raw, and this needs frames.
     RawPayloads,
@@ -136,8 +136,8 @@ impl MultiSessionManager {
         self.bans.remove(client_id);
     }
 
-    /// Queues a reliable message of 1 to 1,150 bytes on a lane. It arrives once and in order, however often the player loses the network
-    /// in between; while the player is away it waits.
+    /// Queues a reliable message of 1 to 1,150 bytes on a lane. It arrives once and in the order of its lane, however often the player
+    /// loses the network in between; while the player is away it waits. No lane waits for another.
     pub fn send(&mut self, now: Timestamp, id: SessionId, lane: u8, message: &[u8]) -> Result<(), SendError> {
         self.enter(now);
         let index = self.logged_in(id)?;
@@ -221,10 +221,8 @@ impl MultiSessionManager {
     fn queue_message(&mut self, index: u32, lane: u8, message: &[u8]) -> Result<(), SendError> {
         let session = self.table.get_mut(index).ok_or(SendError::UnknownSession)?;
         let Content::Framed(framed) = &mut session.content else { return Err(SendError::RawPayloads) };
-        if lane != 0 {
-            return Err(SendError::NoSuchLane);
-        }
-        framed.link.queue_message(message).map(|_| ()).map_err(|error| match error {
+        framed.link.queue_message(lane, message).map(|_| ()).map_err(|error| match error {
+            LaneSendError::NoSuchLane => SendError::NoSuchLane,
             LaneSendError::Full => SendError::Full,
             LaneSendError::Size => SendError::Size { bytes: message.len(), max: MESSAGE_BYTES_MAX },
         })

@@ -22,7 +22,7 @@ use super::session::Login;
 use super::way_back::{ResumeContent, ResumeLedger, ResumeMint};
 
 /// Packets in flight that one session's recovery remembers.
-const PACKETS_IN_FLIGHT_MAX: usize = 256;
+const PACKETS_IN_FLIGHT_MAX: u16 = 256;
 /// The shortest message worth a place in a queue's message count.
 const MESSAGE_BYTES_TYPICAL: usize = 16;
 
@@ -55,6 +55,7 @@ pub(super) enum Greeting {
 impl Framed {
     pub(super) fn new(config: &Config, now: Timestamp) -> Self {
         let limits = LinkLimits {
+            ordered_lanes: config.ordered_lanes,
             lane_queue_bytes_max: config.lane_queue_bytes_max,
             lane_queue_messages_max: config.lane_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
             datagram_queue_bytes_max: config.datagram_queue_bytes_max,
@@ -203,6 +204,7 @@ impl FrameSource for ServerFrames<'_> {
             heartbeat_ms: self.config.heartbeat_ms.into(),
             timeout_ms: self.timeout_micros / 1_000,
             reconnect_window_ms: self.config.reconnect_window_ms.unwrap_or(0).into(),
+            ordered_lanes: self.config.ordered_lanes,
             move_high_water: self.movement.and_then(Movement::high_water),
         })
     }

@@ -85,7 +85,7 @@ impl MultiSessionManager {
             Frame::Lane { .. } | Frame::Datagram { .. } | Frame::Moves(_) if !is_logged_in => {
                 return Err(Violation);
             }
-            Frame::Lane { number, message } => self.take_message(index, number, message)?,
+            Frame::Lane { lane, number, message } => self.take_message(index, lane, number, message)?,
             Frame::Datagram { message } => self.take_datagram(index, message),
             Frame::Moves(moves) => self.take_moves(index, &moves),
             Frame::Welcome(_)
@@ -130,14 +130,14 @@ impl MultiSessionManager {
         self.apply_with(index, Input::LoginRequested { attempts_left }, detail);
     }
 
-    fn take_message(&mut self, index: u32, number: u64, message: &[u8]) -> Result<(), Violation> {
+    fn take_message(&mut self, index: u32, lane: u8, number: u64, message: &[u8]) -> Result<(), Violation> {
         let Some(session) = self.table.get_mut(index) else { return Ok(()) };
         let Session { id, content: Content::Framed(framed), .. } = session else { return Ok(()) };
-        let event = Event::Message { session: *id, lane: 0 };
+        let event = Event::Message { session: *id, lane };
         let outbox = &mut self.outbox;
-        match framed.link.handle_lane(number, message, |message| outbox.push_event(event, message)) {
+        match framed.link.handle_lane(lane, number, message, |message| outbox.push_event(event, message)) {
             Some(LaneArrival::Delivered(_) | LaneArrival::HeldBack | LaneArrival::Duplicate) => Ok(()),
-            Some(LaneArrival::BeyondWindow) | None => Err(Violation),
+            Some(LaneArrival::BeyondWindow | LaneArrival::NoSuchLane) | None => Err(Violation),
         }
     }
 

@@ -164,9 +164,9 @@ impl Range {
         self.said += 1;
         let session = self.world.session_id(player);
         self.world.players[player].session.send(0, &message).expect("room in the client's queue");
-        self.watch.player_sent(player, &message);
+        self.watch.player_sent(player, 0, &message);
         self.world.server.send(self.world.now, session, 0, &message).expect("room in the server's queue");
-        self.watch.server_sent(session, &message);
+        self.watch.server_sent(session, 0, &message);
         self.world.settle();
     }
 

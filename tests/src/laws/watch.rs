@@ -20,10 +20,10 @@ pub struct Watch {
     policy: LifecyclePolicy,
     lifecycles: Lifecycles,
     ticks: AscendingTicks,
-    /// Per player: what it sent to its session.
-    upward: BTreeMap<usize, Lane>,
-    /// Per start of the server and session: what was sent to its player.
-    downward: BTreeMap<(u64, SessionId), Lane>,
+    /// Per player and lane: what it sent to its session.
+    upward: BTreeMap<(usize, u8), Lane>,
+    /// Per start of the server, session and lane: what was sent to its player.
+    downward: BTreeMap<(u64, SessionId, u8), Lane>,
     players: Vec<PlayerWatch>,
     /// Every address that was ever a session's path.
     addresses: BTreeSet<SocketAddr>,
@@ -82,14 +82,14 @@ impl Watch {
         u16::try_from(player).unwrap_or(u16::MAX).to_le_bytes()
     }
 
-    /// A player queued a reliable message.
-    pub fn player_sent(&mut self, player: usize, message: &[u8]) {
-        self.upward.entry(player).or_default().sent(message);
+    /// A player queued a reliable message on a lane.
+    pub fn player_sent(&mut self, player: usize, lane: u8, message: &[u8]) {
+        self.upward.entry((player, lane)).or_default().sent(message);
     }
 
-    /// The server queued a reliable message for a session.
-    pub fn server_sent(&mut self, session: SessionId, message: &[u8]) {
-        self.downward.entry((self.starts, session)).or_default().sent(message);
+    /// The server queued a reliable message for a session on a lane.
+    pub fn server_sent(&mut self, session: SessionId, lane: u8, message: &[u8]) {
+        self.downward.entry((self.starts, session, lane)).or_default().sent(message);
     }
 
     /// The server was replaced by one without memory.
@@ -124,11 +124,12 @@ impl Watch {
 
     /// Everything that was sent between a player and its session has arrived, but for what a restart of the lanes may have cost.
     pub fn check_complete(&self, player: usize, session: SessionId) -> Result<(), Violation> {
-        let upward = self.upward.get(&player);
-        let home = (self.starts, session);
-        let is_home = self.players.get(player).is_some_and(|watch| watch.home == Home::Known(home.0, home.1));
-        let downward = self.downward.get(&home).filter(|_| is_home);
-        upward.into_iter().chain(downward).try_for_each(Lane::check_complete)
+        let upward = self.upward.range((player, 0)..=(player, u8::MAX)).map(|(_, lane)| lane);
+        let home = self.starts;
+        let is_home = self.players.get(player).is_some_and(|watch| watch.home == Home::Known(home, session));
+        let downward = self.downward.range((home, session, 0)..=(home, session, u8::MAX));
+        let downward = downward.map(|(_, lane)| lane).filter(|_| is_home);
+        upward.chain(downward).try_for_each(Lane::check_complete)
     }
 
     fn check_server_event(&mut self, world: &World, event: &Event, payload: &[u8]) -> Result<(), Violation> {
@@ -138,9 +139,9 @@ impl Watch {
                 self.note_restart_of_lanes(world, event);
                 Ok(())
             }
-            Event::Message { session, .. } => {
+            Event::Message { session, lane } => {
                 self.lifecycles.observe_other(*session)?;
-                self.check_message(world, *session, payload)
+                self.check_message(world, *session, *lane, payload)
             }
             Event::Move { session, tick } => {
                 self.lifecycles.observe_other(*session)?;
@@ -158,25 +159,32 @@ impl Watch {
         if event.continuity != Some(Continuity::Restarted) {
             return;
         }
-        if let Some(lane) = self.downward.get_mut(&(self.starts, event.session)) {
+        let (start, session) = (self.starts, event.session);
+        for (_, lane) in self.downward.range_mut((start, session, 0)..=(start, session, u8::MAX)) {
             lane.restarted();
         }
-        for (player, lane) in &mut self.upward {
+        for ((player, _), lane) in &mut self.upward {
             if world.players[*player].client_id == event.client_id {
                 lane.restarted();
             }
         }
     }
 
-    fn check_message(&mut self, world: &World, session: SessionId, message: &[u8]) -> Result<(), Violation> {
+    fn check_message(
+        &mut self,
+        world: &World,
+        session: SessionId,
+        lane: u8,
+        message: &[u8],
+    ) -> Result<(), Violation> {
         let tag = message.first_chunk().copied().unwrap_or([0xff; 2]);
         let sender = usize::from(u16::from_le_bytes(tag));
         let sender_id = world.players.get(sender).map(|player| player.client_id);
         let client_id: Option<ClientId> = self.lifecycles.client_of(session);
         ensure(sender_id == client_id, || format!("session {session} got a message of player {sender}"))?;
         let receiver = self.starts << 48 ^ session.to_bits();
-        let lane = self.upward.entry(sender).or_default();
-        lane.received(receiver, message)
+        let sent = self.upward.entry((sender, lane)).or_default();
+        sent.received(receiver, message)
             .map_err(|violation| Violation::new(format!("player {sender} to session {session}: {violation}")))
     }
 
@@ -193,12 +201,13 @@ impl Watch {
             match event {
                 ClientEvent::Disconnected { .. } => watch.has_ended = true,
                 ClientEvent::Reconnected { continuity: Continuity::Restarted } => {
-                    self.upward.entry(player).or_default().restarted();
+                    let lanes = self.upward.range_mut((player, 0)..=(player, u8::MAX));
+                    lanes.for_each(|(_, lane)| lane.restarted());
                 }
-                ClientEvent::Message { .. } => {
+                ClientEvent::Message { lane } => {
                     if let Home::Known(start, session) = watch.home {
-                        let lane = self.downward.entry((start, session)).or_default();
-                        lane.received(player as u64, payload).map_err(|violation| {
+                        let sent = self.downward.entry((start, session, *lane)).or_default();
+                        sent.received(player as u64, payload).map_err(|violation| {
                             Violation::new(format!("session {session} to player {player}: {violation}"))
                         })?;
                     }
@@ -227,7 +236,7 @@ mod tests {
         let mut message = Watch::sender_tag(player).to_vec();
         message.push(7);
         world.players[player].session.send(0, &message).expect("room");
-        watch.player_sent(player, &message);
+        watch.player_sent(player, 0, &message);
         world.run_for_ms(200);
     }
 

@@ -30,7 +30,7 @@ impl ClientSession {
                 Some(Frame::Goodbye { .. }) => return self.receive_checked(&payload),
                 _ => return Err(DropReason::BeforeWelcome),
             };
-            if welcome.version != PROTOCOL_VERSION || welcome.lane_epoch != framed.lane_epoch {
+            if !framed.accepts(&welcome) {
                 return Err(DropReason::BadWelcome);
             }
             self.open(&welcome);
@@ -67,7 +67,7 @@ impl ClientSession {
             Frame::Goodbye { code, detail } => {
                 self.end(ClientDisconnectReason::from_goodbye(code), detail);
             }
-            Frame::Lane { number, message } => self.handle_lane(number, message)?,
+            Frame::Lane { lane, number, message } => self.handle_lane(lane, number, message)?,
             Frame::Datagram { message } => self.events.push(ClientEvent::Datagram, message),
             Frame::State(state) => self.handle_state(&state),
             // A repeated welcome says nothing new; the others never pass the check of a server's payload.
@@ -129,15 +129,15 @@ impl ClientSession {
         }
     }
 
-    fn handle_lane(&mut self, number: u64, message: &[u8]) -> Result<(), DropReason> {
+    fn handle_lane(&mut self, lane: u8, number: u64, message: &[u8]) -> Result<(), DropReason> {
         let Self { content, events, .. } = self;
         let Some(framed) = content.framed_mut() else { return Err(DropReason::Unexpected) };
-        let arrival = framed.link.handle_lane(number, message, |message| {
-            events.push(ClientEvent::Message { lane: 0 }, message);
+        let arrival = framed.link.handle_lane(lane, number, message, |message| {
+            events.push(ClientEvent::Message { lane }, message);
         });
         match arrival {
             Some(LaneArrival::Delivered(_) | LaneArrival::HeldBack | LaneArrival::Duplicate) => Ok(()),
-            Some(LaneArrival::BeyondWindow) | None => Err(DropReason::Violation),
+            Some(LaneArrival::BeyondWindow | LaneArrival::NoSuchLane) | None => Err(DropReason::Violation),
         }
     }
 
@@ -166,10 +166,18 @@ impl ClientSession {
 }
 
 impl Framed {
+    /// Whether the welcome answers this client's hello, in its version, with lanes enough (P23, P50).
+    const fn accepts(&self, welcome: &Welcome) -> bool {
+        welcome.version == PROTOCOL_VERSION
+            && welcome.lane_epoch == self.lane_epoch
+            && welcome.ordered_lanes >= self.ordered_lanes
+    }
+
     fn open(&mut self, welcome: &Welcome, is_first: bool, now: crate::Timestamp) {
         self.is_open = true;
         self.terms = Some(*welcome);
         self.link.end_preface();
+        self.link.set_ordered_lanes(welcome.ordered_lanes);
         // P24: the first welcome of a session discards nothing.
         self.link.open_lanes(is_first || welcome.lanes_kept);
         self.link.start_heartbeat(now, welcome.heartbeat_ms);

@@ -145,7 +145,7 @@ fn a_welcome_that_keeps_the_lanes_ends_the_way_back_without_loss() {
     let has_message = |payload: &[u8]| {
         frames(payload)
             .iter()
-            .any(|frame| matches!(frame, Frame::Lane { number: 0, message: b"said while away" }))
+            .any(|frame| matches!(frame, Frame::Lane { lane: 0, number: 0, message: b"said while away" }))
     };
     assert!(sent.iter().any(|packet| has_message(&packet.payload)));
     assert_eq!(bench.client.resume_tokens(), 1, "the generation is spent");

@@ -320,6 +320,7 @@ pub(super) fn welcome() -> Welcome {
         heartbeat_ms: HEARTBEAT_MS,
         timeout_ms: TIMEOUT_MS,
         reconnect_window_ms: WINDOW_MS,
+        ordered_lanes: 4,
         move_high_water: None,
     }
 }

@@ -52,7 +52,7 @@ fn p22_a_payload_before_the_welcome_is_dropped_and_not_acknowledged() {
     let mut bench = Bench::new(ClientConfig::default(), &token);
     bench.let_in(&token);
 
-    let verdict = bench.give_frames(&token, |writer| writer.write_lane(0, (b"early", b"")));
+    let verdict = bench.give_frames(&token, |writer| writer.write_lane(0, 0, (b"early", b"")));
 
     assert_eq!(verdict, Verdict::Dropped(DropReason::BeforeWelcome));
     let sent = opened(&bench.run_for_ms(300), &token);
@@ -61,7 +61,7 @@ fn p22_a_payload_before_the_welcome_is_dropped_and_not_acknowledged() {
 }
 
 #[test]
-fn a_welcome_of_another_version_or_to_another_hello_is_dropped() {
+fn a_welcome_of_another_version_or_to_another_hello_or_with_too_few_lanes_is_dropped() {
     let token = token(1, &[first_server()]);
     let mut bench = Bench::new(ClientConfig::default(), &token);
     bench.let_in(&token);
@@ -69,7 +69,11 @@ fn a_welcome_of_another_version_or_to_another_hello_is_dropped() {
     let Frame::Hello(hello) = frames(&sent[0].payload)[0] else { panic!("hello comes first") };
     let right = Welcome { lane_epoch: hello.lane_epoch, ..welcome() };
 
-    for wrong in [Welcome { version: 2, ..right }, Welcome { lane_epoch: right.lane_epoch ^ 1, ..right }] {
+    for wrong in [
+        Welcome { version: 2, ..right },
+        Welcome { lane_epoch: right.lane_epoch ^ 1, ..right },
+        Welcome { ordered_lanes: 3, ..right },
+    ] {
         let verdict = bench.give_frames(&token, |writer| writer.write_welcome(&wrong));
         assert_eq!(verdict, Verdict::Dropped(DropReason::BadWelcome));
     }
@@ -118,11 +122,26 @@ fn p13_an_acknowledgement_of_what_was_never_sent_is_a_violation() {
 }
 
 #[test]
+fn p50_messages_arrive_on_the_lane_they_were_sent_on_and_on_no_other() {
+    let (mut bench, token) = logged_in();
+
+    bench.give_frames(&token, |writer| writer.write_lane(3, 0, (b"three", b"")));
+    let verdict = bench.give_frames(&token, |writer| writer.write_lane(4, 0, (b"nowhere", b"")));
+    bench.client.send(2, b"two").unwrap();
+
+    assert_eq!(bench.events_with_bytes(), [(ClientEvent::Message { lane: 3 }, b"three".to_vec())]);
+    assert_eq!(verdict, Verdict::Dropped(DropReason::Violation));
+    let sent = opened(&bench.drain(), &token);
+    let is_sent = |frame: &Frame<'_>| matches!(frame, Frame::Lane { lane: 2, number: 0, message: b"two" });
+    assert!(sent.iter().any(|packet| frames(&packet.payload).iter().any(is_sent)));
+}
+
+#[test]
 fn reliable_messages_are_delivered_once_and_in_order() {
     let (mut bench, token) = logged_in();
 
     for (number, message) in [(1, b"1"), (0, b"0"), (1, b"1"), (2, b"2"), (0, b"0")] {
-        bench.give_frames(&token, |writer| writer.write_lane(number, (message, b"")));
+        bench.give_frames(&token, |writer| writer.write_lane(0, number, (message, b"")));
     }
 
     let events = bench.events_with_bytes();
@@ -198,7 +217,7 @@ fn nothing_is_sent_for_a_player_who_is_not_logged_in() {
 fn a_callers_mistakes_are_named() {
     let (mut bench, _) = logged_in();
 
-    assert_eq!(bench.client.send(1, b"x"), Err(ClientSendError::NoSuchLane));
+    assert_eq!(bench.client.send(4, b"x"), Err(ClientSendError::NoSuchLane));
     assert_eq!(bench.client.send(0, b""), Err(ClientSendError::Size));
     assert_eq!(bench.client.send(0, &[0; 1_151]), Err(ClientSendError::Size));
     assert_eq!(bench.client.send_datagram(&[0; 1_151]), Err(ClientSendError::Size));

@@ -4,7 +4,7 @@ use core::ops::RangeInclusive;
 
 use super::{
     ADDRESSES_MAX, Ack, CREDENTIAL_BYTES_MAX, FURTHER_RANGES_MAX, Frame, FrameError, HeartbeatResponse,
-    Hello, LANE, LoginRejected, MESSAGE_BYTES_MAX, MOVES_MAX, Moves, PAYLOAD_BYTES_MAX,
+    Hello, LANES_MAX, LoginRejected, MESSAGE_BYTES_MAX, MOVES_MAX, Moves, PAYLOAD_BYTES_MAX,
     RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, Welcome, flag, kind,
 };
 use crate::link::varint::{VarintError, read_varint};
@@ -146,6 +146,7 @@ fn read_welcome(cursor: &mut Cursor<'_>) -> Result<Welcome, FrameError> {
         heartbeat_ms: cursor.varint()?,
         timeout_ms: cursor.varint()?,
         reconnect_window_ms: cursor.varint()?,
+        ordered_lanes: read_ordered_lanes(cursor)?,
         move_high_water: if flags & flag::MOVE_HIGH_WATER == 0 { None } else { Some(cursor.varint()?) },
     })
 }
@@ -204,11 +205,18 @@ fn read_addresses<'a>(cursor: &mut Cursor<'a>, count: u8) -> Result<&'a [u8], Fr
     Ok(start.until(*cursor))
 }
 
+/// How many lanes there are; at least one (P50).
+fn read_ordered_lanes(cursor: &mut Cursor<'_>) -> Result<u8, FrameError> {
+    let count = cursor.u8()?;
+    if (1..=LANES_MAX).contains(&count) { Ok(count) } else { Err(FrameError::OutOfRange) }
+}
+
 fn read_lane<'a>(cursor: &mut Cursor<'a>) -> Result<Frame<'a>, FrameError> {
-    if cursor.varint()? != LANE {
+    let lane = cursor.u8()?;
+    if lane >= LANES_MAX {
         return Err(FrameError::OutOfRange);
     }
-    Ok(Frame::Lane { number: cursor.varint()?, message: read_message(cursor)? })
+    Ok(Frame::Lane { lane, number: cursor.varint()?, message: read_message(cursor)? })
 }
 
 /// The application's bytes, of which there is at least one.

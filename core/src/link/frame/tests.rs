@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
 use super::*;
-use crate::link::varint::write_varint;
+use crate::link::varint::{varint_len, write_varint};
 
 const NONCE: [u8; 24] = [0x11; 24];
 const PRIVATE: [u8; 1024] = [0x22; 1024];
@@ -41,6 +41,7 @@ fn welcome() -> Welcome {
         heartbeat_ms: 1_000,
         timeout_ms: 5_000,
         reconnect_window_ms: 30_000,
+        ordered_lanes: 4,
         move_high_water: Some(299),
     }
 }
@@ -83,7 +84,7 @@ fn all_frames() -> Vec<(Role, Vec<u8>)> {
     add(Role::Server, &|to| to.write_login_rejected(&rejected()));
     add(Role::Server, &|to| to.write_resume_token(&token()));
     add(Role::Server, &|to| to.write_goodbye(2, b"see you"));
-    add(Role::Client, &|to| to.write_lane(300, (b"ab", b"c")));
+    add(Role::Client, &|to| to.write_lane(5, 300, (b"ab", b"c")));
     add(Role::Client, &|to| to.write_datagram((b"x", b"yz")));
     add(Role::Server, &|to| to.write_state(&state()));
     add(Role::Client, &|to| to.write_moves(moves()) == 3);
@@ -144,7 +145,9 @@ fn every_frame_is_read_as_it_was_written() {
             (7, Frame::LoginRejected(read)) => assert_eq!(read, rejected()),
             (8, Frame::ResumeToken(read)) => assert!(read == token()),
             (9, Frame::Goodbye { code, detail }) => assert_eq!((code, detail), (2, &b"see you"[..])),
-            (10, Frame::Lane { number, message }) => assert_eq!((number, message), (300, &b"abc"[..])),
+            (10, Frame::Lane { lane, number, message }) => {
+                assert_eq!((lane, number, message), (5, 300, &b"abc"[..]));
+            }
             (11, Frame::Datagram { message }) => assert_eq!(message, b"xyz"),
             (12, Frame::State(read)) => assert_eq!(read, state()),
             (13, Frame::Moves(read)) => assert!(read.inputs().eq(moves())),
@@ -228,12 +231,21 @@ fn values_outside_their_range_are_refused() {
         changed
     };
     let count_at = token_bytes.len() - ADDRESSES.len() - 1;
+    let welcome_bytes = all_frames()[1].1.clone();
+    let lanes_at = welcome_bytes.len() - varint_len(299) - 1;
+    let welcome_with_lanes = |lanes: u8| {
+        let mut changed = welcome_bytes.clone();
+        changed[lanes_at] = lanes;
+        changed
+    };
     let from_server = [
         ("generation 0", with(1, 0)),
         ("no address", with(count_at, 0)),
         ("33 addresses", with(count_at, 33)),
         ("address type 3", with(count_at + 1, 3)),
         ("welcome flag 16", payload(&[Bytes(&[2, 1, 0, 0, 0, 0, 0, 0, 0, 1, 16]), Bytes(&[0; 20])])),
+        ("no lanes", welcome_with_lanes(0)),
+        ("17 lanes", welcome_with_lanes(17)),
         ("text not UTF-8", payload(&[Bytes(&[8, 1, 1, 0, 1, 0xFF])])),
         ("text of 256 bytes", payload(&[Bytes(&[8, 1, 1, 0]), Varint(256), Bytes(&[b'a'; 256])])),
         ("acknowledged 2", payload(&[Bytes(&[0x12, 5, 2, 0, 0])])),
@@ -244,7 +256,7 @@ fn values_outside_their_range_are_refused() {
     let from_client = [
         ("credential of 1,025 bytes", payload(&[Bytes(&[6, 1]), Varint(1_025), Bytes(&[0; 1_025])])),
         ("detail of 256 bytes", payload(&[Bytes(&[0x0A, 1]), Varint(256), Bytes(&[0; 256])])),
-        ("lane 1", payload(&[Bytes(&[0x10, 1, 0, 1, b'a'])])),
+        ("lane 16", payload(&[Bytes(&[0x10, 16, 0, 1, b'a'])])),
         ("empty message", payload(&[Bytes(&[0x10, 0, 0, 0])])),
         ("message of 1,151 bytes", payload(&[Bytes(&[0x10, 0, 0]), Varint(1_151), Bytes(&[0; 1_151])])),
         ("no move", payload(&[Bytes(&[0x13, 5, 0])])),
@@ -335,7 +347,7 @@ fn a_frame_that_does_not_fit_is_not_written_at_all() {
             0x08 => writer.write_login_rejected(&rejected()),
             0x06 => writer.write_login(1, b"secret"),
             0x12 => writer.write_state(&state()),
-            0x10 => writer.write_lane(300, (b"ab", b"c")),
+            0x10 => writer.write_lane(5, 300, (b"ab", b"c")),
             0x02 => writer.write_welcome(&welcome()),
             _ => false,
         };
@@ -353,7 +365,7 @@ fn reserved_bytes_are_kept_for_a_later_frame() {
     assert!(writer.write_heartbeat(1));
     assert!(!writer.write_heartbeat(1));
     writer.reserve(0);
-    assert!(writer.write_lane(0, (b"1234", b"")));
+    assert!(writer.write_lane(0, 0, (b"1234", b"")));
     assert_eq!(writer.len(), 2 + lane_len);
 }
 
@@ -363,8 +375,9 @@ fn bounds_of_fields_hold_when_writing_too() {
     let mut writer = FrameWriter::new(&mut bytes);
     assert!(!writer.write_goodbye(0, &[0; 256]));
     assert!(!writer.write_login(1, &[0; 1_025]));
-    assert!(!writer.write_lane(0, (&[], &[])));
-    assert!(!writer.write_lane(0, (&[0; 1_150], &[0])));
+    assert!(!writer.write_lane(0, 0, (&[], &[])));
+    assert!(!writer.write_lane(LANES_MAX, 0, (b"m", &[])));
+    assert!(!writer.write_lane(0, 0, (&[0; 1_150], &[0])));
     let addresses = [1; 7 * 7];
     assert!(!writer.write_resume_token(&ResumeToken { address_count: 7, addresses: &addresses, ..token() }));
     assert_eq!(writer.len(), 0);

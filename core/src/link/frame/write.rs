@@ -3,7 +3,7 @@
 use core::ops::RangeInclusive;
 
 use super::{
-    CREDENTIAL_BYTES_MAX, FURTHER_RANGES_MAX, HeartbeatResponse, Hello, LANE, LoginRejected,
+    CREDENTIAL_BYTES_MAX, FURTHER_RANGES_MAX, HeartbeatResponse, Hello, LANES_MAX, LoginRejected,
     MESSAGE_BYTES_MAX, MOVES_MAX, RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, Welcome, flag,
     kind,
 };
@@ -75,6 +75,7 @@ impl<'a> FrameWriter<'a> {
             fields.varint(welcome.heartbeat_ms)?;
             fields.varint(welcome.timeout_ms)?;
             fields.varint(welcome.reconnect_window_ms)?;
+            fields.bytes(&[welcome.ordered_lanes])?;
             welcome.move_high_water.map_or(Some(()), |tick| fields.varint(tick))
         })
     }
@@ -178,13 +179,13 @@ impl<'a> FrameWriter<'a> {
     }
 
     /// A reliable message, given in two parts because it comes out of a ring.
-    pub(crate) fn write_lane(&mut self, number: u64, message: (&[u8], &[u8])) -> bool {
+    pub(crate) fn write_lane(&mut self, lane: u8, number: u64, message: (&[u8], &[u8])) -> bool {
         let len = message.0.len() + message.1.len();
-        if !(1..=MESSAGE_BYTES_MAX).contains(&len) {
+        if lane >= LANES_MAX || !(1..=MESSAGE_BYTES_MAX).contains(&len) {
             return false;
         }
         self.frame(kind::LANE, |fields| {
-            fields.varint(LANE)?;
+            fields.bytes(&[lane])?;
             fields.varint(number)?;
             fields.varint(len as u64)?;
             fields.bytes(message.0)?;
@@ -194,7 +195,7 @@ impl<'a> FrameWriter<'a> {
 
     /// How many bytes the lane frame of a message takes.
     pub(crate) const fn lane_frame_len(number: u64, message_len: usize) -> usize {
-        1 + varint_len(LANE) + varint_len(number) + varint_len(message_len as u64) + message_len
+        1 + 1 + varint_len(number) + varint_len(message_len as u64) + message_len
     }
 
     /// An unreliable message, given in two parts because it comes out of a ring.

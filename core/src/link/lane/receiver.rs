@@ -15,6 +15,8 @@ pub(crate) enum LaneArrival {
     Duplicate,
     /// It lies beyond the window, which no correct sender leaves (P51).
     BeyondWindow,
+    /// The session has no such lane (P50).
+    NoSuchLane,
 }
 
 #[derive(Clone, Copy, Debug)]

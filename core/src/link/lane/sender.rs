@@ -11,6 +11,8 @@ use crate::link::frame::MESSAGE_BYTES_MAX;
 pub(crate) enum LaneSendError {
     /// The message is empty or larger than [`MESSAGE_BYTES_MAX`].
     Size,
+    /// The session has no such lane.
+    NoSuchLane,
     /// The queue has no room; it has when the peer has acknowledged what is in it.
     Full,
 }
@@ -33,6 +35,8 @@ struct Record {
 /// A message that is to be written next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutgoingMessage<'a> {
+    /// Its lane.
+    pub(crate) lane: u8,
     /// Its number in this direction.
     pub(crate) number: u64,
     /// Its bytes as they lie in the queue.
@@ -95,8 +99,9 @@ impl ReliableSender {
         Ok(number)
     }
 
-    /// The message to be sent next, if the window of P51 has room for it: what was lost goes ahead of what is new (P15).
-    pub(crate) fn next_to_send(&self) -> Option<OutgoingMessage<'_>> {
+    /// The message to be sent next, as one of `lane`, if the window of P51 has room for it: what was lost goes ahead of what
+    /// is new (P15).
+    pub(crate) fn next_to_send(&self, lane: u8) -> Option<OutgoingMessage<'_>> {
         let index = if self.requeued > 0 {
             self.records.iter().position(|record| record.progress == Progress::Queued)?
         } else {
@@ -107,7 +112,11 @@ impl ReliableSender {
             return None;
         }
         let number = self.first_number.saturating_add(index as u64);
-        Some(OutgoingMessage { number, bytes: self.bytes.get(record.position, usize::from(record.len)) })
+        Some(OutgoingMessage {
+            lane,
+            number,
+            bytes: self.bytes.get(record.position, usize::from(record.len)),
+        })
     }
 
     /// To be called when [`next_to_send`](Self::next_to_send) was written into a packet.

@@ -14,7 +14,7 @@ fn push_all(sender: &mut ReliableSender, count: u64, message: &[u8]) {
 
 /// Takes the next message as a packet would.
 fn send_next(sender: &mut ReliableSender) -> Option<(u64, Vec<u8>)> {
-    let message = sender.next_to_send()?;
+    let message = sender.next_to_send(0)?;
     let sent = (message.number, [message.bytes.0, message.bytes.1].concat());
     sender.on_sent(sent.0);
     Some(sent)

@@ -111,7 +111,7 @@ fn the_same_seed_gives_the_same_packets() {
 fn a_stream_of_states_hides_no_lost_message() {
     let mut world = World::opened();
     world.path.loss_percent = 100;
-    world.ends[SERVER].link.queue_message(b"lost").unwrap();
+    world.ends[SERVER].link.queue_message(0, b"lost").unwrap();
     world.run_for_ms(1);
     world.path.loss_percent = 0;
     let sent_at = world.now;

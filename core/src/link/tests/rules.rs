@@ -45,7 +45,7 @@ fn ack_of(end: &mut End, now: Timestamp, largest: u64) -> Result<(), AckError> {
 fn p12_a_reliable_frame_is_acknowledged_within_25_ms_and_the_ack_is_not() {
     let mut sender = open_end(Role::Client);
     let mut receiver = open_end(Role::Server);
-    sender.link.queue_message(b"m").unwrap();
+    sender.link.queue_message(0, b"m").unwrap();
     let (sequence, payload) = sender.poll_packet(ms(0)).unwrap();
     receiver.receive(ms(100), sequence, &payload);
     assert_eq!(receiver.link.poll_timeout(), Some(ms(125)));
@@ -63,7 +63,7 @@ fn p12_a_second_reliable_packet_is_acknowledged_at_once_and_an_unreliable_one_on
     let mut receiver = open_end(Role::Server);
     let mut send = |end: &mut End, is_reliable: bool| {
         if is_reliable {
-            sender.link.queue_message(b"m").unwrap();
+            sender.link.queue_message(0, b"m").unwrap();
         } else {
             sender.link.queue_datagram(b"d").unwrap();
         }
@@ -83,7 +83,7 @@ fn an_ack_that_crosses_a_late_packet_leaves_something_to_acknowledge() {
     let mut client = open_end(Role::Client);
     let mut server = open_end(Role::Server);
     let packets = [0, 1].map(|number| {
-        client.link.queue_message(&[number]).unwrap();
+        client.link.queue_message(0, &[number]).unwrap();
         client.poll_packet(ms(0)).unwrap()
     });
     server.link.queue_datagram(b"d").unwrap();
@@ -123,12 +123,15 @@ fn p13_an_ack_of_the_former_key_epoch_is_refused() {
 #[test]
 fn p14_silence_is_probed_with_what_is_reliable_at_doubling_intervals() {
     let mut end = open_end(Role::Server);
-    end.link.queue_message(b"m").unwrap();
+    end.link.queue_message(0, b"m").unwrap();
     end.poll_packet(ms(0)).unwrap();
     let first = end.link.poll_timeout().unwrap();
     end.link.handle_timeout(first);
     let (_, payload) = end.poll_packet(first).unwrap();
-    assert!(matches!(frames(&payload, Role::Server)[..], [Frame::Lane { number: 0, message: b"m" }]));
+    assert!(matches!(
+        frames(&payload, Role::Server)[..],
+        [Frame::Lane { lane: 0, number: 0, message: b"m" }]
+    ));
     let second = end.link.poll_timeout().unwrap();
     assert_eq!(second.micros_since(first), 2 * first.as_micros());
 }
@@ -176,17 +179,17 @@ fn p20_a_hello_repeats_ten_times_a_second_until_it_is_answered() {
 #[test]
 fn p22_nothing_of_lanes_is_processed_or_sent_while_they_are_closed() {
     let mut end = End::new(Role::Client, &LIMITS);
-    end.link.queue_message(b"m").unwrap();
+    end.link.queue_message(0, b"m").unwrap();
     end.link.queue_datagram(b"d").unwrap();
     end.link.mark_moves_pending();
     end.source.moves.push((1, vec![]));
     end.link.allow_data();
     assert!(!end.link.has_output(ms(0)));
-    assert_eq!(end.link.handle_lane(0, b"early", |_| panic!("not open")), None);
+    assert_eq!(end.link.handle_lane(0, 0, b"early", |_| panic!("not open")), None);
 
     end.link.open_lanes(true);
     assert!(!end.link.has_output(ms(0)), "what arrives is processed, but nobody is logged in");
-    assert_eq!(end.link.handle_lane(0, b"m", |_| {}), Some(LaneArrival::Delivered(1)));
+    assert_eq!(end.link.handle_lane(0, 0, b"m", |_| {}), Some(LaneArrival::Delivered(1)));
 
     end.link.allow_data();
     let (_, payload) = end.poll_packet(ms(0)).unwrap();
@@ -195,7 +198,7 @@ fn p22_nothing_of_lanes_is_processed_or_sent_while_they_are_closed() {
 
     end.link.connection_replaced(ms(1));
     assert!(!end.link.has_output(ms(1)));
-    assert_eq!(end.link.handle_lane(1, b"early", |_| panic!("not open")), None);
+    assert_eq!(end.link.handle_lane(0, 1, b"early", |_| panic!("not open")), None);
 }
 
 #[test]
@@ -224,7 +227,7 @@ fn p25_a_new_connection_owes_no_ack_and_knows_no_round_trip() {
     let mut world = World::opened();
     world.run_for_ms(2_000);
     assert_eq!(world.ends[CLIENT].link.statistics().round_trip_micros, Some(80_000));
-    world.ends[CLIENT].link.queue_message(b"m").unwrap();
+    world.ends[CLIENT].link.queue_message(0, b"m").unwrap();
     world.run_for_ms(45);
     assert!(world.ends[SERVER].link.poll_timeout().is_some());
     world.ends[SERVER].link.connection_replaced(world.now);
@@ -302,7 +305,7 @@ fn p16_control_frames_go_ahead_of_everything_else() {
     server.source.state = Some((5, vec![0; 10]));
     server.link.mark_state_pending();
     server.link.queue_datagram(b"d").unwrap();
-    server.link.queue_message(b"m").unwrap();
+    server.link.queue_message(0, b"m").unwrap();
     server.link.handle_heartbeat(ms(0), 1);
     server.link.queue_control(Control::LoginAccepted(1));
     let (_, payload) = server.poll_packet(ms(0)).unwrap();
@@ -321,7 +324,7 @@ fn p16_control_frames_go_ahead_of_everything_else() {
 #[test]
 fn unreliable_traffic_that_fills_every_packet_starves_no_reliable_message() {
     let mut end = open_end(Role::Server);
-    end.link.queue_message(&[1; 1_150]).unwrap();
+    end.link.queue_message(0, &[1; 1_150]).unwrap();
     let mut packets_before_it = 0;
     loop {
         for _ in 0..4 {
@@ -346,7 +349,7 @@ fn unreliable_packets_use_up_no_more_than_half_of_the_record() {
     end.link.allow_data();
     let sends = |end: &mut End, is_reliable: bool| {
         if is_reliable {
-            end.link.queue_message(b"m").unwrap();
+            end.link.queue_message(0, b"m").unwrap();
         } else {
             end.link.queue_datagram(b"d").unwrap();
         }
@@ -367,7 +370,7 @@ fn statistics_count_what_went_and_what_was_lost() {
     let mut world = World::opened();
     let before = world.ends[SERVER].link.statistics();
     world.path.loss_percent = 100;
-    world.ends[SERVER].link.queue_message(b"lost").unwrap();
+    world.ends[SERVER].link.queue_message(0, b"lost").unwrap();
     world.run_for_ms(1);
     assert_eq!(world.ends[SERVER].link.statistics().message_bytes_queued, 4);
     world.path.loss_percent = 0;

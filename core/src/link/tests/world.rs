@@ -11,6 +11,7 @@ use crate::link::source::{FrameSource, TickPosition, Written};
 use crate::link::{Link, LinkLimits};
 
 pub(super) const LIMITS: LinkLimits = LinkLimits {
+    ordered_lanes: 4,
     lane_queue_bytes_max: 1 << 20,
     lane_queue_messages_max: 4_096,
     datagram_queue_bytes_max: 8_192,
@@ -57,6 +58,7 @@ impl FrameSource for Source {
             heartbeat_ms: HEARTBEAT_MS,
             timeout_ms: 5_000,
             reconnect_window_ms: 30_000,
+            ordered_lanes: 4,
             move_high_water: None,
         })
     }
@@ -114,8 +116,10 @@ pub(super) struct End {
     pub(super) is_opened: bool,
     pub(super) next_sequence: u64,
     seen: BTreeSet<u64>,
-    /// The reliable messages that were delivered.
+    /// The reliable messages of lane 0 that were delivered.
     pub(super) messages: Vec<Vec<u8>>,
+    /// Those of the other lanes.
+    pub(super) lane_messages: BTreeMap<u8, Vec<Vec<u8>>>,
     pub(super) datagrams: Vec<Vec<u8>>,
     pub(super) state_ticks: Vec<u64>,
     pub(super) controls_acked: Vec<Control>,
@@ -133,12 +137,18 @@ impl End {
             next_sequence: if is_server { 1 << 40 } else { 0 },
             seen: BTreeSet::new(),
             messages: Vec::new(),
+            lane_messages: BTreeMap::new(),
             datagrams: Vec::new(),
             state_ticks: Vec::new(),
             controls_acked: Vec::new(),
             controls_received: 0,
             discarded: 0,
         }
+    }
+
+    /// The messages of a lane that were delivered.
+    pub(super) fn messages_of(&self, lane: u8) -> &[Vec<u8>] {
+        if lane == 0 { &self.messages } else { self.lane_messages.get(&lane).map_or(&[], Vec::as_slice) }
     }
 
     pub(super) fn poll_packet(&mut self, now: Timestamp) -> Option<(u64, Vec<u8>)> {
@@ -171,7 +181,7 @@ impl End {
     }
 
     fn handle(&mut self, now: Timestamp, frame: &Frame<'_>) {
-        let Self { link, messages, controls_acked, .. } = self;
+        let Self { link, messages, lane_messages, controls_acked, .. } = self;
         match frame {
             Frame::Hello(_) if !self.is_opened => {
                 link.begin_preface(now);
@@ -186,9 +196,14 @@ impl End {
             }
             Frame::Heartbeat { stamp } => link.handle_heartbeat(now, *stamp),
             Frame::HeartbeatResponse(response) => drop(link.handle_heartbeat_response(now, response)),
-            Frame::Lane { number, message } => {
-                let arrival = link.handle_lane(*number, message, |message| messages.push(message.to_vec()));
-                assert!(!matches!(arrival, None | Some(LaneArrival::BeyondWindow)));
+            Frame::Lane { lane, number, message } => {
+                let delivered = if *lane == 0 { messages } else { lane_messages.entry(*lane).or_default() };
+                let arrival =
+                    link.handle_lane(*lane, *number, message, |message| delivered.push(message.to_vec()));
+                assert!(matches!(
+                    arrival,
+                    Some(LaneArrival::Delivered(_) | LaneArrival::HeldBack | LaneArrival::Duplicate)
+                ));
             }
             Frame::Datagram { message } => self.datagrams.push(message.to_vec()),
             Frame::State(state) => self.state_ticks.push(state.server_tick),
@@ -275,7 +290,7 @@ impl World {
     /// Queues a reliable message on both ends.
     pub(super) fn queue_message(&mut self, message: &[u8]) {
         for end in &mut self.ends {
-            end.link.queue_message(message).unwrap();
+            end.link.queue_message(0, message).unwrap();
         }
     }
 

@@ -418,7 +418,7 @@ fn one_of_each(peer: &Peer) -> Vec<u8> {
     assert_eq!(writer.write_ack(9, [4..=5, 1..=2].into_iter()), 2);
     assert!(writer.write_heartbeat(3) && writer.write_heartbeat_response(&response));
     assert!(writer.write_login(1, b"credential"));
-    assert!(writer.write_lane(3, (b"message", &[])) && writer.write_datagram((b"datagram", &[])));
+    assert!(writer.write_lane(0, 3, (b"message", &[])) && writer.write_datagram((b"datagram", &[])));
     assert_eq!(writer.write_moves([(90, &b"ab"[..]), (80, b""), (79, b"c")].into_iter()), 3);
     let len = writer.len();
     payload[..len].to_vec()

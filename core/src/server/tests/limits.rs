@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use crate::link::frame::Hello;
-use crate::{Config, DATAGRAM_BYTES_MAX, DropReason, SendError, Verdict};
+use crate::link::frame::{Frame, Hello};
+use crate::{Config, DATAGRAM_BYTES_MAX, DropReason, Event, SendError, Verdict};
 
 use super::harness::{Harness, client_address, framed_config, raw_config};
 
@@ -113,7 +113,7 @@ fn messages_of_a_wrong_size_or_lane_are_refused_to_their_sender() {
             let refused = manager.send_datagram(now, id, &message);
             assert_eq!(refused, Err(SendError::Size { bytes, max: 1_150 }));
         }
-        assert_eq!(manager.send(now, id, 1, b"x"), Err(SendError::NoSuchLane));
+        assert_eq!(manager.send(now, id, 4, b"x"), Err(SendError::NoSuchLane));
     });
     server.close();
 }
@@ -199,6 +199,53 @@ fn another_lane_epoch_in_the_same_key_epoch_breaks_the_protocol() {
     let hello = anna.hello();
 
     assert_eq!(server.talk(&mut anna, &hello), Verdict::Dropped(DropReason::Violation));
+    server.close();
+}
+
+#[test]
+fn p50_messages_arrive_on_the_lane_they_were_sent_on() {
+    let mut server = Harness::new(Config { ordered_lanes: 6, ..framed_config() });
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+
+    let packet = anna.frames(|writer| {
+        assert!(writer.write_lane(5, 1, (b"second", &[])) && writer.write_lane(2, 0, (b"alone", &[])));
+        assert!(writer.write_lane(5, 0, (b"first", &[])));
+    });
+    server.talk(&mut anna, &packet);
+    server.call(|manager, now| manager.send(now, id, 5, b"down")).unwrap();
+    server.listen(&mut anna);
+
+    let messages: Vec<_> = server
+        .events
+        .iter()
+        .filter_map(|(event, bytes)| match event {
+            Event::Message { session, lane } => Some((*session, *lane, bytes.as_slice())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(messages, [(id, 2, &b"alone"[..]), (id, 5, b"first"), (id, 5, b"second")]);
+    assert_eq!(anna.welcome().map(|welcome| welcome.ordered_lanes), Some(6));
+    let down = anna.heard(|frame| match frame {
+        Frame::Lane { lane, number, message } => Some((lane, number, message.to_vec())),
+        _ => None,
+    });
+    assert!(down.contains(&(5, 0, b"down".to_vec())));
+    server.close();
+}
+
+#[test]
+fn p50_a_message_for_a_lane_the_session_does_not_have_breaks_the_protocol() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    let before = server.dropped(DropReason::Violation);
+
+    let packet = anna.frames(|writer| assert!(writer.write_lane(4, 0, (b"nowhere", &[]))));
+
+    assert_eq!(server.talk(&mut anna, &packet), Verdict::Dropped(DropReason::Violation));
+    assert_eq!(server.dropped(DropReason::Violation), before + 1);
+    assert!(server.received_from(id).is_empty());
     server.close();
 }
 

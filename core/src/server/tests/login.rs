@@ -220,7 +220,7 @@ fn what_came_before_a_violation_in_a_packet_is_answered_at_once() {
     let mut anna = server.guest(ANNA, 1);
 
     let heartbeat_and_early_message = anna.frames(|writer| {
-        assert!(writer.write_heartbeat(5) && writer.write_lane(0, (b"early", &[])));
+        assert!(writer.write_heartbeat(5) && writer.write_lane(0, 0, (b"early", &[])));
     });
     server.read(anna.address, &heartbeat_and_early_message);
 
@@ -237,7 +237,7 @@ fn a_hello_beside_a_violation_is_answered_at_once() {
 
     let hello_and_early_message = anna.frames(|writer| {
         let hello = crate::link::frame::Hello::new(77);
-        assert!(writer.write_hello(&hello) && writer.write_lane(0, (b"early", &[])));
+        assert!(writer.write_hello(&hello) && writer.write_lane(0, 0, (b"early", &[])));
     });
     server.read(anna.address, &hello_and_early_message);
     assert_eq!(server.manager.poll_timeout().map(|deadline| deadline.at), Some(server.now));

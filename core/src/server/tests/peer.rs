@@ -123,7 +123,7 @@ impl Peer {
     }
 
     pub(super) fn message(&mut self, number: u64, message: &[u8]) -> Vec<u8> {
-        self.frames(|writer| assert!(writer.write_lane(number, (message, &[]))))
+        self.frames(|writer| assert!(writer.write_lane(0, number, (message, &[]))))
     }
 
     /// Move inputs, the newest first.
@@ -227,9 +227,13 @@ impl Peer {
 
     /// The reliable messages it can deliver, by number and each once.
     pub(super) fn messages(&self) -> Vec<Vec<u8>> {
-        let by_number: BTreeMap<u64, &[u8]> =
-            self.heard(|frame| {
-                if let Frame::Lane { number, message } = frame { Some((number, message)) } else { None }
+        let by_number: BTreeMap<u64, &[u8]> = self
+            .heard(|frame| {
+                if let Frame::Lane { lane: 0, number, message } = frame {
+                    Some((number, message))
+                } else {
+                    None
+                }
             })
             .into_iter()
             .collect();

@@ -12,6 +12,8 @@ use super::stage::Stage;
 use crate::laws::Watch;
 use crate::world::{Datagram, server_address};
 
+/// The lanes of a session and one that it does not have.
+const LANES_TRIED: u8 = 5;
 /// The length of a message of a talk.
 const TALK_BYTES: u16 = 20;
 
@@ -93,8 +95,9 @@ impl Stage {
 
     fn player_sends(&mut self, player: usize, lane: u8, len: u16) {
         let message = self.message(Watch::sender_tag(player), len);
-        if self.world.players[player].session.send(lane % 2, &message).is_ok() {
-            self.watch.player_sent(player, &message);
+        let lane = lane % LANES_TRIED;
+        if self.world.players[player].session.send(lane, &message).is_ok() {
+            self.watch.player_sent(player, lane, &message);
         }
     }
 
@@ -166,16 +169,18 @@ impl Stage {
 
     fn server_sends(&mut self, session: SessionId, lane: u8, len: u16) {
         let message = self.message([0xff; 2], len);
-        let answer = self.world.server.send(self.world.now, session, lane % 2, &message);
+        let lane = lane % LANES_TRIED;
+        let answer = self.world.server.send(self.world.now, session, lane, &message);
         if answer.is_ok() {
-            self.watch.server_sent(session, &message);
+            self.watch.server_sent(session, lane, &message);
         }
         self.check_send_answer(session, answer);
     }
 
     fn broadcast(&mut self, lane: u8, len: u16) {
         let message = self.message([0xff; 2], len);
-        let broadcast = self.world.server.broadcast(self.world.now, lane % 2, &message);
+        let lane = lane % LANES_TRIED;
+        let broadcast = self.world.server.broadcast(self.world.now, lane, &message);
         let logged_in = self.watch.lifecycles().live().filter(|(_, state)| state.is_logged_in());
         let (refused, queued): (Vec<_>, Vec<_>) = logged_in
             .map(|(id, _)| id)
@@ -183,7 +188,7 @@ impl Stage {
         assert_eq!(queued.len(), broadcast.queued, "for whom the broadcast was queued");
         assert_eq!(refused.len(), broadcast.refused.len(), "for whom the broadcast was not queued");
         for session in queued {
-            self.watch.server_sent(session, &message);
+            self.watch.server_sent(session, lane, &message);
         }
     }
 

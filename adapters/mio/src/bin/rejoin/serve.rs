@@ -80,8 +80,9 @@ fn announce(addresses: &[SocketAddr]) {
 /// Says how much memory the network can make this process use.
 fn log_bounds(config: &Config) {
     log::info!(
-        "at most {} sessions, each with {} reliable and {} unreliable bytes queued; {} handshakes, {} bytes of events",
+        "at most {} sessions, each with {} lanes of {} reliable and {} unreliable bytes queued; {} handshakes, {} bytes of events",
         config.sessions_max,
+        config.ordered_lanes,
         config.lane_queue_bytes_max,
         config.datagram_queue_bytes_max,
         config.handshakes_max,

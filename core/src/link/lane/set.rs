@@ -1,0 +1,241 @@
+//! The lanes of one session, each with memory of its own from its first message on.
+
+use alloc::vec::Vec;
+
+use super::{LaneArrival, LaneSendError, OutgoingMessage, ReliableReceiver, ReliableSender};
+use crate::link::LinkLimits;
+
+/// Lanes in the order of their numbers; those that were never used are not among them.
+#[derive(Debug)]
+struct LaneMap<T>(Vec<(u8, T)>);
+
+impl<T> LaneMap<T> {
+    fn get_mut(&mut self, lane: u8) -> Option<&mut T> {
+        let place = self.place(lane).ok()?;
+        self.0.get_mut(place).map(|(_, half)| half)
+    }
+
+    fn get_or_insert_with(&mut self, lane: u8, make: impl FnOnce() -> T) -> &mut T {
+        let place = self.place(lane).unwrap_or_else(|place| {
+            // The default growth would make room for four.
+            self.0.reserve_exact(1);
+            self.0.insert(place, (lane, make()));
+            place
+        });
+        // The place was found, or has just been filled.
+        &mut self.0[place].1
+    }
+
+    fn place(&self, lane: u8) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&lane, |(lane, _)| *lane)
+    }
+
+    fn values(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|(_, half)| half)
+    }
+
+    fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut().map(|(_, half)| half)
+    }
+}
+
+impl<T> Default for LaneMap<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+/// The sending halves. Lanes with something to send take turns, message by message.
+#[derive(Debug, Default)]
+pub(crate) struct LaneSenders {
+    lanes: LaneMap<ReliableSender>,
+    /// The lowest lane that has its turn.
+    turn: u8,
+}
+
+impl LaneSenders {
+    /// Queues a message on a lane; returns its number.
+    pub(crate) fn push(
+        &mut self,
+        lane: u8,
+        message: &[u8],
+        limits: &LinkLimits,
+    ) -> Result<u64, LaneSendError> {
+        let make = || ReliableSender::new(limits.lane_queue_bytes_max, limits.lane_queue_messages_max);
+        self.lanes.get_or_insert_with(lane, make).push(message)
+    }
+
+    /// The message to be sent next, of the lane whose turn it is among those that have one `is_wanted` says yes to.
+    pub(crate) fn next_to_send(
+        &self,
+        is_wanted: impl Fn(&OutgoingMessage<'_>) -> bool,
+    ) -> Option<OutgoingMessage<'_>> {
+        let start = self.lanes.place(self.turn).unwrap_or_else(|place| place);
+        let (later, first) = self.lanes.0.split_at(start);
+        let in_turn = first.iter().chain(later);
+        in_turn.filter_map(|(lane, sender)| sender.next_to_send(*lane)).find(is_wanted)
+    }
+
+    /// To be called when [`next_to_send`](Self::next_to_send) was written into a packet: the turn passes on.
+    pub(crate) fn on_sent(&mut self, lane: u8, number: u64) {
+        if let Some(sender) = self.lanes.get_mut(lane) {
+            sender.on_sent(number);
+            self.turn = lane.saturating_add(1);
+        }
+    }
+
+    /// The peer has `count` messages of a lane, from number `first` on.
+    pub(crate) fn on_acked(&mut self, lane: u8, first: u64, count: u16) {
+        let Some(sender) = self.lanes.get_mut(lane) else { return };
+        (first..first.saturating_add(u64::from(count))).for_each(|number| sender.on_acked(number));
+    }
+
+    /// The packet that carried `count` messages of a lane, from number `first` on, is lost.
+    pub(crate) fn on_lost(&mut self, lane: u8, first: u64, count: u16) {
+        let Some(sender) = self.lanes.get_mut(lane) else { return };
+        (first..first.saturating_add(u64::from(count))).for_each(|number| sender.on_lost(number));
+    }
+
+    /// Queues again whatever is not acknowledged (P24).
+    pub(crate) fn requeue_all(&mut self) {
+        self.lanes.values_mut().for_each(ReliableSender::requeue_all);
+    }
+
+    /// Begins each lane again at number 0 (P24); returns how many messages were discarded without an acknowledgement.
+    pub(crate) fn restart(&mut self) -> u64 {
+        self.lanes.values_mut().map(ReliableSender::restart).sum()
+    }
+
+    /// How many bytes all lanes keep.
+    pub(crate) fn queue_bytes(&self) -> usize {
+        self.lanes.values().map(ReliableSender::queue_bytes).sum()
+    }
+}
+
+/// The receiving halves.
+#[derive(Debug, Default)]
+pub(crate) struct LaneReceivers(LaneMap<ReliableReceiver>);
+
+impl LaneReceivers {
+    /// Takes a message of a lane and delivers what has its turn there.
+    pub(crate) fn receive(
+        &mut self,
+        lane: u8,
+        number: u64,
+        message: &[u8],
+        deliver: impl FnMut(&[u8]),
+    ) -> LaneArrival {
+        self.0.get_or_insert_with(lane, ReliableReceiver::default).receive(number, message, deliver)
+    }
+
+    /// Expects number 0 next on each lane and drops what is held back (P24).
+    pub(crate) fn restart(&mut self) {
+        self.0.values_mut().for_each(ReliableReceiver::restart);
+    }
+
+    /// Bytes of the messages that wait for an earlier one, on all lanes.
+    pub(crate) fn held_back_bytes(&self) -> usize {
+        self.0.values().map(ReliableReceiver::held_back_bytes).sum()
+    }
+
+    /// How many messages arrived again after they were handled.
+    pub(crate) fn duplicates(&self) -> u64 {
+        self.0.values().map(ReliableReceiver::duplicates).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::frame::LANES_MAX;
+    use alloc::vec;
+
+    const LIMITS: LinkLimits = LinkLimits {
+        ordered_lanes: LANES_MAX,
+        lane_queue_bytes_max: 1_000,
+        lane_queue_messages_max: 10,
+        datagram_queue_bytes_max: 0,
+        datagram_queue_messages_max: 0,
+        packets_in_flight_max: 1,
+    };
+
+    fn senders(queued: &[(u8, usize)]) -> LaneSenders {
+        let mut senders = LaneSenders::default();
+        for (lane, count) in queued {
+            for _ in 0..*count {
+                senders.push(*lane, b"m", &LIMITS).unwrap();
+            }
+        }
+        senders
+    }
+
+    fn send_next(senders: &mut LaneSenders) -> Option<(u8, u64)> {
+        let message = senders.next_to_send(|_| true)?;
+        let sent = (message.lane, message.number);
+        senders.on_sent(sent.0, sent.1);
+        Some(sent)
+    }
+
+    #[test]
+    fn lanes_with_something_to_send_take_turns() {
+        let mut senders = senders(&[(15, 2), (0, 4), (7, 1)]);
+        let sent: Vec<_> = core::iter::from_fn(|| send_next(&mut senders)).collect();
+        assert_eq!(sent, [(0, 0), (7, 0), (15, 0), (0, 1), (15, 1), (0, 2), (0, 3)]);
+    }
+
+    #[test]
+    fn a_lane_that_is_not_wanted_keeps_its_turn() {
+        let mut senders = senders(&[(1, 2), (2, 2)]);
+        let unwanted = senders.next_to_send(|message| message.lane != 1).unwrap();
+        assert_eq!((unwanted.lane, unwanted.number), (2, 0));
+        senders.on_sent(2, 0);
+        assert_eq!(send_next(&mut senders), Some((1, 0)));
+        assert!(senders.next_to_send(|_| false).is_none());
+    }
+
+    #[test]
+    fn each_lane_has_a_queue_of_its_own() {
+        let mut senders = senders(&[(3, 10)]);
+        assert_eq!(senders.push(3, b"m", &LIMITS), Err(LaneSendError::Full));
+        assert_eq!(senders.push(4, b"m", &LIMITS), Ok(0));
+        while send_next(&mut senders).is_some() {}
+        senders.on_acked(3, 0, 4);
+        assert_eq!(senders.queue_bytes(), 7);
+        senders.on_lost(3, 5, 2);
+        assert_eq!(send_next(&mut senders), Some((3, 5)));
+        assert_eq!(senders.restart(), 7);
+    }
+
+    #[test]
+    fn news_of_a_lane_that_was_never_used_changes_nothing() {
+        let mut senders = senders(&[(0, 1)]);
+        senders.on_sent(5, 0);
+        senders.on_acked(5, 0, 9);
+        senders.on_lost(5, 0, 9);
+        assert_eq!(send_next(&mut senders), Some((0, 0)));
+    }
+
+    #[test]
+    fn a_gap_in_one_lane_holds_no_other_lane_back() {
+        let mut receivers = LaneReceivers::default();
+        let mut delivered = vec![];
+        let mut receive = |lane, number| {
+            receivers.receive(lane, number, &[lane], |message| delivered.push((message.to_vec(), number)))
+        };
+        assert_eq!(receive(2, 1), LaneArrival::HeldBack);
+        assert_eq!(receive(9, 0), LaneArrival::Delivered(1));
+        assert_eq!(receive(2, 0), LaneArrival::Delivered(2));
+        assert_eq!(receive(9, 0), LaneArrival::Duplicate);
+        assert_eq!(delivered, [(vec![9], 0), (vec![2], 0), (vec![2], 0)]);
+        assert_eq!((receivers.held_back_bytes(), receivers.duplicates()), (0, 1));
+    }
+
+    #[test]
+    fn lanes_that_are_not_used_take_no_memory() {
+        assert_eq!(senders(&[]).lanes.0.capacity(), 0);
+        assert_eq!(senders(&[(15, 1)]).lanes.0.capacity(), 1);
+        let mut receivers = LaneReceivers::default();
+        receivers.receive(15, 0, b"m", |_| {});
+        assert_eq!(receivers.0.0.capacity(), 1);
+    }
+}
