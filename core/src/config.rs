@@ -82,8 +82,11 @@ pub struct Config {
     /// The longest state published for one session, in bytes, 0 to 1,150. Default 1,150.
     pub state_bytes_max: usize,
     /// Reliable, ordered lanes of a session in each direction, 1 to 16. Default 4. One that is used holds back at most 65,536 received
-    /// bytes, in memory of at most twice that; one that is not takes no memory.
+    /// bytes and what has come of one unfinished message, in memory of at most twice that; one that is not takes no memory.
     pub ordered_lanes: u8,
+    /// The longest message on a lane, in either direction, in bytes, 1 to 16,777,216; one that is longer than `lane_queue_bytes_max`
+    /// cannot be sent. Default 262,144.
+    pub message_bytes_max: u32,
     /// Reliable messages queued on one lane of one session, in bytes, 1,200 to 16,777,216. Default 262,144.
     pub lane_queue_bytes_max: usize,
     /// Unreliable messages queued for one session, in bytes, 1,200 to 16,777,216; the oldest goes first. Default 16,384.
@@ -132,6 +135,7 @@ impl Config {
             move_ticks_ahead_max: 120,
             state_bytes_max: 1_150,
             ordered_lanes: 4,
+            message_bytes_max: 262_144,
             lane_queue_bytes_max: 262_144,
             datagram_queue_bytes_max: 16_384,
             event_queue_bytes_max: 1_048_576,
@@ -171,7 +175,7 @@ impl Config {
         Ok(())
     }
 
-    fn ranges(&self) -> [(&'static str, u64, u64, u64); 24] {
+    fn ranges(&self) -> [(&'static str, u64, u64, u64); 25] {
         let timeout_max_ms = u64::from(self.timeout_max_ms);
         let heartbeat_ms = u64::from(self.heartbeat_ms);
         [
@@ -190,6 +194,7 @@ impl Config {
             ("move_ticks_ahead_max", self.move_ticks_ahead_max, 1, 65_536),
             ("state_bytes_max", self.state_bytes_max as u64, 0, 1_150),
             ("ordered_lanes", self.ordered_lanes.into(), 1, LANES_MAX.into()),
+            ("message_bytes_max", self.message_bytes_max.into(), 1, 16_777_216),
             ("lane_queue_bytes_max", self.lane_queue_bytes_max as u64, 1_200, 16_777_216),
             ("datagram_queue_bytes_max", self.datagram_queue_bytes_max as u64, 1_200, 16_777_216),
             ("event_queue_bytes_max", self.event_queue_bytes_max as u64, 1_200, 268_435_456),

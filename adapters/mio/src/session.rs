@@ -30,7 +30,7 @@ impl<'a> Session<'a> {
         self.inner.login(credential)
     }
 
-    /// Sends 1 to 1,150 bytes on a lane: once and in the order of the lane, over every way back.
+    /// Sends a message on a lane: once, whole, and in the order of the lane, over every way back.
     pub fn send(&mut self, lane: u8, message: &[u8]) -> Result<(), ClientSendError> {
         self.inner.send(lane, message)
     }

@@ -45,7 +45,7 @@ impl<'a> Sessions<'a> {
         self.manager.reject_login(self.now, id, code, text)
     }
 
-    /// Queues a reliable message of 1 to 1,150 bytes on a lane: it arrives once and in the order of its lane, also if the player
+    /// Queues a reliable message on a lane: it arrives once, whole, and in the order of its lane, also if the player
     /// is away for a while.
     pub fn send(&mut self, id: SessionId, lane: u8, message: &[u8]) -> Result<(), SendError> {
         self.manager.send(self.now, id, lane, message)

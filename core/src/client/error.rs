@@ -41,7 +41,7 @@ pub enum ClientSendError {
     NotConnected,
     /// Nobody is logged in, or the session has ended. Only where payloads are framed.
     NotLoggedIn,
-    /// The message is empty, or larger than a packet takes.
+    /// The message is empty, or larger than its kind or the server allows.
     Size,
     /// The lane's queue has no room until the server acknowledges what is in it.
     Full,
@@ -96,7 +96,7 @@ impl fmt::Display for ClientSendError {
         f.write_str(match self {
             Self::NotConnected => "not connected",
             Self::NotLoggedIn => "not logged in",
-            Self::Size => "the message is empty or larger than a packet takes",
+            Self::Size => "the message is empty or larger than its kind allows",
             Self::Full => "the lane's queue is full",
             Self::NoSuchLane => "there is no such lane",
             Self::FramedOnly => "raw payloads have neither lanes nor moves",

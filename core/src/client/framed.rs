@@ -35,6 +35,8 @@ pub(super) struct Framed {
     lane_epoch: u64,
     /// The lanes that the application sends on.
     ordered_lanes: u8,
+    /// The most bytes of a message that it takes.
+    message_bytes_max: u32,
     /// Whether the welcome of this key epoch has come.
     is_open: bool,
     is_logged_in: bool,
@@ -55,7 +57,8 @@ impl Framed {
         let limits = LinkLimits {
             ordered_lanes: config.ordered_lanes,
             lane_queue_bytes_max: config.lane_queue_bytes_max,
-            lane_queue_messages_max: QUEUE_MESSAGES_MAX,
+            message_bytes_max: config.message_bytes_max,
+            lane_queue_pieces_max: QUEUE_MESSAGES_MAX,
             datagram_queue_bytes_max: config.datagram_queue_bytes_max,
             datagram_queue_messages_max: QUEUE_MESSAGES_MAX,
             packets_in_flight_max: PACKETS_IN_FLIGHT_MAX,
@@ -64,6 +67,7 @@ impl Framed {
             link: Link::new(Role::Client, &limits, now),
             lane_epoch,
             ordered_lanes: config.ordered_lanes,
+            message_bytes_max: config.message_bytes_max,
             is_open: false,
             is_logged_in: false,
             terms: None,

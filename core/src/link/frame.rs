@@ -13,8 +13,10 @@ use super::received::AckUrgency;
 
 /// The most bytes of a payload (P6).
 pub(crate) const PAYLOAD_BYTES_MAX: usize = 1_200;
-/// The most bytes of one message of a lane (P50).
+/// The most bytes of a datagram.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1_150;
+/// The most bytes of a lane's message that one frame carries (P54).
+pub(crate) const PIECE_BYTES_MAX: usize = 1_150;
 /// The most bytes of a login's credential.
 pub(crate) const CREDENTIAL_BYTES_MAX: usize = 1_024;
 /// The most bytes of a rejection's text and of a goodbye's detail.
@@ -114,6 +116,8 @@ pub(crate) struct Welcome {
     pub(crate) reconnect_window_ms: u64,
     /// How many reliable lanes the session has in each direction, 1 to [`LANES_MAX`] (P50).
     pub(crate) ordered_lanes: u8,
+    /// The most bytes of a message on them, at least 1 (P54).
+    pub(crate) message_bytes_max: u32,
     /// The highest move tick accepted from this session (P26).
     pub(crate) move_high_water: Option<u64>,
 }
@@ -251,10 +255,19 @@ pub(crate) enum Frame<'a> {
     Lane {
         /// The lane, below [`LANES_MAX`].
         lane: u8,
-        /// The message's number on its lane in its direction.
+        /// The piece's number on its lane in its direction.
         number: u64,
-        /// 1 to [`MESSAGE_BYTES_MAX`] bytes.
+        /// 1 to [`PIECE_BYTES_MAX`] bytes: a message, or the last piece of one.
         message: &'a [u8],
+    },
+    /// 0x14
+    Fragment {
+        /// The lane, below [`LANES_MAX`].
+        lane: u8,
+        /// The piece's number on its lane in its direction.
+        number: u64,
+        /// 1 to [`PIECE_BYTES_MAX`] bytes of a message that goes on.
+        bytes: &'a [u8],
     },
     /// 0x11
     Datagram {
@@ -282,6 +295,7 @@ impl Frame<'_> {
             | Self::HeartbeatResponse(_)
             | Self::Goodbye { .. }
             | Self::Lane { .. }
+            | Self::Fragment { .. }
             | Self::Datagram { .. } => true,
         }
     }
@@ -301,7 +315,8 @@ impl Frame<'_> {
             | Self::LoginAccepted { .. }
             | Self::LoginRejected(_)
             | Self::ResumeToken(_)
-            | Self::Lane { .. } => AckUrgency::Urgent,
+            | Self::Lane { .. }
+            | Self::Fragment { .. } => AckUrgency::Urgent,
         }
     }
 }
@@ -366,6 +381,7 @@ mod kind {
     pub(super) const DATAGRAM: u8 = 0x11;
     pub(super) const STATE: u8 = 0x12;
     pub(super) const MOVES: u8 = 0x13;
+    pub(super) const FRAGMENT: u8 = 0x14;
 }
 
 /// The bits of a welcome's flags.

@@ -3,7 +3,7 @@
 use super::control::Control;
 use super::draft::Carried;
 use super::frame::{Ack, CheckedPayload, FrameError, HeartbeatResponse, Role, check_form};
-use super::lane::LaneArrival;
+use super::lane::{LaneArrival, Piece};
 use super::sent::AckError;
 use super::{Link, Openness};
 use crate::Timestamp;
@@ -74,16 +74,16 @@ impl Link {
         Some(on_the_way_micros)
     }
 
-    /// Takes a reliable message of a lane and delivers what has its turn there, in order. `None` while the lanes are closed: the payload
+    /// Takes a piece of a lane's message and delivers the messages that become complete, in order. `None` while the lanes are closed: the payload
     /// must not count as received then.
     ///
-    /// One call delivers at most 256 messages and 66,686 bytes. [`LaneArrival::BeyondWindow`] and
-    /// [`LaneArrival::NoSuchLane`] are protocol violations.
+    /// One call delivers at most 256 messages and, beside the piece, what was [held back](Self::held_back_bytes).
+    /// [`LaneArrival::is_violation`] says which arrivals break the protocol.
     pub(crate) fn handle_lane(
         &mut self,
         lane: u8,
         number: u64,
-        message: &[u8],
+        piece: Piece<'_>,
         deliver: impl FnMut(&[u8]),
     ) -> Option<LaneArrival> {
         if self.openness < Openness::Receiving {
@@ -93,6 +93,6 @@ impl Link {
             return Some(LaneArrival::NoSuchLane);
         }
         let lanes_in = &mut self.traffic.get_or_create(&self.limits).lanes_in;
-        Some(lanes_in.receive(lane, number, message, deliver))
+        Some(lanes_in.receive(lane, number, piece, self.limits.message_bytes_max(), deliver))
     }
 }

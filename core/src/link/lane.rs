@@ -1,5 +1,6 @@
 //! Reliable, ordered lanes (PROTOCOL.md, section 9): what one end sends and what the other delivers.
 
+mod piece;
 mod receiver;
 mod sender;
 mod set;
@@ -7,11 +8,12 @@ mod set;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use piece::Piece;
 pub(crate) use receiver::{LaneArrival, ReliableReceiver};
-pub(crate) use sender::{LaneSendError, OutgoingMessage, ReliableSender};
+pub(crate) use sender::{LaneSendError, OutgoingPiece, ReliableSender};
 pub(crate) use set::{LaneReceivers, LaneSenders};
 
-/// The most messages of one lane from the oldest unacknowledged one to the newest sent one (P51).
-const WINDOW_MESSAGES: u64 = 256;
+/// The most pieces of one lane from the oldest unacknowledged one to the newest sent one (P51).
+const WINDOW_PIECES: u64 = 256;
 /// The most bytes of them, and the most that a receiver holds back (P51).
 const WINDOW_BYTES: usize = 65_536;

@@ -43,21 +43,31 @@ const HELLO_INTERVAL_MICROS: u64 = 100_000;
 
 /// The bounds of one link's memory.
 ///
-/// Beside them each lane holds back at most 65,536 received bytes (P51), in memory of at most twice that.
+/// Beside them each lane holds back at most 65,536 received bytes (P51) and what has come of one unfinished message, in memory
+/// of at most twice that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LinkLimits {
     /// Reliable lanes in each direction, 1 to [`LANES_MAX`](frame::LANES_MAX). Those that are not used take no memory.
     pub(crate) ordered_lanes: u8,
     /// Bytes of reliable messages that are queued or not acknowledged, on each lane.
     pub(crate) lane_queue_bytes_max: usize,
-    /// How many such messages on each lane; 16 bytes each beside their content.
-    pub(crate) lane_queue_messages_max: usize,
+    /// The most bytes of one reliable message, in either direction (P54).
+    pub(crate) message_bytes_max: u32,
+    /// Pieces of reliable messages on each lane; 16 bytes each beside their content.
+    pub(crate) lane_queue_pieces_max: usize,
     /// Bytes of unreliable messages that wait.
     pub(crate) datagram_queue_bytes_max: usize,
     /// How many such messages; 2 bytes each beside their content.
     pub(crate) datagram_queue_messages_max: usize,
     /// Recorded packets in flight; about 110 bytes each. Reliable data waits when they are used up.
     pub(crate) packets_in_flight_max: u16,
+}
+
+impl LinkLimits {
+    /// The most bytes of one reliable message.
+    fn message_bytes_max(&self) -> usize {
+        usize::try_from(self.message_bytes_max).unwrap_or(usize::MAX)
+    }
 }
 
 /// How far the lanes, datagrams, states and moves of a key epoch are open (P27).
@@ -166,9 +176,15 @@ impl Link {
         queues.lanes_out.restart()
     }
 
-    /// The session has so many lanes in each direction.
-    pub(crate) const fn set_ordered_lanes(&mut self, ordered_lanes: u8) {
+    /// The session has so many lanes in each direction, and messages on them of at most so many bytes.
+    pub(crate) const fn set_lane_terms(&mut self, ordered_lanes: u8, message_bytes_max: u32) {
         self.limits.ordered_lanes = ordered_lanes;
+        self.limits.message_bytes_max = message_bytes_max;
+    }
+
+    /// The most bytes of a reliable message that can be queued.
+    pub(crate) fn message_bytes_max(&self) -> usize {
+        self.limits.message_bytes_max().min(self.limits.lane_queue_bytes_max)
     }
 
     /// The session is logged in: lanes, datagrams, states and moves may be sent (P27). Does nothing while the lanes
@@ -222,7 +238,7 @@ impl Link {
         }
     }
 
-    /// Bytes that the next message to arrive may set free beside its own.
+    /// Bytes that the next payload to arrive may set free beside its own.
     pub(crate) fn held_back_bytes(&self) -> usize {
         self.traffic.get().map_or(0, |queues| queues.lanes_in.held_back_bytes())
     }
@@ -242,6 +258,7 @@ impl Link {
             bytes_received: self.totals.bytes_received,
             packets_lost: self.totals.packets_lost,
             message_bytes_queued: queues.map_or(0, |queues| queues.lanes_out.queue_bytes()),
+            message_bytes_held_back: self.held_back_bytes(),
             datagrams_dropped: queues.map_or(0, |queues| queues.datagrams.dropped()),
             messages_repeated: queues.map_or(0, |queues| queues.lanes_in.duplicates()),
             round_trip_micros: self.rtt.min_micros().map(|_| self.rtt.smoothed_micros()),

@@ -4,7 +4,7 @@ use super::control::Control;
 use super::datagrams::DatagramSizeError;
 use super::draft::{Carried, Draft};
 use super::frame::{FrameWriter, HeartbeatResponse, PAYLOAD_BYTES_MAX};
-use super::lane::{LaneSendError, OutgoingMessage};
+use super::lane::{LaneSendError, OutgoingPiece};
 use super::received::AckUrgency;
 use super::source::{FrameSource, Written};
 use super::{Link, Openness};
@@ -19,7 +19,8 @@ impl Link {
         self.controls.insert(control);
     }
 
-    /// Queues a reliable message of 1 to 1,150 bytes on a lane; returns its number. May be called while the lanes are closed.
+    /// Queues a reliable message of 1 to [`message_bytes_max`](Self::message_bytes_max) bytes on a lane; returns the number of its
+    /// first piece. May be called while the lanes are closed.
     pub(crate) fn queue_message(&mut self, lane: u8, message: &[u8]) -> Result<u64, LaneSendError> {
         if lane >= self.limits.ordered_lanes {
             return Err(LaneSendError::NoSuchLane);
@@ -104,7 +105,7 @@ impl Link {
     }
 
     /// The reliable message that goes out next, if any may.
-    fn next_message(&self) -> Option<OutgoingMessage<'_>> {
+    fn next_message(&self) -> Option<OutgoingPiece<'_>> {
         let queues = self.traffic.get().filter(|_| self.is_open() && !self.sent.is_full())?;
         queues.lanes_out.next_to_send(|_| true)
     }
@@ -228,12 +229,17 @@ impl Link {
         self.message_waited = false;
         let Some(queues) = self.traffic.get_mut().filter(|_| !self.sent.is_full()) else { return };
         let mut is_any_written = false;
-        let has_place = |draft: &Draft<'_>, message: &OutgoingMessage<'_>| {
+        let has_place = |draft: &Draft<'_>, message: &OutgoingPiece<'_>| {
             draft.has_place_for_message(message.lane, message.number)
         };
         while let Some(message) = queues.lanes_out.next_to_send(|message| has_place(draft, message)) {
             let (lane, number) = (message.lane, message.number);
-            if !draft.writer.write_lane(lane, number, message.bytes) {
+            let is_written = if message.continues {
+                draft.writer.write_fragment(lane, number, message.bytes)
+            } else {
+                draft.writer.write_lane(lane, number, message.bytes)
+            };
+            if !is_written {
                 break;
             }
             draft.raise_urgency(AckUrgency::Urgent);

@@ -15,9 +15,11 @@ pub struct LinkStatistics {
     pub packets_lost: u64,
     /// Bytes of reliable messages that are kept until the peer has acknowledged them.
     pub message_bytes_queued: usize,
+    /// Received bytes of reliable messages that wait for an earlier one or for the rest of their message.
+    pub message_bytes_held_back: usize,
     /// Unreliable messages that gave way to newer ones before they were sent.
     pub datagrams_dropped: u64,
-    /// Reliable messages that arrived again after they were delivered.
+    /// Pieces of reliable messages (all of it, for a short one) that arrived again after they were delivered.
     pub messages_repeated: u64,
     /// The smoothed round-trip time; `None` before the first sample of the connection.
     pub round_trip_micros: Option<u64>,

@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::lifecycle::{self, DisconnectReason, Input, Step};
-use crate::link::frame::{MESSAGE_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::link::frame::TEXT_BYTES_MAX;
 use crate::link::lane::LaneSendError;
 use crate::{ClientId, SessionId, Timestamp};
 
@@ -136,8 +136,8 @@ impl MultiSessionManager {
         self.bans.remove(client_id);
     }
 
-    /// Queues a reliable message of 1 to 1,150 bytes on a lane. It arrives once and in the order of its lane, however often the player
-    /// loses the network in between; while the player is away it waits. No lane waits for another.
+    /// Queues a reliable message of 1 to `Config::message_bytes_max` bytes on a lane. It arrives once, whole, and in the order of its
+    /// lane, however often the player loses the network in between; while the player is away it waits. No lane waits for another.
     pub fn send(&mut self, now: Timestamp, id: SessionId, lane: u8, message: &[u8]) -> Result<(), SendError> {
         self.enter(now);
         let index = self.logged_in(id)?;
@@ -221,10 +221,11 @@ impl MultiSessionManager {
     fn queue_message(&mut self, index: u32, lane: u8, message: &[u8]) -> Result<(), SendError> {
         let session = self.table.get_mut(index).ok_or(SendError::UnknownSession)?;
         let Content::Framed(framed) = &mut session.content else { return Err(SendError::RawPayloads) };
+        let max = framed.link.message_bytes_max();
         framed.link.queue_message(lane, message).map(|_| ()).map_err(|error| match error {
             LaneSendError::NoSuchLane => SendError::NoSuchLane,
             LaneSendError::Full => SendError::Full,
-            LaneSendError::Size => SendError::Size { bytes: message.len(), max: MESSAGE_BYTES_MAX },
+            LaneSendError::Size => SendError::Size { bytes: message.len(), max },
         })
     }
 }

@@ -57,7 +57,8 @@ impl Framed {
         let limits = LinkLimits {
             ordered_lanes: config.ordered_lanes,
             lane_queue_bytes_max: config.lane_queue_bytes_max,
-            lane_queue_messages_max: config.lane_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
+            message_bytes_max: config.message_bytes_max,
+            lane_queue_pieces_max: config.lane_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
             datagram_queue_bytes_max: config.datagram_queue_bytes_max,
             datagram_queue_messages_max: config.datagram_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
             packets_in_flight_max: PACKETS_IN_FLIGHT_MAX,
@@ -205,6 +206,7 @@ impl FrameSource for ServerFrames<'_> {
             timeout_ms: self.timeout_micros / 1_000,
             reconnect_window_ms: self.config.reconnect_window_ms.unwrap_or(0).into(),
             ordered_lanes: self.config.ordered_lanes,
+            message_bytes_max: self.config.message_bytes_max,
             move_high_water: self.movement.and_then(Movement::high_water),
         })
     }

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::lifecycle::{DisconnectReason, Input, SessionState};
 use crate::link::control::Control;
 use crate::link::frame::{CheckedPayload, Frame, Moves};
-use crate::link::lane::LaneArrival;
+use crate::link::lane::{LaneArrival, Piece};
 use crate::movement::MoveVerdict;
 
 use super::MultiSessionManager;
@@ -82,10 +82,17 @@ impl MultiSessionManager {
             }
             Frame::Login { attempt, credential } => self.handle_login(index, attempt, credential),
             Frame::Goodbye { .. } => self.end(index, DisconnectReason::PeerLeft),
-            Frame::Lane { .. } | Frame::Datagram { .. } | Frame::Moves(_) if !is_logged_in => {
+            Frame::Lane { .. } | Frame::Fragment { .. } | Frame::Datagram { .. } | Frame::Moves(_)
+                if !is_logged_in =>
+            {
                 return Err(Violation);
             }
-            Frame::Lane { lane, number, message } => self.take_message(index, lane, number, message)?,
+            Frame::Lane { lane, number, message } => {
+                self.take_piece(index, lane, number, Piece::last(message))?;
+            }
+            Frame::Fragment { lane, number, bytes } => {
+                self.take_piece(index, lane, number, Piece::continued(bytes))?;
+            }
             Frame::Datagram { message } => self.take_datagram(index, message),
             Frame::Moves(moves) => self.take_moves(index, &moves),
             Frame::Welcome(_)
@@ -130,15 +137,14 @@ impl MultiSessionManager {
         self.apply_with(index, Input::LoginRequested { attempts_left }, detail);
     }
 
-    fn take_message(&mut self, index: u32, lane: u8, number: u64, message: &[u8]) -> Result<(), Violation> {
+    fn take_piece(&mut self, index: u32, lane: u8, number: u64, piece: Piece<'_>) -> Result<(), Violation> {
         let Some(session) = self.table.get_mut(index) else { return Ok(()) };
         let Session { id, content: Content::Framed(framed), .. } = session else { return Ok(()) };
         let event = Event::Message { session: *id, lane };
         let outbox = &mut self.outbox;
-        match framed.link.handle_lane(lane, number, message, |message| outbox.push_event(event, message)) {
-            Some(LaneArrival::Delivered(_) | LaneArrival::HeldBack | LaneArrival::Duplicate) => Ok(()),
-            Some(LaneArrival::BeyondWindow | LaneArrival::NoSuchLane) | None => Err(Violation),
-        }
+        let arrival =
+            framed.link.handle_lane(lane, number, piece, |message| outbox.push_event(event, message));
+        if arrival.is_none_or(LaneArrival::is_violation) { Err(Violation) } else { Ok(()) }
     }
 
     fn take_datagram(&mut self, index: u32, message: &[u8]) {

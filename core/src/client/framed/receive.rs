@@ -11,7 +11,7 @@ use crate::event::Continuity;
 use crate::link::frame::{
     CheckedPayload, Frame, HeartbeatResponse, LoginRejected, PROTOCOL_VERSION, ResumeToken, State, Welcome,
 };
-use crate::link::lane::LaneArrival;
+use crate::link::lane::{LaneArrival, Piece};
 use crate::netcode::{ConnectToken, Key};
 
 impl ClientSession {
@@ -67,7 +67,10 @@ impl ClientSession {
             Frame::Goodbye { code, detail } => {
                 self.end(ClientDisconnectReason::from_goodbye(code), detail);
             }
-            Frame::Lane { lane, number, message } => self.handle_lane(lane, number, message)?,
+            Frame::Lane { lane, number, message } => self.handle_piece(lane, number, Piece::last(message))?,
+            Frame::Fragment { lane, number, bytes } => {
+                self.handle_piece(lane, number, Piece::continued(bytes))?;
+            }
             Frame::Datagram { message } => self.events.push(ClientEvent::Datagram, message),
             Frame::State(state) => self.handle_state(&state),
             // A repeated welcome says nothing new; the others never pass the check of a server's payload.
@@ -129,16 +132,13 @@ impl ClientSession {
         }
     }
 
-    fn handle_lane(&mut self, lane: u8, number: u64, message: &[u8]) -> Result<(), DropReason> {
+    fn handle_piece(&mut self, lane: u8, number: u64, piece: Piece<'_>) -> Result<(), DropReason> {
         let Self { content, events, .. } = self;
         let Some(framed) = content.framed_mut() else { return Err(DropReason::Unexpected) };
-        let arrival = framed.link.handle_lane(lane, number, message, |message| {
+        let arrival = framed.link.handle_lane(lane, number, piece, |message| {
             events.push(ClientEvent::Message { lane }, message);
         });
-        match arrival {
-            Some(LaneArrival::Delivered(_) | LaneArrival::HeldBack | LaneArrival::Duplicate) => Ok(()),
-            Some(LaneArrival::BeyondWindow | LaneArrival::NoSuchLane) | None => Err(DropReason::Violation),
-        }
+        if arrival.is_none_or(LaneArrival::is_violation) { Err(DropReason::Violation) } else { Ok(()) }
     }
 
     fn handle_state(&mut self, state: &State<'_>) {
@@ -166,18 +166,20 @@ impl ClientSession {
 }
 
 impl Framed {
-    /// Whether the welcome answers this client's hello, in its version, with lanes enough (P23, P50).
+    /// Whether the welcome answers this client's hello, in its version, with lanes enough and no message too long (P23, P50,
+    /// P54).
     const fn accepts(&self, welcome: &Welcome) -> bool {
         welcome.version == PROTOCOL_VERSION
             && welcome.lane_epoch == self.lane_epoch
             && welcome.ordered_lanes >= self.ordered_lanes
+            && welcome.message_bytes_max <= self.message_bytes_max
     }
 
     fn open(&mut self, welcome: &Welcome, is_first: bool, now: crate::Timestamp) {
         self.is_open = true;
         self.terms = Some(*welcome);
         self.link.end_preface();
-        self.link.set_ordered_lanes(welcome.ordered_lanes);
+        self.link.set_lane_terms(welcome.ordered_lanes, welcome.message_bytes_max);
         // P24: the first welcome of a session discards nothing.
         self.link.open_lanes(is_first || welcome.lanes_kept);
         self.link.start_heartbeat(now, welcome.heartbeat_ms);

@@ -321,6 +321,7 @@ pub(super) fn welcome() -> Welcome {
         timeout_ms: TIMEOUT_MS,
         reconnect_window_ms: WINDOW_MS,
         ordered_lanes: 4,
+        message_bytes_max: 262_144,
         move_high_water: None,
     }
 }

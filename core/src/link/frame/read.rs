@@ -115,7 +115,14 @@ fn read_frame<'a>(cursor: &mut Cursor<'a>) -> Result<Frame<'a>, FrameError> {
         kind::LOGIN_REJECTED => Frame::LoginRejected(read_login_rejected(cursor)?),
         kind::RESUME_TOKEN => Frame::ResumeToken(read_resume_token(cursor)?),
         kind::GOODBYE => Frame::Goodbye { code: cursor.u8()?, detail: cursor.byte_string(TEXT_BYTES_MAX)? },
-        kind::LANE => read_lane(cursor)?,
+        kind::LANE => {
+            let (lane, number, message) = read_piece(cursor)?;
+            Frame::Lane { lane, number, message }
+        }
+        kind::FRAGMENT => {
+            let (lane, number, bytes) = read_piece(cursor)?;
+            Frame::Fragment { lane, number, bytes }
+        }
         kind::DATAGRAM => Frame::Datagram { message: read_message(cursor)? },
         kind::STATE => Frame::State(read_state(cursor)?),
         kind::MOVES => Frame::Moves(read_moves(cursor)?),
@@ -147,6 +154,7 @@ fn read_welcome(cursor: &mut Cursor<'_>) -> Result<Welcome, FrameError> {
         timeout_ms: cursor.varint()?,
         reconnect_window_ms: cursor.varint()?,
         ordered_lanes: read_ordered_lanes(cursor)?,
+        message_bytes_max: read_message_bytes_max(cursor)?,
         move_high_water: if flags & flag::MOVE_HIGH_WATER == 0 { None } else { Some(cursor.varint()?) },
     })
 }
@@ -211,12 +219,18 @@ fn read_ordered_lanes(cursor: &mut Cursor<'_>) -> Result<u8, FrameError> {
     if (1..=LANES_MAX).contains(&count) { Ok(count) } else { Err(FrameError::OutOfRange) }
 }
 
-fn read_lane<'a>(cursor: &mut Cursor<'a>) -> Result<Frame<'a>, FrameError> {
+/// The longest message of a lane; at least one byte (P54).
+fn read_message_bytes_max(cursor: &mut Cursor<'_>) -> Result<u32, FrameError> {
+    u32::try_from(cursor.varint()?).ok().filter(|&bytes| bytes > 0).ok_or(FrameError::OutOfRange)
+}
+
+/// The lane, number and bytes of a message or of a piece of one.
+fn read_piece<'a>(cursor: &mut Cursor<'a>) -> Result<(u8, u64, &'a [u8]), FrameError> {
     let lane = cursor.u8()?;
     if lane >= LANES_MAX {
         return Err(FrameError::OutOfRange);
     }
-    Ok(Frame::Lane { lane, number: cursor.varint()?, message: read_message(cursor)? })
+    Ok((lane, cursor.varint()?, read_message(cursor)?))
 }
 
 /// The application's bytes, of which there is at least one.

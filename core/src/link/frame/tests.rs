@@ -42,6 +42,7 @@ fn welcome() -> Welcome {
         timeout_ms: 5_000,
         reconnect_window_ms: 30_000,
         ordered_lanes: 4,
+        message_bytes_max: 262_144,
         move_high_water: Some(299),
     }
 }
@@ -88,6 +89,7 @@ fn all_frames() -> Vec<(Role, Vec<u8>)> {
     add(Role::Client, &|to| to.write_datagram((b"x", b"yz")));
     add(Role::Server, &|to| to.write_state(&state()));
     add(Role::Client, &|to| to.write_moves(moves()) == 3);
+    add(Role::Server, &|to| to.write_fragment(6, 301, (b"ab", b"cd")));
     all
 }
 
@@ -123,7 +125,7 @@ fn payload(parts: &[Part<'_>]) -> Vec<u8> {
 #[test]
 fn every_frame_is_read_as_it_was_written() {
     let frames = all_frames();
-    assert_eq!(frames.len(), 14);
+    assert_eq!(frames.len(), 15);
     for (index, (sender, payload)) in frames.iter().enumerate() {
         let frame = only_frame(payload, *sender);
         match (index, frame) {
@@ -151,6 +153,9 @@ fn every_frame_is_read_as_it_was_written() {
             (11, Frame::Datagram { message }) => assert_eq!(message, b"xyz"),
             (12, Frame::State(read)) => assert_eq!(read, state()),
             (13, Frame::Moves(read)) => assert!(read.inputs().eq(moves())),
+            (14, Frame::Fragment { lane, number, bytes }) => {
+                assert_eq!((lane, number, bytes), (6, 301, &b"abcd"[..]));
+            }
             (_, other) => panic!("frame {index} was read as {other:?}"),
         }
     }
@@ -188,7 +193,7 @@ fn a_good_frame_does_not_save_a_bad_one_behind_it() {
 
 #[test]
 fn every_type_byte_without_a_frame_is_unknown() {
-    let known = [1, 2, 3, 4, 5, 6, 7, 8, 9, 0x0A, 0x10, 0x11, 0x12, 0x13];
+    let known = [1, 2, 3, 4, 5, 6, 7, 8, 9, 0x0A, 0x10, 0x11, 0x12, 0x13, 0x14];
     for kind in (0..=u8::MAX).filter(|kind| !known.contains(kind)) {
         assert_eq!(check_form(&[kind; 40], Role::Client).err(), Some(FrameError::UnknownType(kind)));
     }
@@ -208,7 +213,7 @@ fn a_frame_of_the_other_role_is_refused() {
     for (index, (sender, payload)) in all_frames().into_iter().enumerate() {
         let other = if sender == Role::Client { Role::Server } else { Role::Client };
         let expected = match payload[0] {
-            0x03 | 0x04 | 0x05 | 0x0A | 0x10 | 0x11 => None,
+            0x03 | 0x04 | 0x05 | 0x0A | 0x10 | 0x11 | 0x14 => None,
             _ => Some(FrameError::WrongRole),
         };
         assert_eq!(check_form(&payload, other).err(), expected, "frame {index}");
@@ -232,11 +237,15 @@ fn values_outside_their_range_are_refused() {
     };
     let count_at = token_bytes.len() - ADDRESSES.len() - 1;
     let welcome_bytes = all_frames()[1].1.clone();
-    let lanes_at = welcome_bytes.len() - varint_len(299) - 1;
+    let lanes_at = welcome_bytes.len() - varint_len(299) - varint_len(262_144) - 1;
     let welcome_with_lanes = |lanes: u8| {
         let mut changed = welcome_bytes.clone();
         changed[lanes_at] = lanes;
         changed
+    };
+    let welcome_with_limit = |limit: u64| {
+        let (bytes, len) = write_varint(limit);
+        [&welcome_bytes[..=lanes_at], &bytes[..len], &[1]].concat()
     };
     let from_server = [
         ("generation 0", with(1, 0)),
@@ -245,6 +254,8 @@ fn values_outside_their_range_are_refused() {
         ("address type 3", with(count_at + 1, 3)),
         ("welcome flag 16", payload(&[Bytes(&[2, 1, 0, 0, 0, 0, 0, 0, 0, 1, 16]), Bytes(&[0; 20])])),
         ("no lanes", welcome_with_lanes(0)),
+        ("message limit 0", welcome_with_limit(0)),
+        ("message limit 2^32", welcome_with_limit(1 << 32)),
         ("17 lanes", welcome_with_lanes(17)),
         ("text not UTF-8", payload(&[Bytes(&[8, 1, 1, 0, 1, 0xFF])])),
         ("text of 256 bytes", payload(&[Bytes(&[8, 1, 1, 0]), Varint(256), Bytes(&[b'a'; 256])])),
@@ -257,6 +268,9 @@ fn values_outside_their_range_are_refused() {
         ("credential of 1,025 bytes", payload(&[Bytes(&[6, 1]), Varint(1_025), Bytes(&[0; 1_025])])),
         ("detail of 256 bytes", payload(&[Bytes(&[0x0A, 1]), Varint(256), Bytes(&[0; 256])])),
         ("lane 16", payload(&[Bytes(&[0x10, 16, 0, 1, b'a'])])),
+        ("fragment of lane 16", payload(&[Bytes(&[0x14, 16, 0, 1, b'a'])])),
+        ("empty fragment", payload(&[Bytes(&[0x14, 0, 0, 0])])),
+        ("fragment of 1,151 bytes", payload(&[Bytes(&[0x14, 0, 0]), Varint(1_151), Bytes(&[0; 1_151])])),
         ("empty message", payload(&[Bytes(&[0x10, 0, 0, 0])])),
         ("message of 1,151 bytes", payload(&[Bytes(&[0x10, 0, 0]), Varint(1_151), Bytes(&[0; 1_151])])),
         ("no move", payload(&[Bytes(&[0x13, 5, 0])])),
@@ -348,6 +362,7 @@ fn a_frame_that_does_not_fit_is_not_written_at_all() {
             0x06 => writer.write_login(1, b"secret"),
             0x12 => writer.write_state(&state()),
             0x10 => writer.write_lane(5, 300, (b"ab", b"c")),
+            0x14 => writer.write_fragment(6, 301, (b"ab", b"cd")),
             0x02 => writer.write_welcome(&welcome()),
             _ => false,
         };

@@ -3,9 +3,8 @@
 use core::ops::RangeInclusive;
 
 use super::{
-    CREDENTIAL_BYTES_MAX, FURTHER_RANGES_MAX, HeartbeatResponse, Hello, LANES_MAX, LoginRejected,
-    MESSAGE_BYTES_MAX, MOVES_MAX, RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, Welcome, flag,
-    kind,
+    CREDENTIAL_BYTES_MAX, FURTHER_RANGES_MAX, HeartbeatResponse, Hello, LANES_MAX, LoginRejected, MOVES_MAX,
+    PIECE_BYTES_MAX, RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, Welcome, flag, kind,
 };
 use crate::link::varint::{varint_len, write_varint};
 
@@ -76,6 +75,7 @@ impl<'a> FrameWriter<'a> {
             fields.varint(welcome.timeout_ms)?;
             fields.varint(welcome.reconnect_window_ms)?;
             fields.bytes(&[welcome.ordered_lanes])?;
+            fields.varint(welcome.message_bytes_max.into())?;
             welcome.move_high_water.map_or(Some(()), |tick| fields.varint(tick))
         })
     }
@@ -178,13 +178,22 @@ impl<'a> FrameWriter<'a> {
         })
     }
 
-    /// A reliable message, given in two parts because it comes out of a ring.
+    /// A reliable message or the last piece of one, given in two parts because it comes out of a ring.
     pub(crate) fn write_lane(&mut self, lane: u8, number: u64, message: (&[u8], &[u8])) -> bool {
+        self.write_piece(kind::LANE, lane, number, message)
+    }
+
+    /// A piece of a reliable message that goes on (P54), given in two parts because it comes out of a ring.
+    pub(crate) fn write_fragment(&mut self, lane: u8, number: u64, piece: (&[u8], &[u8])) -> bool {
+        self.write_piece(kind::FRAGMENT, lane, number, piece)
+    }
+
+    fn write_piece(&mut self, kind: u8, lane: u8, number: u64, message: (&[u8], &[u8])) -> bool {
         let len = message.0.len() + message.1.len();
-        if lane >= LANES_MAX || !(1..=MESSAGE_BYTES_MAX).contains(&len) {
+        if lane >= LANES_MAX || !(1..=PIECE_BYTES_MAX).contains(&len) {
             return false;
         }
-        self.frame(kind::LANE, |fields| {
+        self.frame(kind, |fields| {
             fields.bytes(&[lane])?;
             fields.varint(number)?;
             fields.varint(len as u64)?;
@@ -193,7 +202,7 @@ impl<'a> FrameWriter<'a> {
         })
     }
 
-    /// How many bytes the lane frame of a message takes.
+    /// How many bytes the frame of a piece takes.
     pub(crate) const fn lane_frame_len(number: u64, message_len: usize) -> usize {
         1 + 1 + varint_len(number) + varint_len(message_len as u64) + message_len
     }

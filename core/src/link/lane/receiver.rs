@@ -2,21 +2,33 @@
 
 use alloc::vec::Vec;
 
-use super::{WINDOW_BYTES, WINDOW_MESSAGES};
+use super::{Piece, WINDOW_BYTES, WINDOW_PIECES};
 
-/// What became of a message that arrived.
+/// What became of a piece that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LaneArrival {
-    /// It was delivered, and so were the messages that waited for it: so many in all.
+    /// It had its turn, and so had those that waited for it; so many messages became complete and were delivered.
     Delivered(u64),
     /// It waits for an earlier one.
     HeldBack,
-    /// It was delivered or held back before; it did nothing (P17).
+    /// It was taken or held back before; it did nothing (P17).
     Duplicate,
     /// It lies beyond the window, which no correct sender leaves (P51).
     BeyondWindow,
+    /// It makes its message longer than a message may be (P54).
+    TooLong,
     /// The session has no such lane (P50).
     NoSuchLane,
+}
+
+impl LaneArrival {
+    /// Whether no correct peer causes it.
+    pub(crate) const fn is_violation(self) -> bool {
+        match self {
+            Self::Delivered(_) | Self::HeldBack | Self::Duplicate => false,
+            Self::BeyondWindow | Self::TooLong | Self::NoSuchLane => true,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -24,42 +36,52 @@ struct Held {
     number: u64,
     offset: usize,
     len: usize,
+    continues: bool,
 }
 
 /// Delivers the messages of a lane once each and in order.
 #[derive(Debug, Default)]
 pub(crate) struct ReliableReceiver {
-    /// The number of the message that is delivered next.
+    /// The number of the piece whose turn it is.
     next_number: u64,
     /// What arrived ahead of its turn, in the order of arrival, which is also that of its bytes.
     held: Vec<Held>,
-    /// The bytes of `held`, with holes where messages were delivered.
+    /// The bytes of `held`, with holes where pieces had their turn.
     held_bytes: Vec<u8>,
     /// How many bytes of `held_bytes` are in use.
     held_len: usize,
+    /// What has come of a message that goes on: bytes that arrived, whatever else the peer promised.
+    unfinished: Vec<u8>,
     duplicates: u64,
 }
 
 impl ReliableReceiver {
-    /// Takes a message of at most 1,150 bytes and delivers what has its turn.
+    /// Takes a piece and delivers the messages that become complete, each of at most `message_bytes_max` bytes.
     pub(crate) fn receive(
         &mut self,
         number: u64,
-        message: &[u8],
+        piece: Piece<'_>,
+        message_bytes_max: usize,
         mut deliver: impl FnMut(&[u8]),
     ) -> LaneArrival {
         let Some(ahead) = number.checked_sub(self.next_number) else { return self.duplicate() };
-        if ahead >= WINDOW_MESSAGES {
+        if ahead >= WINDOW_PIECES {
             return LaneArrival::BeyondWindow;
         }
         if ahead > 0 {
-            return self.hold_back(number, message);
+            return self.hold_back(number, piece);
         }
-        deliver(message);
+        if self.unfinished.len() + piece.bytes.len() > message_bytes_max {
+            return LaneArrival::TooLong;
+        }
+        let mut delivered = u64::from(join(&mut self.unfinished, piece, &mut deliver));
         self.next_number = self.next_number.saturating_add(1);
-        let mut delivered = 1;
-        while self.deliver_held(&mut deliver) {
-            delivered += 1;
+        while let Some(index) = self.held.iter().position(|held| held.number == self.next_number) {
+            let len = self.held.get(index).map_or(0, |held| held.len);
+            if self.unfinished.len() + len > message_bytes_max {
+                return LaneArrival::TooLong;
+            }
+            delivered += u64::from(self.take_held(index, &mut deliver));
         }
         LaneArrival::Delivered(delivered)
     }
@@ -70,22 +92,23 @@ impl ReliableReceiver {
         self.held.clear();
         self.held_bytes.clear();
         self.held_len = 0;
+        self.unfinished = Vec::new();
     }
 
-    /// Bytes of the messages that wait for an earlier one.
+    /// Bytes that wait: for an earlier piece, or for the rest of their message.
     pub(crate) const fn held_back_bytes(&self) -> usize {
-        self.held_len
+        self.held_len + self.unfinished.len()
     }
 
-    /// How many messages arrived again after they were handled.
+    /// How many pieces arrived again after they were handled.
     pub(crate) const fn duplicates(&self) -> u64 {
         self.duplicates
     }
 
-    /// How many bytes of memory the hold-back takes.
+    /// How many bytes of memory the hold-back takes, and the unfinished message.
     #[cfg(test)]
     pub(crate) fn held_bytes_capacity(&self) -> usize {
-        self.held_bytes.capacity()
+        self.held_bytes.capacity() + self.unfinished.capacity()
     }
 
     fn duplicate(&mut self) -> LaneArrival {
@@ -93,35 +116,35 @@ impl ReliableReceiver {
         LaneArrival::Duplicate
     }
 
-    fn hold_back(&mut self, number: u64, message: &[u8]) -> LaneArrival {
+    fn hold_back(&mut self, number: u64, piece: Piece<'_>) -> LaneArrival {
         if self.held.iter().any(|held| held.number == number) {
             return self.duplicate();
         }
-        if self.held_len + message.len() > WINDOW_BYTES {
+        let Piece { bytes, continues } = piece;
+        if self.held_len + bytes.len() > WINDOW_BYTES {
             return LaneArrival::BeyondWindow;
         }
-        if self.held_bytes.len() + message.len() > WINDOW_BYTES {
+        if self.held_bytes.len() + bytes.len() > WINDOW_BYTES {
             self.close_holes();
         }
-        self.held.push(Held { number, offset: self.held_bytes.len(), len: message.len() });
-        self.held_bytes.extend_from_slice(message);
-        self.held_len += message.len();
+        self.held.push(Held { number, offset: self.held_bytes.len(), len: bytes.len(), continues });
+        self.held_bytes.extend_from_slice(bytes);
+        self.held_len += bytes.len();
         LaneArrival::HeldBack
     }
 
-    /// Delivers the next message if it is held back.
-    fn deliver_held(&mut self, deliver: &mut impl FnMut(&[u8])) -> bool {
-        let Some(index) = self.held.iter().position(|held| held.number == self.next_number) else {
-            return false;
-        };
+    /// Takes a held piece whose turn it is; says whether it completed a message.
+    fn take_held(&mut self, index: usize, deliver: &mut impl FnMut(&[u8])) -> bool {
         let held = self.held.remove(index);
-        deliver(self.held_bytes.get(held.offset..held.offset + held.len).unwrap_or_default());
+        let bytes = self.held_bytes.get(held.offset..held.offset + held.len).unwrap_or_default();
+        let piece = Piece { bytes, continues: held.continues };
+        let is_complete = join(&mut self.unfinished, piece, deliver);
         self.held_len -= held.len;
         self.next_number = self.next_number.saturating_add(1);
         if self.held.is_empty() {
             self.held_bytes.clear();
         }
-        true
+        is_complete
     }
 
     /// Moves the held bytes together, in place.
@@ -134,4 +157,22 @@ impl ReliableReceiver {
         }
         self.held_bytes.truncate(end);
     }
+}
+
+/// Adds a piece to what has come of its message; delivers the message and says so if that completes it.
+fn join(unfinished: &mut Vec<u8>, piece: Piece<'_>, deliver: &mut impl FnMut(&[u8])) -> bool {
+    if piece.continues {
+        unfinished.extend_from_slice(piece.bytes);
+        return false;
+    }
+    if unfinished.is_empty() {
+        deliver(piece.bytes);
+        return true;
+    }
+    unfinished.extend_from_slice(piece.bytes);
+    deliver(unfinished);
+    unfinished.clear();
+    // A long message is rare: its memory is given back, that of shorter ones is kept for the next.
+    unfinished.shrink_to(WINDOW_BYTES);
+    true
 }

@@ -2,14 +2,14 @@
 
 use alloc::collections::VecDeque;
 
-use super::{WINDOW_BYTES, WINDOW_MESSAGES};
+use super::{WINDOW_BYTES, WINDOW_PIECES};
 use crate::link::byte_ring::{ByteRing, TwoParts};
-use crate::link::frame::MESSAGE_BYTES_MAX;
+use crate::link::frame::PIECE_BYTES_MAX;
 
 /// Why a message was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LaneSendError {
-    /// The message is empty or larger than [`MESSAGE_BYTES_MAX`].
+    /// The message is empty, or larger than the session allows or the queue could ever hold.
     Size,
     /// The session has no such lane.
     NoSuchLane,
@@ -17,7 +17,7 @@ pub(crate) enum LaneSendError {
     Full,
 }
 
-/// Where a message stands on its way.
+/// Where a piece stands on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
     Queued,
@@ -29,34 +29,37 @@ enum Progress {
 struct Record {
     position: u64,
     len: u16,
+    continues: bool,
     progress: Progress,
 }
 
-/// A message that is to be written next.
+/// A piece of a message that is to be written next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OutgoingMessage<'a> {
+pub(crate) struct OutgoingPiece<'a> {
     /// Its lane.
     pub(crate) lane: u8,
     /// Its number in this direction.
     pub(crate) number: u64,
+    /// Whether its message goes on in the piece after it.
+    pub(crate) continues: bool,
     /// Its bytes as they lie in the queue.
     pub(crate) bytes: TwoParts<'a>,
 }
 
-impl OutgoingMessage<'_> {
+impl OutgoingPiece<'_> {
     /// How many bytes it has.
     pub(crate) const fn len(&self) -> usize {
         self.bytes.0.len() + self.bytes.1.len()
     }
 }
 
-/// Numbers messages and keeps each until the peer has acknowledged it.
+/// Cuts messages into pieces, numbers them and keeps each until the peer has acknowledged it.
 ///
-/// A message stays in the queue until all before it are acknowledged too, so its bytes count for that long.
+/// A piece stays in the queue until all before it are acknowledged too, so its bytes count for that long.
 #[derive(Debug)]
 pub(crate) struct ReliableSender {
     bytes: ByteRing,
-    /// One for each message from the oldest that is not acknowledged.
+    /// One for each piece from the oldest that is not acknowledged.
     records: VecDeque<Record>,
     /// The number of the first record.
     first_number: u64,
@@ -65,12 +68,12 @@ pub(crate) struct ReliableSender {
     /// How many of them are queued again.
     requeued: usize,
     queue_bytes_max: usize,
-    queue_messages_max: usize,
+    queue_pieces_max: usize,
 }
 
 impl ReliableSender {
-    /// A lane that keeps at most `queue_bytes_max` bytes in at most `queue_messages_max` messages.
-    pub(crate) fn new(queue_bytes_max: usize, queue_messages_max: usize) -> Self {
+    /// A lane that keeps at most `queue_bytes_max` bytes in at most `queue_pieces_max` pieces.
+    pub(crate) fn new(queue_bytes_max: usize, queue_pieces_max: usize) -> Self {
         Self {
             bytes: ByteRing::default(),
             records: VecDeque::new(),
@@ -78,45 +81,49 @@ impl ReliableSender {
             sent_once: 0,
             requeued: 0,
             queue_bytes_max,
-            queue_messages_max,
+            queue_pieces_max,
         }
     }
 
-    /// Queues a message; returns its number.
+    /// Queues a message, all of it or nothing; returns the number of its first piece.
     pub(crate) fn push(&mut self, message: &[u8]) -> Result<u64, LaneSendError> {
-        let len = u16::try_from(message.len())
-            .ok()
-            .filter(|len| (1..=MESSAGE_BYTES_MAX).contains(&usize::from(*len)))
-            .ok_or(LaneSendError::Size)?;
-        if self.records.len() >= self.queue_messages_max
+        let pieces = message.len().div_ceil(PIECE_BYTES_MAX);
+        if message.is_empty() || message.len() > self.queue_bytes_max || pieces > self.queue_pieces_max {
+            return Err(LaneSendError::Size);
+        }
+        if self.records.len() + pieces > self.queue_pieces_max
             || self.bytes.len() + message.len() > self.queue_bytes_max
         {
             return Err(LaneSendError::Full);
         }
         let number = self.first_number.saturating_add(self.records.len() as u64);
-        let position = self.bytes.push(message);
-        self.records.push_back(Record { position, len, progress: Progress::Queued });
+        let mut position = self.bytes.push(message);
+        let mut chunks = message.chunks(PIECE_BYTES_MAX).peekable();
+        while let Some(chunk) = chunks.next() {
+            // No chunk is longer than a packet.
+            let len = u16::try_from(chunk.len()).unwrap_or(u16::MAX);
+            let continues = chunks.peek().is_some();
+            self.records.push_back(Record { position, len, continues, progress: Progress::Queued });
+            position = position.wrapping_add(u64::from(len));
+        }
         Ok(number)
     }
 
-    /// The message to be sent next, as one of `lane`, if the window of P51 has room for it: what was lost goes ahead of what
+    /// The piece to be sent next, as one of `lane`, if the window of P51 has room for it: what was lost goes ahead of what
     /// is new (P15).
-    pub(crate) fn next_to_send(&self, lane: u8) -> Option<OutgoingMessage<'_>> {
+    pub(crate) fn next_to_send(&self, lane: u8) -> Option<OutgoingPiece<'_>> {
         let index = if self.requeued > 0 {
             self.records.iter().position(|record| record.progress == Progress::Queued)?
         } else {
             self.sent_once
         };
         let record = self.records.get(index)?;
-        if index as u64 >= WINDOW_MESSAGES || !self.is_in_byte_window(record) {
+        if index as u64 >= WINDOW_PIECES || !self.is_in_byte_window(record) {
             return None;
         }
         let number = self.first_number.saturating_add(index as u64);
-        Some(OutgoingMessage {
-            lane,
-            number,
-            bytes: self.bytes.get(record.position, usize::from(record.len)),
-        })
+        let bytes = self.bytes.get(record.position, usize::from(record.len));
+        Some(OutgoingPiece { lane, number, continues: record.continues, bytes })
     }
 
     /// To be called when [`next_to_send`](Self::next_to_send) was written into a packet.
@@ -134,7 +141,7 @@ impl ReliableSender {
         }
     }
 
-    /// The peer has the message; what is kept for it is freed as soon as all before it are acknowledged.
+    /// The peer has the piece; what is kept for it is freed as soon as all before it are acknowledged.
     pub(crate) fn on_acked(&mut self, number: u64) {
         let Some(index) = self.index_of(number).filter(|&index| index < self.sent_once) else { return };
         let Some(record) = self.records.get_mut(index) else { return };
@@ -149,7 +156,7 @@ impl ReliableSender {
         }
     }
 
-    /// The packet that carried the message is lost: it is queued again.
+    /// The packet that carried the piece is lost: it is queued again.
     pub(crate) fn on_lost(&mut self, number: u64) {
         let Some(record) = self.index_of(number).and_then(|index| self.records.get_mut(index)) else {
             return;
@@ -172,18 +179,32 @@ impl ReliableSender {
 
     /// Begins again at number 0 (P24); returns how many messages were discarded without an acknowledgement.
     pub(crate) fn restart(&mut self) -> u64 {
-        let discarded = self.records.iter().filter(|record| record.progress != Progress::Acked).count();
+        let discarded = self.unacknowledged_messages();
         self.records.clear();
         self.bytes.clear();
         self.first_number = 0;
         self.sent_once = 0;
         self.requeued = 0;
-        discarded as u64
+        discarded
     }
 
     /// How many bytes are kept, acknowledged ones that wait for older ones included.
     pub(crate) fn queue_bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// How many messages have a piece that is not acknowledged.
+    fn unacknowledged_messages(&self) -> u64 {
+        let mut count = 0;
+        let mut is_missing = false;
+        for record in &self.records {
+            is_missing |= record.progress != Progress::Acked;
+            if !record.continues {
+                count += u64::from(is_missing);
+                is_missing = false;
+            }
+        }
+        count
     }
 
     fn index_of(&self, number: u64) -> Option<usize> {

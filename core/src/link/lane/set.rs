@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{LaneArrival, LaneSendError, OutgoingMessage, ReliableReceiver, ReliableSender};
+use super::{LaneArrival, LaneSendError, OutgoingPiece, Piece, ReliableReceiver, ReliableSender};
 use crate::link::LinkLimits;
 
 /// Lanes in the order of their numbers; those that were never used are not among them.
@@ -45,7 +45,7 @@ impl<T> Default for LaneMap<T> {
     }
 }
 
-/// The sending halves. Lanes with something to send take turns, message by message.
+/// The sending halves. Lanes with something to send take turns, piece by piece.
 #[derive(Debug, Default)]
 pub(crate) struct LaneSenders {
     lanes: LaneMap<ReliableSender>,
@@ -54,22 +54,25 @@ pub(crate) struct LaneSenders {
 }
 
 impl LaneSenders {
-    /// Queues a message on a lane; returns its number.
+    /// Queues a message on a lane; returns the number of its first piece.
     pub(crate) fn push(
         &mut self,
         lane: u8,
         message: &[u8],
         limits: &LinkLimits,
     ) -> Result<u64, LaneSendError> {
-        let make = || ReliableSender::new(limits.lane_queue_bytes_max, limits.lane_queue_messages_max);
+        let make = || ReliableSender::new(limits.lane_queue_bytes_max, limits.lane_queue_pieces_max);
+        if message.len() > limits.message_bytes_max() {
+            return Err(LaneSendError::Size);
+        }
         self.lanes.get_or_insert_with(lane, make).push(message)
     }
 
-    /// The message to be sent next, of the lane whose turn it is among those that have one `is_wanted` says yes to.
+    /// The piece to be sent next, of the lane whose turn it is among those that have one `is_wanted` says yes to.
     pub(crate) fn next_to_send(
         &self,
-        is_wanted: impl Fn(&OutgoingMessage<'_>) -> bool,
-    ) -> Option<OutgoingMessage<'_>> {
+        is_wanted: impl Fn(&OutgoingPiece<'_>) -> bool,
+    ) -> Option<OutgoingPiece<'_>> {
         let start = self.lanes.place(self.turn).unwrap_or_else(|place| place);
         let (later, first) = self.lanes.0.split_at(start);
         let in_turn = first.iter().chain(later);
@@ -84,13 +87,13 @@ impl LaneSenders {
         }
     }
 
-    /// The peer has `count` messages of a lane, from number `first` on.
+    /// The peer has `count` pieces of a lane, from number `first` on.
     pub(crate) fn on_acked(&mut self, lane: u8, first: u64, count: u16) {
         let Some(sender) = self.lanes.get_mut(lane) else { return };
         (first..first.saturating_add(u64::from(count))).for_each(|number| sender.on_acked(number));
     }
 
-    /// The packet that carried `count` messages of a lane, from number `first` on, is lost.
+    /// The packet that carried `count` pieces of a lane, from number `first` on, is lost.
     pub(crate) fn on_lost(&mut self, lane: u8, first: u64, count: u16) {
         let Some(sender) = self.lanes.get_mut(lane) else { return };
         (first..first.saturating_add(u64::from(count))).for_each(|number| sender.on_lost(number));
@@ -117,15 +120,21 @@ impl LaneSenders {
 pub(crate) struct LaneReceivers(LaneMap<ReliableReceiver>);
 
 impl LaneReceivers {
-    /// Takes a message of a lane and delivers what has its turn there.
+    /// Takes a piece of a lane and delivers what becomes complete there.
     pub(crate) fn receive(
         &mut self,
         lane: u8,
         number: u64,
-        message: &[u8],
+        piece: Piece<'_>,
+        message_bytes_max: usize,
         deliver: impl FnMut(&[u8]),
     ) -> LaneArrival {
-        self.0.get_or_insert_with(lane, ReliableReceiver::default).receive(number, message, deliver)
+        self.0.get_or_insert_with(lane, ReliableReceiver::default).receive(
+            number,
+            piece,
+            message_bytes_max,
+            deliver,
+        )
     }
 
     /// Expects number 0 next on each lane and drops what is held back (P24).
@@ -133,12 +142,12 @@ impl LaneReceivers {
         self.0.values_mut().for_each(ReliableReceiver::restart);
     }
 
-    /// Bytes of the messages that wait for an earlier one, on all lanes.
+    /// Bytes that wait for an earlier piece or for the rest of their message, on all lanes.
     pub(crate) fn held_back_bytes(&self) -> usize {
         self.0.values().map(ReliableReceiver::held_back_bytes).sum()
     }
 
-    /// How many messages arrived again after they were handled.
+    /// How many pieces arrived again after they were handled.
     pub(crate) fn duplicates(&self) -> u64 {
         self.0.values().map(ReliableReceiver::duplicates).sum()
     }
@@ -153,7 +162,8 @@ mod tests {
     const LIMITS: LinkLimits = LinkLimits {
         ordered_lanes: LANES_MAX,
         lane_queue_bytes_max: 1_000,
-        lane_queue_messages_max: 10,
+        message_bytes_max: 1_000,
+        lane_queue_pieces_max: 10,
         datagram_queue_bytes_max: 0,
         datagram_queue_messages_max: 0,
         packets_in_flight_max: 1,
@@ -220,7 +230,9 @@ mod tests {
         let mut receivers = LaneReceivers::default();
         let mut delivered = vec![];
         let mut receive = |lane, number| {
-            receivers.receive(lane, number, &[lane], |message| delivered.push((message.to_vec(), number)))
+            receivers.receive(lane, number, Piece::last(&[lane]), 1, |message| {
+                delivered.push((message.to_vec(), number));
+            })
         };
         assert_eq!(receive(2, 1), LaneArrival::HeldBack);
         assert_eq!(receive(9, 0), LaneArrival::Delivered(1));
@@ -235,7 +247,7 @@ mod tests {
         assert_eq!(senders(&[]).lanes.0.capacity(), 0);
         assert_eq!(senders(&[(15, 1)]).lanes.0.capacity(), 1);
         let mut receivers = LaneReceivers::default();
-        receivers.receive(15, 0, b"m", |_| {});
+        receivers.receive(15, 0, Piece::last(b"m"), 1, |_| {});
         assert_eq!(receivers.0.0.capacity(), 1);
     }
 }

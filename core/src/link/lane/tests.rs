@@ -1,3 +1,5 @@
+mod fragments;
+
 use alloc::vec::Vec;
 
 use super::*;
@@ -24,10 +26,16 @@ fn sent_numbers(sender: &mut ReliableSender) -> Vec<u64> {
     core::iter::from_fn(|| send_next(sender)).map(|(number, _)| number).collect()
 }
 
+/// Hands a piece of a message that goes on to the receiver.
+fn receive_fragment(receiver: &mut ReliableReceiver, number: u64, bytes: &[u8]) -> LaneArrival {
+    receiver.receive(number, Piece::continued(bytes), 262_144, |_| panic!("the message goes on"))
+}
+
 /// Hands a message to the receiver; returns its fate and what was delivered.
 fn receive(receiver: &mut ReliableReceiver, number: u64, message: &[u8]) -> (LaneArrival, Vec<Vec<u8>>) {
     let mut delivered = Vec::new();
-    let arrival = receiver.receive(number, message, |message| delivered.push(message.to_vec()));
+    let arrival =
+        receiver.receive(number, Piece::last(message), 262_144, |message| delivered.push(message.to_vec()));
     (arrival, delivered)
 }
 
@@ -42,12 +50,11 @@ fn messages_are_numbered_from_zero_and_sent_once() {
 }
 
 #[test]
-fn p50_a_message_holds_1_to_1150_bytes() {
-    let mut sender = sender();
+fn a_message_that_is_empty_or_larger_than_the_whole_queue_is_the_callers_mistake() {
+    let mut sender = ReliableSender::new(70_000, 4_096);
     assert_eq!(sender.push(b""), Err(LaneSendError::Size));
-    assert_eq!(sender.push(&[0; 1_151]), Err(LaneSendError::Size));
-    assert_eq!(sender.push(&alloc::vec![0; 70_000]), Err(LaneSendError::Size));
-    assert_eq!(sender.push(&[0; 1_150]), Ok(0));
+    assert_eq!(sender.push(&alloc::vec![0; 70_001]), Err(LaneSendError::Size));
+    assert_eq!(sender.push(&alloc::vec![0; 70_000]), Ok(0));
 }
 
 #[test]
@@ -206,7 +213,7 @@ fn a_hold_back_that_never_empties_stays_within_its_bound() {
     let mut receiver = ReliableReceiver::default();
     let message = |number: u64| [number.to_le_bytes().as_slice(), &[7; 992]].concat();
     let mut receive = |number: u64, delivered: &mut u64| {
-        let arrival = receiver.receive(number, &message(number), |bytes| {
+        let arrival = receiver.receive(number, Piece::last(&message(number)), 262_144, |bytes| {
             assert_eq!(bytes, message(*delivered));
             *delivered += 1;
         });

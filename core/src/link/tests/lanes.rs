@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::world::{CLIENT, LIMITS, Path, SERVER, World};
 use crate::link::LinkLimits;
 use crate::link::frame::{Frame, Role, check_form};
-use crate::link::lane::{LaneArrival, LaneSendError};
+use crate::link::lane::{LaneArrival, LaneSendError, Piece};
 
 const LANES: u8 = 4;
 
@@ -148,9 +148,12 @@ fn p50_a_lane_the_session_does_not_have_is_refused_in_both_directions() {
     let link = &mut world.ends[SERVER].link;
 
     assert_eq!(link.queue_message(2, b"m"), Err(LaneSendError::NoSuchLane));
-    assert_eq!(link.handle_lane(2, 0, b"m", |_| panic!("refused")), Some(LaneArrival::NoSuchLane));
+    assert_eq!(
+        link.handle_lane(2, 0, Piece::last(b"m"), |_| panic!("refused")),
+        Some(LaneArrival::NoSuchLane)
+    );
     assert_eq!(link.queue_message(1, b"m"), Ok(0));
-    assert_eq!(link.handle_lane(1, 0, b"m", |_| {}), Some(LaneArrival::Delivered(1)));
+    assert_eq!(link.handle_lane(1, 0, Piece::last(b"m"), |_| {}), Some(LaneArrival::Delivered(1)));
 }
 
 #[test]
@@ -174,4 +177,60 @@ fn p24_a_restart_begins_every_lane_afresh() {
 
     assert_eq!(again, Ok(0));
     assert_eq!(world.ends[SERVER].messages_of(3).last().map(Vec::as_slice), Some(&b"afresh"[..]));
+}
+
+/// A message of up to 40,000 bytes, which no other number has.
+fn long_message(number: u64) -> Vec<u8> {
+    let len = if number.is_multiple_of(3) { 40_000 } else { 900 + number * 700 };
+    (0..len).map(|index| (index * 31 + number * 7 + index / 256).to_le_bytes()[0]).collect()
+}
+
+#[test]
+fn p54_long_messages_arrive_whole_beside_short_ones_over_rough_paths_and_new_connections() {
+    for loss_percent in [0, 20, 40] {
+        let path = Path { loss_percent, duplicate_percent: 25, latency_ms: 40, jitter_ms: 60 };
+        let mut world = World::new(path, loss_percent);
+        for number in 0..8 {
+            for end in &mut world.ends {
+                end.link.queue_message(1, &long_message(number)).unwrap();
+                end.link.queue_message(2, &message(2, number)).unwrap();
+            }
+            world.run_for_ms(150);
+            if number.is_multiple_of(2) {
+                world.replace_connection();
+            }
+        }
+
+        let is_done = |world: &World| world.ends.iter().all(|end| end.messages_of(1).len() >= 8);
+        let deadline = world.now.plus_millis(600_000);
+        assert!(world.run_until(deadline, is_done), "{path:?}");
+        world.run_for_ms(5_000);
+
+        for end in &world.ends {
+            assert!(end.messages_of(1).iter().eq((0..8).map(long_message).collect::<Vec<_>>().iter()));
+            assert_eq!(end.messages_of(2).len(), 8);
+            assert_eq!(end.link.statistics().message_bytes_held_back, 0);
+        }
+    }
+}
+
+#[test]
+fn p55_a_half_delivered_message_completes_after_an_outage_without_what_had_arrived() {
+    let mut world = World::opened();
+    let long = long_message(3);
+    world.ends[SERVER].link.queue_message(0, &long).unwrap();
+    while world.ends[CLIENT].link.statistics().message_bytes_held_back < 20_000 {
+        let (sequence, payload) = world.ends[SERVER].poll_packet(world.now).unwrap();
+        world.ends[CLIENT].receive(world.now, sequence, &payload);
+    }
+    let acks = world.ends[CLIENT].poll_packet(world.now).unwrap();
+    world.ends[SERVER].receive(world.now, acks.0, &acks.1);
+    let before = world.ends[SERVER].link.statistics().bytes_sent;
+
+    world.replace_connection();
+    world.run_for_ms(3_000);
+
+    assert_eq!(world.ends[CLIENT].messages, [long]);
+    let resent = world.ends[SERVER].link.statistics().bytes_sent - before;
+    assert!(resent < 25_000, "{resent}");
 }

@@ -7,7 +7,7 @@ use super::world::{CLEAN, CLIENT, End, HEARTBEAT_MS, LIMITS, SERVER, World};
 use crate::Timestamp;
 use crate::link::control::Control;
 use crate::link::frame::{Ack, Frame, FrameWriter, Role, check_form};
-use crate::link::lane::LaneArrival;
+use crate::link::lane::{LaneArrival, Piece};
 use crate::link::sent::AckError;
 use crate::link::{Link, LinkLimits};
 
@@ -185,11 +185,11 @@ fn p22_nothing_of_lanes_is_processed_or_sent_while_they_are_closed() {
     end.source.moves.push((1, vec![]));
     end.link.allow_data();
     assert!(!end.link.has_output(ms(0)));
-    assert_eq!(end.link.handle_lane(0, 0, b"early", |_| panic!("not open")), None);
+    assert_eq!(end.link.handle_lane(0, 0, Piece::last(b"early"), |_| panic!("not open")), None);
 
     end.link.open_lanes(true);
     assert!(!end.link.has_output(ms(0)), "what arrives is processed, but nobody is logged in");
-    assert_eq!(end.link.handle_lane(0, 0, b"m", |_| {}), Some(LaneArrival::Delivered(1)));
+    assert_eq!(end.link.handle_lane(0, 0, Piece::last(b"m"), |_| {}), Some(LaneArrival::Delivered(1)));
 
     end.link.allow_data();
     let (_, payload) = end.poll_packet(ms(0)).unwrap();
@@ -198,7 +198,7 @@ fn p22_nothing_of_lanes_is_processed_or_sent_while_they_are_closed() {
 
     end.link.connection_replaced(ms(1));
     assert!(!end.link.has_output(ms(1)));
-    assert_eq!(end.link.handle_lane(0, 1, b"early", |_| panic!("not open")), None);
+    assert_eq!(end.link.handle_lane(0, 1, Piece::last(b"early"), |_| panic!("not open")), None);
 }
 
 #[test]

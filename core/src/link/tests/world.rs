@@ -6,14 +6,15 @@ use alloc::vec::Vec;
 use crate::Timestamp;
 use crate::link::control::Control;
 use crate::link::frame::{Frame, FrameWriter, Hello, PAYLOAD_BYTES_MAX, ResumeToken, Role, State, Welcome};
-use crate::link::lane::LaneArrival;
+use crate::link::lane::Piece;
 use crate::link::source::{FrameSource, TickPosition, Written};
 use crate::link::{Link, LinkLimits};
 
 pub(super) const LIMITS: LinkLimits = LinkLimits {
     ordered_lanes: 4,
     lane_queue_bytes_max: 1 << 20,
-    lane_queue_messages_max: 4_096,
+    message_bytes_max: 262_144,
+    lane_queue_pieces_max: 4_096,
     datagram_queue_bytes_max: 8_192,
     datagram_queue_messages_max: 64,
     packets_in_flight_max: 64,
@@ -59,6 +60,7 @@ impl FrameSource for Source {
             timeout_ms: 5_000,
             reconnect_window_ms: 30_000,
             ordered_lanes: 4,
+            message_bytes_max: 262_144,
             move_high_water: None,
         })
     }
@@ -181,7 +183,7 @@ impl End {
     }
 
     fn handle(&mut self, now: Timestamp, frame: &Frame<'_>) {
-        let Self { link, messages, lane_messages, controls_acked, .. } = self;
+        let Self { link, controls_acked, .. } = self;
         match frame {
             Frame::Hello(_) if !self.is_opened => {
                 link.begin_preface(now);
@@ -196,14 +198,9 @@ impl End {
             }
             Frame::Heartbeat { stamp } => link.handle_heartbeat(now, *stamp),
             Frame::HeartbeatResponse(response) => drop(link.handle_heartbeat_response(now, response)),
-            Frame::Lane { lane, number, message } => {
-                let delivered = if *lane == 0 { messages } else { lane_messages.entry(*lane).or_default() };
-                let arrival =
-                    link.handle_lane(*lane, *number, message, |message| delivered.push(message.to_vec()));
-                assert!(matches!(
-                    arrival,
-                    Some(LaneArrival::Delivered(_) | LaneArrival::HeldBack | LaneArrival::Duplicate)
-                ));
+            Frame::Lane { lane, number, message } => self.receive_piece(*lane, *number, Piece::last(message)),
+            Frame::Fragment { lane, number, bytes } => {
+                self.receive_piece(*lane, *number, Piece::continued(bytes));
             }
             Frame::Datagram { message } => self.datagrams.push(message.to_vec()),
             Frame::State(state) => self.state_ticks.push(state.server_tick),
@@ -212,6 +209,13 @@ impl End {
             }
             _ => {}
         }
+    }
+
+    fn receive_piece(&mut self, lane: u8, number: u64, piece: Piece<'_>) {
+        let Self { link, messages, lane_messages, .. } = self;
+        let delivered = if lane == 0 { messages } else { lane_messages.entry(lane).or_default() };
+        let arrival = link.handle_lane(lane, number, piece, |message| delivered.push(message.to_vec()));
+        assert!(arrival.is_some_and(|arrival| !arrival.is_violation()), "{arrival:?}");
     }
 
     fn open(&mut self, now: Timestamp, kept: bool) {

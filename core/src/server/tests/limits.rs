@@ -6,6 +6,7 @@ use crate::link::frame::{Frame, Hello};
 use crate::{Config, DATAGRAM_BYTES_MAX, DropReason, Event, SendError, Verdict};
 
 use super::harness::{Harness, client_address, framed_config, raw_config};
+use super::peer::Peer;
 
 const ANNA: u64 = 11;
 
@@ -107,9 +108,12 @@ fn messages_of_a_wrong_size_or_lane_are_refused_to_their_sender() {
     let _anna = server.player(ANNA, 1);
     let id = server.id_of(ANNA);
     server.call(|manager, now| {
+        for bytes in [0, 262_145] {
+            let message = alloc::vec![0; bytes];
+            assert_eq!(manager.send(now, id, 0, &message), Err(SendError::Size { bytes, max: 262_144 }));
+        }
         for bytes in [0, 1_151] {
             let message = alloc::vec![0; bytes];
-            assert_eq!(manager.send(now, id, 0, &message), Err(SendError::Size { bytes, max: 1_150 }));
             let refused = manager.send_datagram(now, id, &message);
             assert_eq!(refused, Err(SendError::Size { bytes, max: 1_150 }));
         }
@@ -231,6 +235,40 @@ fn p50_messages_arrive_on_the_lane_they_were_sent_on() {
         _ => None,
     });
     assert!(down.contains(&(5, 0, b"down".to_vec())));
+    server.close();
+}
+
+#[test]
+fn p54_long_messages_travel_both_ways_whole_and_longer_ones_break_the_protocol() {
+    let mut server = Harness::new(Config { message_bytes_max: 2_000, ..framed_config() });
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    let fragment = |anna: &mut Peer, number, bytes: &[u8]| {
+        anna.frames(|writer| assert!(writer.write_fragment(0, number, (bytes, &[]))))
+    };
+
+    let first = fragment(&mut anna, 0, &[1; 1_150]);
+    server.talk(&mut anna, &first);
+    let last = anna.message(1, &[2; 850]);
+    server.talk(&mut anna, &last);
+    server.call(|manager, now| {
+        assert_eq!(manager.send(now, id, 0, &[3; 2_001]), Err(SendError::Size { bytes: 2_001, max: 2_000 }));
+        manager.send(now, id, 0, &[3; 2_000]).unwrap();
+    });
+    server.listen(&mut anna);
+
+    assert_eq!(server.received_from(id), [[[1; 1_150].as_slice(), &[2; 850]].concat()]);
+    let pieces = anna.heard(|frame| match frame {
+        Frame::Fragment { number, bytes, .. } => Some((number, bytes.len(), true)),
+        Frame::Lane { number, message, .. } => Some((number, message.len(), false)),
+        _ => None,
+    });
+    assert_eq!(pieces, [(0, 1_150, true), (1, 850, false)]);
+
+    let first = fragment(&mut anna, 2, &[4; 1_150]);
+    server.talk(&mut anna, &first);
+    let too_long = fragment(&mut anna, 3, &[4; 851]);
+    assert_eq!(server.talk(&mut anna, &too_long), Verdict::Dropped(DropReason::Violation));
     server.close();
 }
 
