@@ -11,7 +11,7 @@ pub enum Event {
     /// A session changed its state. Never dropped. With `TransportConnected` come the token's 256 bytes of user data, also with
     /// a `Reconnected` that a backend token brought about; with `LoginStarted` the credential the peer sent (empty where the token is the login).
     Lifecycle(LifecycleEvent),
-    /// A message of a reliable lane, exactly once and in the order of its lane. Its bytes are in the buffer.
+    /// A message of a reliable lane, exactly once and in the order of its lane, unless that is the one without order. Its bytes are in the buffer.
     Message {
         /// The session it came from.
         session: SessionId,

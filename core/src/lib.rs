@@ -91,7 +91,7 @@ pub use counters::{Counters, DenyReason, DropReason};
 pub use event::{Continuity, Event, LifecycleEvent};
 pub use ids::{ClientId, SessionId};
 pub use lifecycle::{DuplicateIdentity, LoginPolicy, SessionState};
-pub use link::LinkStatistics;
+pub use link::{LinkStatistics, UNORDERED_LANE};
 pub use movement::{ArrivalMargin, MovementCounters, MovementRules};
 pub use netcode::{
     CONNECT_TOKEN_BYTES, ConnectToken, Key, MintError, TokenError, TokenSpec, USER_DATA_BYTES,

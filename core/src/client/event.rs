@@ -23,7 +23,7 @@ pub enum ClientEvent {
         /// How many more attempts it allows.
         attempts_left: u64,
     },
-    /// A message of a reliable lane, exactly once and in the order of its lane. Its bytes are in the buffer.
+    /// A message of a reliable lane, exactly once and in the order of its lane, unless that is the one without order. Its bytes are in the buffer.
     Message {
         /// The lane it came on.
         lane: u8,

@@ -11,7 +11,7 @@ use super::path::Path;
 use super::saved::SavedTerms;
 use crate::Timestamp;
 use crate::link::control::Control;
-use crate::link::frame::{FrameWriter, Hello, Role, Welcome};
+use crate::link::frame::{FrameWriter, Hello, Role, UNORDERED_LANE, Welcome};
 use crate::link::lane::LaneSendError;
 use crate::link::source::{FrameSource, TickPosition, Written};
 use crate::link::{Link, LinkLimits, LinkStatistics};
@@ -114,7 +114,7 @@ impl Framed {
 
     /// Queues a reliable message.
     pub(super) fn send(&mut self, lane: u8, message: &[u8]) -> Result<(), ClientSendError> {
-        if lane >= self.ordered_lanes {
+        if lane >= self.ordered_lanes && lane != UNORDERED_LANE {
             return Err(ClientSendError::NoSuchLane);
         }
         self.link.queue_message(lane, message).map(|_| ()).map_err(|error| match error {

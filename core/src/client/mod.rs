@@ -299,7 +299,8 @@ impl ClientSession {
         self.content.framed_mut().ok_or(ClientLoginError::FramedOnly)?.login(credential)
     }
 
-    /// Sends a message on a lane, as long as both ends' `message_bytes_max` allow: exactly once, whole, and in the order of its lane, over every way back. No lane waits for another.
+    /// Sends a message on a lane, as long as both ends' `message_bytes_max` allow: exactly once, whole, and in the order of its lane, over every way back. No lane waits for another. On
+    /// [`UNORDERED_LANE`](crate::UNORDERED_LANE) messages of up to 1,150 bytes arrive once each, without any order.
     /// While the session is away messages wait, within the bound of the lane.
     pub fn send(&mut self, lane: u8, message: &[u8]) -> Result<(), ClientSendError> {
         self.logged_in()?.send(lane, message)

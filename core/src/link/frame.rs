@@ -35,7 +35,9 @@ pub(crate) const HELLO_MAGIC: [u8; 8] = *b"REJOIN\r\n";
 /// The version of the message layer that this library speaks.
 pub(crate) const PROTOCOL_VERSION: u64 = 1;
 
-/// The most lanes that a session has in each direction (P50).
+/// The lane whose messages arrive once each but in no order, as soon as they can (P56). Every session has it.
+pub const UNORDERED_LANE: u8 = 16;
+/// The most ordered lanes that a session has in each direction (P50).
 pub(crate) const LANES_MAX: u8 = 16;
 
 /// Which end of a session a sender is.
@@ -253,7 +255,7 @@ pub(crate) enum Frame<'a> {
     },
     /// 0x10
     Lane {
-        /// The lane, below [`LANES_MAX`].
+        /// The lane, below [`LANES_MAX`], or [`UNORDERED_LANE`].
         lane: u8,
         /// The piece's number on its lane in its direction.
         number: u64,

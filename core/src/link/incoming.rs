@@ -89,10 +89,10 @@ impl Link {
         if self.openness < Openness::Receiving {
             return None;
         }
-        if lane >= self.limits.ordered_lanes {
+        if !self.limits.has_lane(lane) {
             return Some(LaneArrival::NoSuchLane);
         }
         let lanes_in = &mut self.traffic.get_or_create(&self.limits).lanes_in;
-        Some(lanes_in.receive(lane, number, piece, self.limits.message_bytes_max(), deliver))
+        Some(lanes_in.receive(lane, number, piece, self.limits.message_bytes_max(lane), deliver))
     }
 }

@@ -1,9 +1,10 @@
-//! Reliable, ordered lanes (PROTOCOL.md, section 9): what one end sends and what the other delivers.
+//! Reliable lanes (PROTOCOL.md, section 9): what one end sends and what the other delivers.
 
 mod piece;
 mod receiver;
 mod sender;
 mod set;
+mod unordered;
 
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ pub(crate) use piece::Piece;
 pub(crate) use receiver::{LaneArrival, ReliableReceiver};
 pub(crate) use sender::{LaneSendError, OutgoingPiece, ReliableSender};
 pub(crate) use set::{LaneReceivers, LaneSenders};
+use unordered::UnorderedReceiver;
 
 /// The most pieces of one lane from the oldest unacknowledged one to the newest sent one (P51).
 const WINDOW_PIECES: u64 = 256;

@@ -25,12 +25,13 @@ mod varint;
 #[cfg(test)]
 mod tests;
 
+pub use frame::UNORDERED_LANE;
 pub use statistics::LinkStatistics;
 
 use crate::Timestamp;
 use control::ControlQueue;
 use draft::{Carried, CarriedList};
-use frame::Role;
+use frame::{PIECE_BYTES_MAX, Role};
 use heartbeat::Heartbeat;
 use preface::Preface;
 use received::ReceivedPackets;
@@ -64,9 +65,15 @@ pub(crate) struct LinkLimits {
 }
 
 impl LinkLimits {
-    /// The most bytes of one reliable message.
-    fn message_bytes_max(&self) -> usize {
-        usize::try_from(self.message_bytes_max).unwrap_or(usize::MAX)
+    /// The most bytes of one message of a lane (P54, P56).
+    fn message_bytes_max(&self, lane: u8) -> usize {
+        let bytes = usize::try_from(self.message_bytes_max).unwrap_or(usize::MAX);
+        if lane == UNORDERED_LANE { bytes.min(PIECE_BYTES_MAX) } else { bytes }
+    }
+
+    /// Whether the session has this lane (P50, P56).
+    const fn has_lane(&self, lane: u8) -> bool {
+        lane < self.ordered_lanes || lane == UNORDERED_LANE
     }
 }
 
@@ -182,9 +189,9 @@ impl Link {
         self.limits.message_bytes_max = message_bytes_max;
     }
 
-    /// The most bytes of a reliable message that can be queued.
-    pub(crate) fn message_bytes_max(&self) -> usize {
-        self.limits.message_bytes_max().min(self.limits.lane_queue_bytes_max)
+    /// The most bytes of a message that can be queued on a lane.
+    pub(crate) fn message_bytes_max(&self, lane: u8) -> usize {
+        self.limits.message_bytes_max(lane).min(self.limits.lane_queue_bytes_max)
     }
 
     /// The session is logged in: lanes, datagrams, states and moves may be sent (P27). Does nothing while the lanes

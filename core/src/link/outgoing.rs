@@ -22,7 +22,7 @@ impl Link {
     /// Queues a reliable message of 1 to [`message_bytes_max`](Self::message_bytes_max) bytes on a lane; returns the number of its
     /// first piece. May be called while the lanes are closed.
     pub(crate) fn queue_message(&mut self, lane: u8, message: &[u8]) -> Result<u64, LaneSendError> {
-        if lane >= self.limits.ordered_lanes {
+        if !self.limits.has_lane(lane) {
             return Err(LaneSendError::NoSuchLane);
         }
         self.traffic.get_or_create(&self.limits).lanes_out.push(lane, message, &self.limits)

@@ -137,7 +137,8 @@ impl MultiSessionManager {
     }
 
     /// Queues a reliable message of 1 to `Config::message_bytes_max` bytes on a lane. It arrives once, whole, and in the order of its
-    /// lane, however often the player loses the network in between; while the player is away it waits. No lane waits for another.
+    /// lane, however often the player loses the network in between; while the player is away it waits. No lane waits for another. On
+    /// [`UNORDERED_LANE`](crate::UNORDERED_LANE) messages of up to 1,150 bytes arrive once each, without any order.
     pub fn send(&mut self, now: Timestamp, id: SessionId, lane: u8, message: &[u8]) -> Result<(), SendError> {
         self.enter(now);
         let index = self.logged_in(id)?;
@@ -221,7 +222,7 @@ impl MultiSessionManager {
     fn queue_message(&mut self, index: u32, lane: u8, message: &[u8]) -> Result<(), SendError> {
         let session = self.table.get_mut(index).ok_or(SendError::UnknownSession)?;
         let Content::Framed(framed) = &mut session.content else { return Err(SendError::RawPayloads) };
-        let max = framed.link.message_bytes_max();
+        let max = framed.link.message_bytes_max(lane);
         framed.link.queue_message(lane, message).map(|_| ()).map_err(|error| match error {
             LaneSendError::NoSuchLane => SendError::NoSuchLane,
             LaneSendError::Full => SendError::Full,

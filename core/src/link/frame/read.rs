@@ -5,7 +5,7 @@ use core::ops::RangeInclusive;
 use super::{
     ADDRESSES_MAX, Ack, CREDENTIAL_BYTES_MAX, FURTHER_RANGES_MAX, Frame, FrameError, HeartbeatResponse,
     Hello, LANES_MAX, LoginRejected, MESSAGE_BYTES_MAX, MOVES_MAX, Moves, PAYLOAD_BYTES_MAX,
-    RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, Welcome, flag, kind,
+    RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, UNORDERED_LANE, Welcome, flag, kind,
 };
 use crate::link::varint::{VarintError, read_varint};
 
@@ -116,11 +116,11 @@ fn read_frame<'a>(cursor: &mut Cursor<'a>) -> Result<Frame<'a>, FrameError> {
         kind::RESUME_TOKEN => Frame::ResumeToken(read_resume_token(cursor)?),
         kind::GOODBYE => Frame::Goodbye { code: cursor.u8()?, detail: cursor.byte_string(TEXT_BYTES_MAX)? },
         kind::LANE => {
-            let (lane, number, message) = read_piece(cursor)?;
+            let (lane, number, message) = read_piece(cursor, UNORDERED_LANE)?;
             Frame::Lane { lane, number, message }
         }
         kind::FRAGMENT => {
-            let (lane, number, bytes) = read_piece(cursor)?;
+            let (lane, number, bytes) = read_piece(cursor, LANES_MAX - 1)?;
             Frame::Fragment { lane, number, bytes }
         }
         kind::DATAGRAM => Frame::Datagram { message: read_message(cursor)? },
@@ -224,10 +224,10 @@ fn read_message_bytes_max(cursor: &mut Cursor<'_>) -> Result<u32, FrameError> {
     u32::try_from(cursor.varint()?).ok().filter(|&bytes| bytes > 0).ok_or(FrameError::OutOfRange)
 }
 
-/// The lane, number and bytes of a message or of a piece of one.
-fn read_piece<'a>(cursor: &mut Cursor<'a>) -> Result<(u8, u64, &'a [u8]), FrameError> {
+/// The lane, number and bytes of a message or of a piece of one, on a lane up to `lane_max`.
+fn read_piece<'a>(cursor: &mut Cursor<'a>, lane_max: u8) -> Result<(u8, u64, &'a [u8]), FrameError> {
     let lane = cursor.u8()?;
-    if lane >= LANES_MAX {
+    if lane > lane_max {
         return Err(FrameError::OutOfRange);
     }
     Ok((lane, cursor.varint()?, read_message(cursor)?))

@@ -267,7 +267,7 @@ fn values_outside_their_range_are_refused() {
     let from_client = [
         ("credential of 1,025 bytes", payload(&[Bytes(&[6, 1]), Varint(1_025), Bytes(&[0; 1_025])])),
         ("detail of 256 bytes", payload(&[Bytes(&[0x0A, 1]), Varint(256), Bytes(&[0; 256])])),
-        ("lane 16", payload(&[Bytes(&[0x10, 16, 0, 1, b'a'])])),
+        ("lane 17", payload(&[Bytes(&[0x10, 17, 0, 1, b'a'])])),
         ("fragment of lane 16", payload(&[Bytes(&[0x14, 16, 0, 1, b'a'])])),
         ("empty fragment", payload(&[Bytes(&[0x14, 0, 0, 0])])),
         ("fragment of 1,151 bytes", payload(&[Bytes(&[0x14, 0, 0]), Varint(1_151), Bytes(&[0; 1_151])])),
@@ -391,7 +391,7 @@ fn bounds_of_fields_hold_when_writing_too() {
     assert!(!writer.write_goodbye(0, &[0; 256]));
     assert!(!writer.write_login(1, &[0; 1_025]));
     assert!(!writer.write_lane(0, 0, (&[], &[])));
-    assert!(!writer.write_lane(LANES_MAX, 0, (b"m", &[])));
+    assert!(!writer.write_lane(UNORDERED_LANE + 1, 0, (b"m", &[])));
     assert!(!writer.write_lane(0, 0, (&[0; 1_150], &[0])));
     let addresses = [1; 7 * 7];
     assert!(!writer.write_resume_token(&ResumeToken { address_count: 7, addresses: &addresses, ..token() }));

@@ -3,8 +3,9 @@
 use core::ops::RangeInclusive;
 
 use super::{
-    CREDENTIAL_BYTES_MAX, FURTHER_RANGES_MAX, HeartbeatResponse, Hello, LANES_MAX, LoginRejected, MOVES_MAX,
-    PIECE_BYTES_MAX, RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, Welcome, flag, kind,
+    CREDENTIAL_BYTES_MAX, FURTHER_RANGES_MAX, HeartbeatResponse, Hello, LoginRejected, MOVES_MAX,
+    PIECE_BYTES_MAX, RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, UNORDERED_LANE, Welcome,
+    flag, kind,
 };
 use crate::link::varint::{varint_len, write_varint};
 
@@ -190,7 +191,7 @@ impl<'a> FrameWriter<'a> {
 
     fn write_piece(&mut self, kind: u8, lane: u8, number: u64, message: (&[u8], &[u8])) -> bool {
         let len = message.0.len() + message.1.len();
-        if lane >= LANES_MAX || !(1..=PIECE_BYTES_MAX).contains(&len) {
+        if lane > UNORDERED_LANE || !(1..=PIECE_BYTES_MAX).contains(&len) {
             return false;
         }
         self.frame(kind, |fields| {

@@ -9,7 +9,7 @@ use crate::link::frame::PIECE_BYTES_MAX;
 /// Why a message was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LaneSendError {
-    /// The message is empty, or larger than the session allows or the queue could ever hold.
+    /// The message is empty, or larger than its lane allows or the queue could ever hold.
     Size,
     /// The session has no such lane.
     NoSuchLane,

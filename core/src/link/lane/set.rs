@@ -2,8 +2,11 @@
 
 use alloc::vec::Vec;
 
-use super::{LaneArrival, LaneSendError, OutgoingPiece, Piece, ReliableReceiver, ReliableSender};
+use super::{
+    LaneArrival, LaneSendError, OutgoingPiece, Piece, ReliableReceiver, ReliableSender, UnorderedReceiver,
+};
 use crate::link::LinkLimits;
+use crate::link::frame::UNORDERED_LANE;
 
 /// Lanes in the order of their numbers; those that were never used are not among them.
 #[derive(Debug)]
@@ -62,7 +65,7 @@ impl LaneSenders {
         limits: &LinkLimits,
     ) -> Result<u64, LaneSendError> {
         let make = || ReliableSender::new(limits.lane_queue_bytes_max, limits.lane_queue_pieces_max);
-        if message.len() > limits.message_bytes_max() {
+        if message.len() > limits.message_bytes_max(lane) {
             return Err(LaneSendError::Size);
         }
         self.lanes.get_or_insert_with(lane, make).push(message)
@@ -117,7 +120,10 @@ impl LaneSenders {
 
 /// The receiving halves.
 #[derive(Debug, Default)]
-pub(crate) struct LaneReceivers(LaneMap<ReliableReceiver>);
+pub(crate) struct LaneReceivers {
+    ordered: LaneMap<ReliableReceiver>,
+    unordered: UnorderedReceiver,
+}
 
 impl LaneReceivers {
     /// Takes a piece of a lane and delivers what becomes complete there.
@@ -129,7 +135,10 @@ impl LaneReceivers {
         message_bytes_max: usize,
         deliver: impl FnMut(&[u8]),
     ) -> LaneArrival {
-        self.0.get_or_insert_with(lane, ReliableReceiver::default).receive(
+        if lane == UNORDERED_LANE {
+            return self.unordered.receive(number, piece.bytes, deliver);
+        }
+        self.ordered.get_or_insert_with(lane, ReliableReceiver::default).receive(
             number,
             piece,
             message_bytes_max,
@@ -139,17 +148,19 @@ impl LaneReceivers {
 
     /// Expects number 0 next on each lane and drops what is held back (P24).
     pub(crate) fn restart(&mut self) {
-        self.0.values_mut().for_each(ReliableReceiver::restart);
+        self.ordered.values_mut().for_each(ReliableReceiver::restart);
+        self.unordered.restart();
     }
 
     /// Bytes that wait for an earlier piece or for the rest of their message, on all lanes.
     pub(crate) fn held_back_bytes(&self) -> usize {
-        self.0.values().map(ReliableReceiver::held_back_bytes).sum()
+        self.ordered.values().map(ReliableReceiver::held_back_bytes).sum()
     }
 
     /// How many pieces arrived again after they were handled.
     pub(crate) fn duplicates(&self) -> u64 {
-        self.0.values().map(ReliableReceiver::duplicates).sum()
+        let ordered: u64 = self.ordered.values().map(ReliableReceiver::duplicates).sum();
+        ordered.saturating_add(self.unordered.duplicates())
     }
 }
 
@@ -248,6 +259,6 @@ mod tests {
         assert_eq!(senders(&[(15, 1)]).lanes.0.capacity(), 1);
         let mut receivers = LaneReceivers::default();
         receivers.receive(15, 0, Piece::last(b"m"), 1, |_| {});
-        assert_eq!(receivers.0.0.capacity(), 1);
+        assert_eq!(receivers.ordered.0.capacity(), 1);
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::world::{CLIENT, LIMITS, Path, SERVER, World};
 use crate::link::LinkLimits;
-use crate::link::frame::{Frame, Role, check_form};
+use crate::link::frame::{Frame, Role, UNORDERED_LANE, check_form};
 use crate::link::lane::{LaneArrival, LaneSendError, Piece};
 
 const LANES: u8 = 4;
@@ -233,4 +233,57 @@ fn p55_a_half_delivered_message_completes_after_an_outage_without_what_had_arriv
     assert_eq!(world.ends[CLIENT].messages, [long]);
     let resent = world.ends[SERVER].link.statistics().bytes_sent - before;
     assert!(resent < 25_000, "{resent}");
+}
+
+#[test]
+fn p56_messages_without_order_pass_a_lost_one_and_arrive_once_each() {
+    let mut world = World::opened();
+    world.path.loss_percent = 100;
+    world.ends[SERVER].link.queue_message(UNORDERED_LANE, b"lost").unwrap();
+    world.run_for_ms(1);
+    world.path.loss_percent = 0;
+
+    world.ends[SERVER].link.queue_message(UNORDERED_LANE, b"passes").unwrap();
+    world.run_for_ms(45);
+
+    assert_eq!(world.ends[CLIENT].messages_of(UNORDERED_LANE), [b"passes"]);
+    world.run_for_ms(2_000);
+    assert_eq!(world.ends[CLIENT].messages_of(UNORDERED_LANE), [&b"passes"[..], b"lost"]);
+}
+
+#[test]
+fn p56_each_message_without_order_arrives_once_over_rough_paths_and_new_connections() {
+    for loss_percent in [0, 20, 40] {
+        let path = Path { loss_percent, duplicate_percent: 25, latency_ms: 200, jitter_ms: 100 };
+        let mut world = World::new(path, loss_percent);
+        for number in 0..400 {
+            for end in &mut world.ends {
+                end.link.queue_message(UNORDERED_LANE, &message(UNORDERED_LANE, number)).unwrap();
+            }
+            if number.is_multiple_of(100) {
+                world.run_for_ms(700);
+                world.replace_connection();
+            }
+        }
+        let is_done =
+            |world: &World| world.ends.iter().all(|end| end.messages_of(UNORDERED_LANE).len() >= 400);
+        let deadline = world.now.plus_millis(300_000);
+        assert!(world.run_until(deadline, is_done), "{path:?}");
+        world.run_for_ms(5_000);
+
+        let mut sent: Vec<_> = (0..400).map(|number| message(UNORDERED_LANE, number)).collect();
+        sent.sort_unstable();
+        for end in &world.ends {
+            let mut received = end.messages_of(UNORDERED_LANE).to_vec();
+            received.sort_unstable();
+            assert!(received == sent, "{path:?}: {}", received.len());
+        }
+    }
+}
+
+#[test]
+fn p56_a_message_without_order_fits_one_packet() {
+    let link = &mut World::opened().ends[SERVER].link;
+    assert_eq!(link.queue_message(UNORDERED_LANE, &[0; 1_151]), Err(LaneSendError::Size));
+    assert_eq!(link.queue_message(UNORDERED_LANE, &[0; 1_150]), Ok(0));
 }
