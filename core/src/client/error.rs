@@ -43,8 +43,11 @@ pub enum ClientSendError {
     NotLoggedIn,
     /// The message is empty, or larger than its kind or the server allows.
     Size,
-    /// The lane's queue has no room until the server acknowledges what is in it.
-    Full,
+    /// The lane's queue is full.
+    Full {
+        /// How many bytes of what it keeps, the oldest first, the server has to acknowledge before the message fits.
+        bytes_to_acknowledge: usize,
+    },
     /// There is no such lane: `ClientConfig::ordered_lanes` says how many there are.
     NoSuchLane,
     /// Payloads are raw, and such have neither lanes nor moves.
@@ -97,7 +100,7 @@ impl fmt::Display for ClientSendError {
             Self::NotConnected => "not connected",
             Self::NotLoggedIn => "not logged in",
             Self::Size => "the message is empty or larger than its kind allows",
-            Self::Full => "the lane's queue is full",
+            Self::Full { .. } => "the lane's queue is full",
             Self::NoSuchLane => "there is no such lane",
             Self::FramedOnly => "raw payloads have neither lanes nor moves",
             Self::StaleTick => "the tick is not above those before",

@@ -120,7 +120,7 @@ impl Framed {
         self.link.queue_message(lane, message).map(|_| ()).map_err(|error| match error {
             LaneSendError::NoSuchLane => ClientSendError::NoSuchLane,
             LaneSendError::Size => ClientSendError::Size,
-            LaneSendError::Full => ClientSendError::Full,
+            LaneSendError::Full { bytes_to_acknowledge } => ClientSendError::Full { bytes_to_acknowledge },
         })
     }
 

@@ -51,8 +51,11 @@ pub enum SendError {
     },
     /// There is no such lane: `Config::ordered_lanes` says how many there are.
     NoSuchLane,
-    /// The lane's queue is full; it empties as the peer acknowledges.
-    Full,
+    /// The lane's queue is full.
+    Full {
+        /// How many bytes of what it keeps, the oldest first, the peer has to acknowledge before the message fits.
+        bytes_to_acknowledge: usize,
+    },
     /// Payloads are raw, and this needs frames.
     RawPayloads,
 }
@@ -225,7 +228,7 @@ impl MultiSessionManager {
         let max = framed.link.message_bytes_max(lane);
         framed.link.queue_message(lane, message).map(|_| ()).map_err(|error| match error {
             LaneSendError::NoSuchLane => SendError::NoSuchLane,
-            LaneSendError::Full => SendError::Full,
+            LaneSendError::Full { bytes_to_acknowledge } => SendError::Full { bytes_to_acknowledge },
             LaneSendError::Size => SendError::Size { bytes: message.len(), max },
         })
     }
@@ -276,7 +279,9 @@ impl fmt::Display for SendError {
             Self::NotLoggedIn => f.write_str("the player has not logged in"),
             Self::Size { bytes, max } => write!(f, "a message of {bytes} bytes is not within 1 to {max}"),
             Self::NoSuchLane => f.write_str("there is no such lane"),
-            Self::Full => f.write_str("the queue is full until the peer acknowledges more"),
+            Self::Full { bytes_to_acknowledge } => {
+                write!(f, "the queue is full until the peer acknowledges {bytes_to_acknowledge} bytes")
+            }
             Self::RawPayloads => f.write_str("raw payloads carry datagrams only"),
         }
     }

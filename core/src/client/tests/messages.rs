@@ -228,7 +228,7 @@ fn a_callers_mistakes_are_named() {
         taken += 1;
     }
     assert_eq!(taken, 262);
-    assert_eq!(bench.client.send(0, &[0; 1_000]), Err(ClientSendError::Full));
+    assert_eq!(bench.client.send(0, &[0; 1_000]), Err(ClientSendError::Full { bytes_to_acknowledge: 1_000 }));
 }
 
 #[test]

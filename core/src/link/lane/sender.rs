@@ -13,8 +13,11 @@ pub(crate) enum LaneSendError {
     Size,
     /// The session has no such lane.
     NoSuchLane,
-    /// The queue has no room; it has when the peer has acknowledged what is in it.
-    Full,
+    /// The queue has no room.
+    Full {
+        /// How many bytes of what it keeps, the oldest first, the peer has to acknowledge before there is.
+        bytes_to_acknowledge: usize,
+    },
 }
 
 /// Where a piece stands on its way.
@@ -91,10 +94,9 @@ impl ReliableSender {
         if message.is_empty() || message.len() > self.queue_bytes_max || pieces > self.queue_pieces_max {
             return Err(LaneSendError::Size);
         }
-        if self.records.len() + pieces > self.queue_pieces_max
-            || self.bytes.len() + message.len() > self.queue_bytes_max
-        {
-            return Err(LaneSendError::Full);
+        let bytes_to_acknowledge = self.bytes_in_the_way_of(message.len(), pieces);
+        if bytes_to_acknowledge > 0 {
+            return Err(LaneSendError::Full { bytes_to_acknowledge });
         }
         let number = self.first_number.saturating_add(self.records.len() as u64);
         let mut position = self.bytes.push(message);
@@ -191,6 +193,20 @@ impl ReliableSender {
     /// How many bytes are kept, acknowledged ones that wait for older ones included.
     pub(crate) fn queue_bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// How many bytes, in whole pieces from the oldest on, have to leave the queue before so much fits.
+    fn bytes_in_the_way_of(&self, bytes: usize, pieces: usize) -> usize {
+        let bytes_over = (self.bytes.len() + bytes).saturating_sub(self.queue_bytes_max);
+        let pieces_over = (self.records.len() + pieces).saturating_sub(self.queue_pieces_max);
+        let mut in_the_way = 0;
+        for (count, record) in self.records.iter().enumerate() {
+            if in_the_way >= bytes_over && count >= pieces_over {
+                break;
+            }
+            in_the_way += usize::from(record.len);
+        }
+        in_the_way
     }
 
     /// How many messages have a piece that is not acknowledged.

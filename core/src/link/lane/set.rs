@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn each_lane_has_a_queue_of_its_own() {
         let mut senders = senders(&[(3, 10)]);
-        assert_eq!(senders.push(3, b"m", &LIMITS), Err(LaneSendError::Full));
+        assert_eq!(senders.push(3, b"m", &LIMITS), Err(LaneSendError::Full { bytes_to_acknowledge: 1 }));
         assert_eq!(senders.push(4, b"m", &LIMITS), Ok(0));
         while send_next(&mut senders).is_some() {}
         senders.on_acked(3, 0, 4);

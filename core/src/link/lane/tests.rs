@@ -62,16 +62,18 @@ fn a_full_queue_pushes_back_until_the_oldest_is_acknowledged() {
     let mut sender = ReliableSender::new(10, 3);
     sender.push(b"12345").unwrap();
     sender.push(b"12345").unwrap();
-    assert_eq!(sender.push(b"1"), Err(LaneSendError::Full));
+    let full = |bytes_to_acknowledge| Err(LaneSendError::Full { bytes_to_acknowledge });
+    assert_eq!(sender.push(b"1"), full(5));
+    assert_eq!(sender.push(b"123456"), full(10));
     sent_numbers(&mut sender);
     sender.on_acked(1);
-    assert_eq!((sender.push(b"1"), sender.queue_bytes()), (Err(LaneSendError::Full), 10));
+    assert_eq!((sender.push(b"1"), sender.queue_bytes()), (full(5), 10));
     sender.on_acked(0);
     assert_eq!((sender.push(b"1"), sender.queue_bytes()), (Ok(2), 1));
 
     let mut sender = ReliableSender::new(10, 3);
     (0..3).for_each(|number| assert_eq!(sender.push(b"x"), Ok(number)));
-    assert_eq!(sender.push(b"x"), Err(LaneSendError::Full));
+    assert_eq!(sender.push(b"x"), full(1));
 }
 
 #[test]

@@ -92,9 +92,9 @@ fn a_full_lane_pushes_back_until_the_peer_acknowledges() {
     let send = |server: &mut Harness| server.call(|manager, now| manager.send(now, id, 0, &[7; 1_000]));
 
     assert_eq!(send(&mut server), Ok(()));
-    assert_eq!(send(&mut server), Err(SendError::Full));
+    assert_eq!(send(&mut server), Err(SendError::Full { bytes_to_acknowledge: 1_000 }));
     let refused = server.call(|manager, now| manager.broadcast(now, 0, &[7; 1_000])).refused;
-    assert_eq!(refused, [(id, SendError::Full)]);
+    assert_eq!(refused, [(id, SendError::Full { bytes_to_acknowledge: 1_000 })]);
     server.listen(&mut anna);
     server.beat(&mut anna);
 

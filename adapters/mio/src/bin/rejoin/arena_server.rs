@@ -80,7 +80,7 @@ impl ArenaServer {
         }
         for (behind, error) in sessions.broadcast(CHAT_LANE, &self.line).refused {
             log::info!("session {behind} misses a chat line and is disconnected: {error}");
-            if error == SendError::Full {
+            if matches!(error, SendError::Full { .. }) {
                 let (code, words) = TOO_FAR_BEHIND;
                 // It was found a moment ago.
                 let _ = sessions.disconnect(behind, code, words);

@@ -31,7 +31,8 @@ fn p54_a_long_message_is_cut_into_pieces_of_which_all_but_the_last_continue() {
 fn a_long_message_is_queued_as_a_whole_or_not_at_all() {
     let mut sender = ReliableSender::new(10_000, 5);
     sender.push(&[0; 3_000]).unwrap();
-    assert_eq!(sender.push(&[0; 3_000]), Err(LaneSendError::Full));
+    assert_eq!(sender.push(&[0; 3_000]), Err(LaneSendError::Full { bytes_to_acknowledge: 1_150 }));
+    assert_eq!(sender.push(&[0; 5_000]), Err(LaneSendError::Full { bytes_to_acknowledge: 3_000 }));
     assert_eq!(sender.push(&[0; 2_300]), Ok(3));
     assert_eq!(sender.push(&[0; 5 * 1_150 + 1]), Err(LaneSendError::Size));
     assert_eq!(sent_numbers(&mut sender), [0, 1, 2, 3, 4]);
