@@ -87,7 +87,8 @@ pub struct Config {
     /// The longest message on a lane, in either direction, in bytes, 1 to 16,777,216; one that is longer than `lane_queue_bytes_max`
     /// cannot be sent. Default 262,144.
     pub message_bytes_max: u32,
-    /// Reliable messages queued on one lane of one session, in bytes, 1,200 to 16,777,216. Default 262,144.
+    /// Reliable messages queued on one lane of one session, in bytes, 1,200 to 16,777,216; a session has `ordered_lanes` such queues
+    /// and one for the lane without order, each of which takes memory only when it is used. Default 262,144.
     pub lane_queue_bytes_max: usize,
     /// Unreliable messages queued for one session, in bytes, 1,200 to 16,777,216; the oldest goes first. Default 16,384.
     pub datagram_queue_bytes_max: usize,
