@@ -339,6 +339,13 @@ impl Harness {
         peer
     }
 
+    /// Lets a peer ask to come back from another port, with its next token, and hear the challenge.
+    pub(super) fn request_resume(&mut self, peer: &mut Peer, port: u16) {
+        peer.begin_resume(client_address(port));
+        let request = peer.request();
+        self.talk(peer, &request);
+    }
+
     /// Comes back with the next resume token, from any address.
     pub(super) fn resume(&mut self, peer: &mut Peer, port: u16) {
         peer.begin_resume(client_address(port));

@@ -40,9 +40,7 @@ fn a_withheld_resume_response_released_later_cuts_no_living_player() {
 fn a_withheld_resume_response_of_an_earlier_token_opens_nothing() {
     let mut server = Harness::framed();
     let mut anna = server.player(ANNA, 1);
-    anna.begin_resume(client_address(2));
-    let request = anna.request();
-    server.talk(&mut anna, &request);
+    server.request_resume(&mut anna, 2);
     let (from, withheld) = (anna.address, anna.response());
     server.resume(&mut anna, 3);
     let sent = server.sent.len();
@@ -60,9 +58,7 @@ fn a_recorded_resume_response_repeated_for_ever_keeps_no_dead_attempt_alive() {
     let mut server = Harness::framed();
     let mut anna = server.player(ANNA, 1);
     server.advance(5_000);
-    anna.begin_resume(client_address(2));
-    let request = anna.request();
-    server.talk(&mut anna, &request);
+    server.request_resume(&mut anna, 2);
     let response = anna.response();
 
     for _ in 0..51 {
@@ -83,9 +79,7 @@ fn a_lost_keep_alive_during_a_resume_strands_nobody() {
     let mut anna = server.player(ANNA, 1);
     let id = server.id_of(ANNA);
     server.advance(5_000);
-    anna.begin_resume(client_address(2));
-    let request = anna.request();
-    server.talk(&mut anna, &request);
+    server.request_resume(&mut anna, 2);
     let response = anna.response();
     server.take(anna.address, &response);
     server.inbox(anna.address);
@@ -269,9 +263,7 @@ fn two_players_who_come_back_through_one_address_end_in_their_own_sessions() {
 fn a_backend_token_presented_where_a_resume_was_begun_takes_its_place() {
     let mut server = Harness::framed();
     let mut anna = server.player(ANNA, 1);
-    anna.begin_resume(client_address(2));
-    let request = anna.request();
-    server.talk(&mut anna, &request);
+    server.request_resume(&mut anna, 2);
     let response = anna.response();
 
     let ben = server.guest(BEN, 2);
