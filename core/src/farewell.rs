@@ -10,6 +10,20 @@ use crate::netcode::packet::Packet;
 /// How many disconnect packets are sent; each of them suffices (netcode standard: a number of redundant packets).
 const DISCONNECT_PACKETS: u8 = 10;
 
+/// The codes of goodbye frames (P8).
+pub(crate) mod goodbye_code {
+    pub(crate) const LEFT: u8 = 0;
+    pub(crate) const HOST: u8 = 1;
+    pub(crate) const SHUTDOWN: u8 = 2;
+    pub(crate) const LOGIN_REFUSED: u8 = 3;
+    pub(crate) const LOGIN_TIMEOUT: u8 = 4;
+    pub(crate) const SUPERSEDED: u8 = 5;
+    pub(crate) const PROTOCOL_VIOLATION: u8 = 6;
+    pub(crate) const CONTESTED: u8 = 7;
+    pub(crate) const RECONNECT_EXPIRED: u8 = 8;
+    pub(crate) const DRAINED: u8 = 9;
+}
+
 /// Packets that are sealed one by one as they leave. The connection is used for nothing else any more.
 #[derive(Debug)]
 pub(crate) struct Farewell {

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::event::Continuity;
+use crate::farewell::goodbye_code;
 use crate::queue::ByteQueue;
 
 /// Something that happened, in the order it happened. Bytes that belong to it come in the buffer given to `poll_event`.
@@ -91,14 +92,14 @@ impl ClientDisconnectReason {
     /// What a goodbye code of the server means (P8).
     pub(super) const fn from_goodbye(code: u8) -> Self {
         match code {
-            2 => Self::Shutdown,
-            3 => Self::LoginRefused,
-            4 => Self::LoginTimeout,
-            5 => Self::Superseded,
-            6 => Self::ProtocolViolation,
-            7 => Self::Contested,
-            8 => Self::ReconnectExpired,
-            9 => Self::Drained,
+            goodbye_code::SHUTDOWN => Self::Shutdown,
+            goodbye_code::LOGIN_REFUSED => Self::LoginRefused,
+            goodbye_code::LOGIN_TIMEOUT => Self::LoginTimeout,
+            goodbye_code::SUPERSEDED => Self::Superseded,
+            goodbye_code::PROTOCOL_VIOLATION => Self::ProtocolViolation,
+            goodbye_code::CONTESTED => Self::Contested,
+            goodbye_code::RECONNECT_EXPIRED => Self::ReconnectExpired,
+            goodbye_code::DRAINED => Self::Drained,
             _ => Self::Host,
         }
     }

@@ -56,7 +56,7 @@ use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 
 use crate::config::Payloads;
-use crate::farewell::{Farewell, Goodbye};
+use crate::farewell::{Farewell, Goodbye, goodbye_code};
 use crate::link::LinkStatistics;
 use crate::netcode::ConnectToken;
 use crate::netcode::connection::Connection;
@@ -77,8 +77,6 @@ use raw::RawContent;
 use resume::{HeldToken, Purse};
 use way_back::WayBack;
 
-/// The goodbye code of a client that leaves of its own accord (P8).
-const GOODBYE_LEFT: u8 = 0;
 /// A device's clock may be this many seconds fast without locking its owner out; servers know the time better.
 const CLOCK_ERROR_S: u64 = 3_600;
 
@@ -345,7 +343,7 @@ impl ClientSession {
     ///
     /// On a way back without a welcome the session hears them only with a hello: a disconnect alone would end the attempt.
     fn farewell(&self, connection: Connection, is_open: bool) -> Farewell {
-        let goodbye = || Goodbye { code: GOODBYE_LEFT, detail: Box::default() };
+        let goodbye = || Goodbye { code: goodbye_code::LEFT, detail: Box::default() };
         match self.content.framed() {
             Some(_) if is_open => Farewell::new(connection, Some(goodbye())),
             Some(framed) if self.way_back.is_some() => {

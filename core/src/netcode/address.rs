@@ -23,7 +23,7 @@ pub(crate) struct ServerAddresses(SmallVec<[SocketAddr; 4]>);
 
 impl ServerAddresses {
     /// `None` unless there are between 1 and 32.
-    pub(super) fn new(addresses: &[SocketAddr]) -> Option<Self> {
+    pub(crate) fn new(addresses: &[SocketAddr]) -> Option<Self> {
         (1..=ADDRESSES_MAX).contains(&addresses.len()).then(|| Self(SmallVec::from_slice(addresses)))
     }
 

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use crate::counters::DropReason;
 use crate::event::Continuity;
-use crate::farewell::{Farewell, Goodbye};
+use crate::farewell::{Farewell, Goodbye, goodbye_code};
 use crate::lifecycle::{DisconnectReason, Input, SessionState};
 use crate::netcode::USER_DATA_BYTES;
 use crate::netcode::connection::Connection;
@@ -13,7 +13,6 @@ use crate::{ClientId, Timestamp};
 
 use super::content::Content;
 use super::manager::{MultiSessionManager, Verdict};
-use super::outbound::GOODBYE_SUPERSEDED;
 use super::session::{Attempt, AttemptOrigin, NewSession, Session};
 use super::transition::EventDetail;
 
@@ -32,8 +31,8 @@ impl MultiSessionManager {
             client_id,
             connection,
             timeout_micros,
-            liveness: self.peer_deadline(timeout_micros),
-            login_deadline: self.peer_deadline(u64::from(self.config.login_timeout_ms) * 1_000),
+            liveness: self.clock.peer_deadline(timeout_micros),
+            login_deadline: self.clock.peer_deadline(u64::from(self.config.login_timeout_ms) * 1_000),
             content: Content::new(&self.config, now),
         };
         let index = self.table.insert(|id| Session::new(id, new, now));
@@ -210,7 +209,7 @@ impl MultiSessionManager {
 }
 
 fn superseded() -> Goodbye {
-    Goodbye { code: GOODBYE_SUPERSEDED, detail: Box::default() }
+    Goodbye { code: goodbye_code::SUPERSEDED, detail: Box::default() }
 }
 
 fn is_recent(moment: Timestamp, now: Timestamp, within_micros: u64) -> bool {

@@ -6,11 +6,6 @@ use super::MultiSessionManager;
 use super::clock::PeerDeadline;
 
 impl MultiSessionManager {
-    /// A deadline about a peer, `micros` from now.
-    pub(super) fn peer_deadline(&self, micros: u64) -> PeerDeadline {
-        self.clock.peer_deadline(micros)
-    }
-
     /// Handles every deadline of the session in slot `index` that has passed.
     pub(super) fn fire(&mut self, index: u32) {
         self.fire_login(index);

@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use smallvec::SmallVec;
-use zeroize::Zeroize;
 
 use crate::ClientId;
 use crate::config::Config;
@@ -109,7 +108,6 @@ impl MultiSessionManager {
         }
         if let Some(other) = self.directory.set_resume(from, index) {
             self.forget_resume_handshake(other, from);
-            self.directory.set_resume(from, index);
         }
         self.admission.forget_address(from);
         self.challenge(from, request, ReplyTo::Returner)
@@ -193,7 +191,6 @@ impl MultiSessionManager {
                     Some(self.repeat_keep_alive(index, from, header.sequence))
                 }
             };
-            copy.zeroize();
             return verdict.unwrap_or(Err(DropReason::ChallengeMismatch));
         }
         Err(DropReason::ResponseUnexpected)
@@ -308,20 +305,16 @@ impl MultiSessionManager {
         self.take_attempt(index);
         let address = connection.address();
         let now = self.clock.now();
-        let Some(session) = self.table.get(index) else { return };
+        let Some(session) = self.table.get_mut(index) else { return };
         let resumes = origin.is_resume();
-        let deadline = self.peer_deadline(session.timeout_micros);
-        let attempt = Attempt {
+        session.attempt = Some(Box::new(Attempt {
             connection,
             origin,
-            deadline,
+            deadline: self.clock.peer_deadline(session.timeout_micros),
             newest_response,
             next_keep_alive: now,
             is_announced: false,
-        };
-        if let Some(session) = self.table.get_mut(index) {
-            session.attempt = Some(Box::new(attempt));
-        }
+        }));
         self.claim_for_attempt(address, index);
         if resumes {
             self.announce_resume(index);
@@ -349,7 +342,6 @@ impl MultiSessionManager {
         } else {
             self.abandon_attempt(other);
         }
-        self.directory.set_attempt(address, index);
     }
 
     /// Ends an attempt without trace.
@@ -390,15 +382,13 @@ impl MultiSessionManager {
         response: u64,
     ) -> Result<Verdict, DropReason> {
         let now = self.clock.now();
-        let session = self.table.get(index).ok_or(DropReason::ResponseUnexpected)?;
-        let deadline = self.peer_deadline(session.timeout_micros);
         let session = self.table.get_mut(index).ok_or(DropReason::ResponseUnexpected)?;
         match &mut session.attempt {
             Some(attempt) if attempt.connection.address() == address => {
                 attempt.next_keep_alive = now;
                 if response > attempt.newest_response {
                     attempt.newest_response = response;
-                    attempt.deadline = deadline;
+                    attempt.deadline = self.clock.peer_deadline(session.timeout_micros);
                 }
             }
             _ => session.next_keep_alive = now,
@@ -416,7 +406,7 @@ impl MultiSessionManager {
 }
 
 /// A token's timeout within the configured range. A token without one (negative) gets the longest.
-pub(super) fn timeout_micros(config: &Config, timeout_seconds: i32) -> u64 {
+fn timeout_micros(config: &Config, timeout_seconds: i32) -> u64 {
     let wanted_ms = u64::try_from(timeout_seconds).map_or(u64::MAX, |seconds| seconds * 1_000);
     wanted_ms.clamp(config.timeout_min_ms.into(), config.timeout_max_ms.into()) * 1_000
 }

@@ -136,12 +136,9 @@ impl MultiSessionManager {
             return;
         }
         let now = self.clock.now();
-        let Some(session) = self.table.get(index) else { return };
-        let liveness = self.peer_deadline(session.timeout_micros);
-        if let Some(session) = self.table.get_mut(index) {
-            session.last_live = now;
-            session.liveness = liveness;
-        }
+        let Some(session) = self.table.get_mut(index) else { return };
+        session.last_live = now;
+        session.liveness = self.clock.peer_deadline(session.timeout_micros);
         self.apply_with(
             index,
             Input::LivePacket,
@@ -184,7 +181,7 @@ impl MultiSessionManager {
     }
 }
 
-pub(super) fn drop_reason(error: ReceiveError) -> DropReason {
+fn drop_reason(error: ReceiveError) -> DropReason {
     match error {
         ReceiveError::Unopened => DropReason::Unopened,
         ReceiveError::Replayed => DropReason::Replayed,

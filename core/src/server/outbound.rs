@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use crate::Timestamp;
 use crate::event::Event;
-use crate::farewell::{Farewell, Goodbye};
+use crate::farewell::{Farewell, Goodbye, goodbye_code};
 use crate::lifecycle::DisconnectReason;
 use crate::netcode::connection::Connection;
 use crate::netcode::packet::Packet;
@@ -53,7 +53,7 @@ impl MultiSessionManager {
         if !session.has_live_path() {
             return None;
         }
-        let is_framed = matches!(session.content, Content::Framed(_));
+        let is_framed = session.content.is_framed();
         let heartbeat_due = session.last_sent.plus_micros(heartbeat_micros) <= now;
         let mut sent = self.poll_payload(index, buffer);
         if sent.is_none() && !is_framed && heartbeat_due {
@@ -117,7 +117,7 @@ impl MultiSessionManager {
 
     /// Tells the peer of a session that has just ended, if its end is news to it: on its path, and where it waits on its way back.
     pub(super) fn say_goodbye(&mut self, session: Session, reason: DisconnectReason) {
-        let Some(code) = goodbye_code(reason) else { return };
+        let Some(code) = code_of(reason) else { return };
         let goodbye =
             session.content.is_framed().then(|| Goodbye { code, detail: farewell_detail(&session, reason) });
         self.outbox.push_farewell(Farewell::new(session.connection, goodbye.clone()));
@@ -149,20 +149,17 @@ fn transmit(connection: &mut Connection, seal: impl FnOnce(&mut Connection) -> u
     (len > 0).then(|| Transmit { to: connection.address(), len })
 }
 
-/// What a former holder of a session is told (P8).
-pub(super) const GOODBYE_SUPERSEDED: u8 = 5;
-
 /// What a goodbye says (P8); `None` where the peer is not told, because it said so itself, cannot be reached, or shall not know.
-fn goodbye_code(reason: DisconnectReason) -> Option<u8> {
+fn code_of(reason: DisconnectReason) -> Option<u8> {
     match reason {
-        DisconnectReason::Disconnected(_) | DisconnectReason::Banned => Some(1),
-        DisconnectReason::Shutdown => Some(2),
-        DisconnectReason::LoginRefused => Some(3),
-        DisconnectReason::LoginTimeout => Some(4),
-        DisconnectReason::Superseded => Some(GOODBYE_SUPERSEDED),
-        DisconnectReason::ProtocolViolation => Some(6),
-        DisconnectReason::Contested => Some(7),
-        DisconnectReason::ReconnectExpired => Some(8),
+        DisconnectReason::Disconnected(_) | DisconnectReason::Banned => Some(goodbye_code::HOST),
+        DisconnectReason::Shutdown => Some(goodbye_code::SHUTDOWN),
+        DisconnectReason::LoginRefused => Some(goodbye_code::LOGIN_REFUSED),
+        DisconnectReason::LoginTimeout => Some(goodbye_code::LOGIN_TIMEOUT),
+        DisconnectReason::Superseded => Some(goodbye_code::SUPERSEDED),
+        DisconnectReason::ProtocolViolation => Some(goodbye_code::PROTOCOL_VIOLATION),
+        DisconnectReason::Contested => Some(goodbye_code::CONTESTED),
+        DisconnectReason::ReconnectExpired => Some(goodbye_code::RECONNECT_EXPIRED),
         DisconnectReason::PeerLeft
         | DisconnectReason::TimedOut
         | DisconnectReason::Removed

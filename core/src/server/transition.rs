@@ -72,7 +72,7 @@ impl MultiSessionManager {
     /// What follows from resting in a state.
     fn arrive(&mut self, index: u32, edge: Edge) {
         let window_micros = u64::from(self.config.reconnect_window_ms.unwrap_or(0)) * 1_000;
-        let window = self.peer_deadline(window_micros);
+        let window = self.clock.peer_deadline(window_micros);
         let now = self.clock.now();
         let Some(session) = self.table.get_mut(index) else { return };
         match edge.to {

@@ -4,13 +4,13 @@
 //! bit, as long as nothing in it changed, and nothing of it is stored. What it contains goes into the derivation of the nonce: another
 //! content is never sealed under the same nonce.
 
-use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
 
 use ring::hkdf;
 use smallvec::SmallVec;
 
+use crate::netcode::address::{ADDRESS_LIST_BYTES_MAX, ServerAddresses};
 use crate::netcode::{ConnectToken, Key, TokenSpec, USER_DATA_BYTES};
 use crate::{ClientId, SessionId};
 
@@ -135,25 +135,13 @@ impl ResumeMint {
             generation,
             secret: self.derive(session, generation, b"secret", &[]),
         };
-        let mut listed = Vec::with_capacity(addresses.len() * 19);
-        for address in addresses {
-            match address {
-                SocketAddr::V4(v4) => {
-                    listed.push(4);
-                    listed.extend_from_slice(&v4.ip().octets());
-                }
-                SocketAddr::V6(v6) => {
-                    listed.push(6);
-                    listed.extend_from_slice(&v6.ip().octets());
-                }
-            }
-            listed.extend_from_slice(&address.port().to_le_bytes());
-        }
+        let mut listed = [0; ADDRESS_LIST_BYTES_MAX];
+        let listed = ServerAddresses::new(addresses)?.encode(&mut listed);
         let variable = [
             &create_unix.to_le_bytes()[..],
             &timeout_seconds.to_le_bytes(),
             &client_id.0.to_le_bytes(),
-            &listed,
+            listed,
         ];
         let nonce = self.derive(session, generation, b"nonce", &variable);
         let spec = TokenSpec {
