@@ -1,5 +1,7 @@
 //! What was refused, and how often: every datagram that does nothing has exactly one cause.
 
+use crate::violation::{Violation, ViolationCounts};
+
 /// Why a datagram was dropped without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -48,7 +50,7 @@ pub enum DropReason {
     BeforeHello,
     /// A hello of another version, or not a hello at all.
     BadHello,
-    /// A payload that breaks the protocol; counts as a violation of its session.
+    /// A payload that breaks the protocol; counts as a [`Violation`] of its session.
     Violation,
     /// A payload for which the event queue has no room; its sender will repeat what was reliable.
     EventsFull,
@@ -143,6 +145,7 @@ pub struct Counters {
     pub inputs_ignored: u64,
     dropped: [u64; DropReason::ALL.len()],
     denied: [u64; DenyReason::ALL.len()],
+    violations: ViolationCounts,
 }
 
 impl Counters {
@@ -156,6 +159,13 @@ impl Counters {
     #[must_use]
     pub fn dropped_total(&self) -> u64 {
         self.dropped.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// How many payloads broke the protocol in this way. Over all ways that makes as many as were dropped as
+    /// [`DropReason::Violation`].
+    #[must_use]
+    pub fn violations(&self, violation: Violation) -> u64 {
+        self.violations.of(violation)
     }
 
     /// How many requests were denied for `reason`.
@@ -173,6 +183,11 @@ impl Counters {
     pub(crate) fn count_drop(&mut self, reason: DropReason) {
         let count = &mut self.dropped[reason as usize];
         *count = count.saturating_add(1);
+    }
+
+    /// Counts what a payload did, beside its drop.
+    pub(crate) fn count_violation(&mut self, violation: Violation) {
+        self.violations.count(violation);
     }
 
     pub(crate) fn count_denied(&mut self, reason: DenyReason) {

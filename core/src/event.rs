@@ -1,7 +1,7 @@
 //! What the core tells the application.
 
 use crate::lifecycle::{Cause, LifecycleEventKind, SessionState};
-use crate::{ClientId, SessionId, Timestamp};
+use crate::{ClientId, SessionId, Timestamp, Violation};
 
 /// Something that happened, in the order it happened. Small and `Copy`; bytes that belong to it come in the buffer given to
 /// `poll_event`.
@@ -77,6 +77,8 @@ pub struct LifecycleEvent {
     pub cause: Cause,
     /// For `Reconnected`: whether the lanes go on where they were.
     pub continuity: Option<Continuity>,
+    /// For the end of a session that broke the protocol too often: how it did so last.
+    pub violation: Option<Violation>,
 }
 
 /// Whether messages go on across a reconnect.

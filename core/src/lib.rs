@@ -85,6 +85,7 @@ mod queue;
 mod server;
 mod time;
 mod timers;
+mod violation;
 
 pub use config::{Config, ConfigError, KeyHistory, Payloads};
 pub use counters::{Counters, DenyReason, DropReason};
@@ -101,6 +102,7 @@ pub use server::{
     Transmit, UnknownSession, Verdict,
 };
 pub use time::Timestamp;
+pub use violation::Violation;
 
 /// The largest datagram this crate ever sends, in bytes, and the size of the buffer that `poll_transmit` needs.
 pub const DATAGRAM_BYTES_MAX: usize = netcode::PACKET_BYTES_MAX;

@@ -8,33 +8,33 @@ use super::handshake::{Handshake, HandshakeStep};
 use super::path::Path;
 use super::resume::HeldToken;
 use super::state::ClientState;
-use super::verdict::DropReason;
+use super::verdict::{DropReason, Refusal};
 use super::{ClientSession, Content};
 use crate::netcode::PACKET_BYTES_MAX;
 use crate::netcode::packet::{self, Header, Packet, PacketKind};
 
 impl ClientSession {
-    pub(super) fn receive(&mut self, from: SocketAddr, datagram: &mut [u8]) -> Result<(), DropReason> {
+    pub(super) fn receive(&mut self, from: SocketAddr, datagram: &mut [u8]) -> Result<(), Refusal> {
         if self.state == ClientState::Disconnected {
-            return Err(DropReason::Ended);
+            return Err(DropReason::Ended.into());
         }
         let header = packet::peek(datagram).map_err(|_| DropReason::Malformed)?;
         if header.kind == PacketKind::Response {
-            return Err(DropReason::WrongDirection);
+            return Err(DropReason::WrongDirection.into());
         }
         let on_path = self.path.as_ref().is_some_and(|path| path.address() == from);
         let on_handshake = self.handshake.as_ref().is_some_and(|handshake| handshake.address() == from);
         if !on_path && !on_handshake {
-            return Err(DropReason::UnknownAddress);
+            return Err(DropReason::UnknownAddress.into());
         }
         if header.kind == PacketKind::Payload && self.events.is_full() {
-            return Err(DropReason::EventsFull);
+            return Err(DropReason::EventsFull.into());
         }
         let on_path = on_path && Path::expects(&header);
         let on_handshake = on_handshake
             && self.handshake.as_ref().is_some_and(|handshake| handshake.expects(self.now, &header));
         match (on_path, on_handshake) {
-            (false, false) => Err(DropReason::Unexpected),
+            (false, false) => Err(DropReason::Unexpected.into()),
             (true, false) => self.receive_on_path(&header, datagram),
             (false, true) => self.receive_on_handshake(&header, datagram),
             (true, true) => self.receive_on_either(&header, datagram),
@@ -43,21 +43,25 @@ impl ClientSession {
 
     /// The old path and the attempt to replace it go to the same server. A failed open overwrites the bytes, so the first try works
     /// on a copy.
-    fn receive_on_either(&mut self, header: &Header, datagram: &mut [u8]) -> Result<(), DropReason> {
+    fn receive_on_either(&mut self, header: &Header, datagram: &mut [u8]) -> Result<(), Refusal> {
         let mut buffer = [0; PACKET_BYTES_MAX];
         let copy = buffer.get_mut(..datagram.len()).ok_or(DropReason::Malformed)?;
         copy.copy_from_slice(datagram);
         match self.receive_on_path(header, copy) {
-            Err(DropReason::Unopened | DropReason::Replayed) => self.receive_on_handshake(header, datagram),
+            Err(Refusal::Dropped(DropReason::Unopened | DropReason::Replayed)) => {
+                self.receive_on_handshake(header, datagram)
+            }
             result => result,
         }
     }
 
-    fn receive_on_path(&mut self, header: &Header, datagram: &mut [u8]) -> Result<(), DropReason> {
+    fn receive_on_path(&mut self, header: &Header, datagram: &mut [u8]) -> Result<(), Refusal> {
         // Once an attempt responds, the server may have spent its token, and only that attempt leads back: what comes on a lost path
         // then may have been held back by somebody, and must not end the attempt (P61).
         let is_responding = self.handshake.as_ref().is_some_and(Handshake::is_responding);
-        let Some(path) = &mut self.path else { return Err(DropReason::UnknownAddress) };
+        let Some(path) = &mut self.path else {
+            return Err(DropReason::UnknownAddress.into());
+        };
         let received = path.receive(header, datagram)?;
         let stays_lost = path.is_lost && (path.is_left || is_responding);
         let is_open = self.content.framed().is_none_or(Framed::is_open);
@@ -74,8 +78,10 @@ impl ClientSession {
         }
     }
 
-    fn receive_on_handshake(&mut self, header: &Header, datagram: &mut [u8]) -> Result<(), DropReason> {
-        let Some(handshake) = &mut self.handshake else { return Err(DropReason::UnknownAddress) };
+    fn receive_on_handshake(&mut self, header: &Header, datagram: &mut [u8]) -> Result<(), Refusal> {
+        let Some(handshake) = &mut self.handshake else {
+            return Err(DropReason::UnknownAddress.into());
+        };
         match handshake.handle_packet(self.now, header, datagram)? {
             HandshakeStep::Continues => {}
             HandshakeStep::Failed(failure) => self.handle_failure(failure),
@@ -114,7 +120,7 @@ impl ClientSession {
         }
     }
 
-    fn receive_payload(&mut self, sequence: u64, payload: &[u8]) -> Result<(), DropReason> {
+    fn receive_payload(&mut self, sequence: u64, payload: &[u8]) -> Result<(), Refusal> {
         match &self.content {
             Content::Raw(_) => {
                 self.events.push(ClientEvent::Datagram, payload);

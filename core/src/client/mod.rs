@@ -28,6 +28,7 @@
 
 mod clock;
 mod config;
+mod counters;
 mod deadlines;
 mod error;
 mod event;
@@ -64,6 +65,7 @@ use crate::{DATAGRAM_BYTES_MAX, Deadline, DeadlineCause, SessionId, Timestamp, T
 
 pub use clock::ServerClock;
 pub use config::{ClientConfig, ClientConfigError};
+pub use counters::ClientCounters;
 pub use error::{ClientError, ClientLoginError, ClientSendError, SavedError};
 pub use event::{ClientDisconnectReason, ClientEvent};
 pub use state::ClientState;
@@ -99,6 +101,7 @@ pub struct ClientSession {
     content: Content,
     events: EventQueue,
     farewells: Vec<Farewell>,
+    counters: ClientCounters,
 }
 
 /// What payloads carry.
@@ -203,6 +206,7 @@ impl ClientSession {
             way_back: None,
             content,
             farewells: Vec::new(),
+            counters: ClientCounters::default(),
         }
     }
 
@@ -220,9 +224,11 @@ impl ClientSession {
     /// Takes a datagram that came `from` an address. It is opened in place.
     pub fn handle_datagram(&mut self, now: Timestamp, from: SocketAddr, datagram: &mut [u8]) -> Verdict {
         self.enter(now);
-        match self.receive(from, datagram) {
+        let result = self.receive(from, datagram);
+        self.counters.count(result);
+        match result {
             Ok(()) => Verdict::Accepted,
-            Err(reason) => Verdict::Dropped(reason),
+            Err(refusal) => Verdict::Dropped(refusal.reason()),
         }
     }
 
@@ -464,6 +470,12 @@ impl ClientSession {
             Content::Raw(raw) => LinkStatistics { datagrams_dropped: raw.dropped(), ..Default::default() },
             Content::Framed(framed) => framed.statistics(),
         }
+    }
+
+    /// What arrived and was refused, and how often.
+    #[must_use]
+    pub const fn counters(&self) -> &ClientCounters {
+        &self.counters
     }
 
     /// How many resume tokens are at hand.

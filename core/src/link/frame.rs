@@ -52,10 +52,6 @@ pub(crate) enum Role {
 /// Why a payload is refused as a whole (P5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FrameError {
-    /// The payload holds no frame.
-    Empty,
-    /// The payload is longer than [`PAYLOAD_BYTES_MAX`].
-    TooLong,
     /// No frame has this type byte.
     UnknownType(u8),
     /// The payload ends inside a frame.
@@ -66,6 +62,8 @@ pub(crate) enum FrameError {
     OutOfRange,
     /// The sender's role may not send this frame.
     WrongRole,
+    /// A second frame of a type that a payload holds once at most (P9).
+    Repeated,
 }
 
 /// The first frame of a client in a key epoch (P20).
@@ -351,20 +349,48 @@ impl<'a> CheckedPayload<'a> {
 /// Checks all frames of a payload before any of them is acted on (P5).
 pub(crate) fn check_form(payload: &[u8], sender: Role) -> Result<CheckedPayload<'_>, FrameError> {
     if payload.is_empty() {
-        return Err(FrameError::Empty);
+        return Err(FrameError::Truncated);
     }
     if payload.len() > PAYLOAD_BYTES_MAX {
-        return Err(FrameError::TooLong);
+        return Err(FrameError::OutOfRange);
     }
     let mut ack_urgency = AckUrgency::None;
+    let mut seen = OnceSeen::default();
     for frame in FrameReader::new(payload) {
         let frame = frame?;
         if !frame.may_come_from(sender) {
             return Err(FrameError::WrongRole);
         }
+        if !seen.admits(&frame) {
+            return Err(FrameError::Repeated);
+        }
         ack_urgency = ack_urgency.max(frame.ack_urgency());
     }
     Ok(CheckedPayload { payload, ack_urgency })
+}
+
+/// Which of the frames that a payload holds once at most were there (P9).
+///
+/// What they ask for costs the same whatever they hold, so that hundreds of them in one packet would cost its receiver more than
+/// the packet its sender.
+#[derive(Debug, Default)]
+struct OnceSeen(u8);
+
+impl OnceSeen {
+    /// Whether this frame may be there; notes that it is.
+    const fn admits(&mut self, frame: &Frame<'_>) -> bool {
+        let bit = match frame {
+            Frame::Hello(_) => 1,
+            Frame::Welcome(_) => 2,
+            Frame::Ack(_) => 4,
+            Frame::Heartbeat { .. } => 8,
+            Frame::HeartbeatResponse(_) => 16,
+            _ => 0,
+        };
+        let is_first = self.0 & bit == 0;
+        self.0 |= bit;
+        is_first
+    }
 }
 
 /// The type bytes.

@@ -78,7 +78,7 @@ impl Link {
     /// must not count as received then.
     ///
     /// One call delivers at most 256 messages and, beside the piece, what was [held back](Self::held_back_bytes).
-    /// [`LaneArrival::is_violation`] says which arrivals break the protocol.
+    /// [`Violation::of_arrival`](crate::Violation::of_arrival) says which arrivals break the protocol.
     pub(crate) fn handle_lane(
         &mut self,
         lane: u8,

@@ -7,7 +7,7 @@ use crate::event::Continuity;
 use crate::link::frame::MESSAGE_BYTES_MAX;
 use crate::netcode::PAYLOAD_BYTES_MAX;
 use crate::queue::ByteQueue;
-use crate::{Config, Payloads, Timestamp};
+use crate::{Config, Payloads, Timestamp, Violation};
 
 use super::framed::Framed;
 
@@ -92,6 +92,14 @@ impl Content {
         match self {
             Self::Raw(_) => 0,
             Self::Framed(framed) => framed.link.held_back_bytes(),
+        }
+    }
+
+    /// How its peer broke the protocol last.
+    pub(super) fn last_violation(&self) -> Option<Violation> {
+        match self {
+            Self::Raw(_) => None,
+            Self::Framed(framed) => framed.last_violation,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::link::{Link, LinkLimits};
 use crate::movement::{Movement, MovementRules};
 use crate::netcode::ConnectToken;
 use crate::netcode::address::{ADDRESS_LIST_BYTES_MAX, encoded_len};
-use crate::{ClientId, Config, SessionId, Timestamp};
+use crate::{ClientId, Config, SessionId, Timestamp, Violation};
 
 use super::clock::Clock;
 use super::session::Login;
@@ -38,7 +38,9 @@ pub(super) struct Framed {
     restarts: bool,
     /// What welcome says in this key epoch.
     lanes_kept: bool,
+    /// How often the peer broke the protocol, over all key epochs, and how it did so last.
     pub(super) violations: u32,
+    pub(super) last_violation: Option<Violation>,
 }
 
 /// What a hello meant.
@@ -70,6 +72,7 @@ impl Framed {
             restarts: false,
             lanes_kept: false,
             violations: 0,
+            last_violation: None,
         }
     }
 

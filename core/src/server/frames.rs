@@ -2,23 +2,20 @@
 
 use smallvec::SmallVec;
 
-use crate::Timestamp;
 use crate::counters::DropReason;
 use crate::event::Event;
 use crate::lifecycle::{DisconnectReason, Input, SessionState};
 use crate::link::control::Control;
 use crate::link::frame::{CheckedPayload, Frame, Moves};
-use crate::link::lane::{LaneArrival, Piece};
+use crate::link::lane::Piece;
 use crate::movement::MoveVerdict;
+use crate::{Timestamp, Violation};
 
 use super::MultiSessionManager;
 use super::content::Content;
 use super::framed::{Framed, Greeting, rules};
 use super::session::Session;
 use super::transition::EventDetail;
-
-/// A frame that breaks the protocol.
-struct Violation;
 
 impl MultiSessionManager {
     /// Takes a framed payload: as a whole or not at all (P5).
@@ -29,15 +26,18 @@ impl MultiSessionManager {
         payload: &[u8],
     ) -> Result<(), DropReason> {
         let Some((_, framed)) = self.framed(index) else { return Ok(()) };
-        let Ok(checked) = framed.link.check(payload) else { return Err(self.count_violation(index)) };
+        let checked = match framed.link.check(payload) {
+            Ok(checked) => checked,
+            Err(error) => return Err(self.count_violation(index, error.into())),
+        };
         match Framed::hello_of(&checked) {
             Ok(_) => {}
             Err(DropReason::BeforeHello) if framed.is_greeted() => framed.link.end_preface(),
             Err(reason) => return Err(reason),
         }
         for frame in checked.frames() {
-            if self.take_frame(index, &frame).is_err() {
-                return Err(self.count_violation(index));
+            if let Err(violation) = self.take_frame(index, &frame) {
+                return Err(self.count_violation(index, violation));
             }
         }
         self.note_received(index, sequence, &checked);
@@ -66,13 +66,13 @@ impl MultiSessionManager {
         let Some((is_logged_in, framed)) = self.framed(index) else { return Ok(()) };
         match *frame {
             Frame::Hello(hello) => match framed.handle_hello(now, &hello, heartbeat_ms, is_logged_in) {
-                Greeting::Contradiction => return Err(Violation),
+                Greeting::Contradiction => return Err(Violation::LaneEpochChanged),
                 Greeting::Opened { lanes_kept: true } => self.replenish_tokens(index),
                 // A client without memory holds none of the tokens that were sent, or only those it saved.
                 Greeting::Opened { lanes_kept: false } => self.renew_tokens(index),
                 Greeting::Repeated => {}
             },
-            Frame::Ack(ack) => framed.link.handle_ack(now, &ack, |_| ()).map_err(|_| Violation)?,
+            Frame::Ack(ack) => framed.link.handle_ack(now, &ack, |_| ())?,
             Frame::Heartbeat { stamp } => {
                 framed.link.handle_heartbeat(now, stamp);
                 self.note_heartbeat(index);
@@ -85,7 +85,7 @@ impl MultiSessionManager {
             Frame::Lane { .. } | Frame::Fragment { .. } | Frame::Datagram { .. } | Frame::Moves(_)
                 if !is_logged_in =>
             {
-                return Err(Violation);
+                return Err(Violation::DataBeforeLogin);
             }
             Frame::Lane { lane, number, message } => {
                 self.take_piece(index, lane, number, Piece::last(message))?;
@@ -99,16 +99,18 @@ impl MultiSessionManager {
             | Frame::LoginAccepted { .. }
             | Frame::LoginRejected(_)
             | Frame::ResumeToken(_)
-            | Frame::State(_) => return Err(Violation),
+            | Frame::State(_) => return Err(Violation::WrongRole),
         }
         Ok(())
     }
 
     /// A peer that breaks the protocol more often than is tolerated loses its session.
-    fn count_violation(&mut self, index: u32) -> DropReason {
+    fn count_violation(&mut self, index: u32, violation: Violation) -> DropReason {
+        self.counters.count_violation(violation);
         let violations_max = self.config.violations_max;
         if let Some((_, framed)) = self.framed(index) {
             framed.violations += 1;
+            framed.last_violation = Some(violation);
             if framed.violations > violations_max {
                 self.end(index, DisconnectReason::ProtocolViolation);
             }
@@ -144,7 +146,7 @@ impl MultiSessionManager {
         let outbox = &mut self.outbox;
         let arrival =
             framed.link.handle_lane(lane, number, piece, |message| outbox.push_event(event, message));
-        if arrival.is_none_or(LaneArrival::is_violation) { Err(Violation) } else { Ok(()) }
+        Violation::of_arrival(arrival)
     }
 
     fn take_datagram(&mut self, index: u32, message: &[u8]) {

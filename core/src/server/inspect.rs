@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use crate::lifecycle::SessionState;
 use crate::link::LinkStatistics;
-use crate::{ArrivalMargin, ClientId, Config, Counters, MovementCounters, SessionId, Timestamp};
+use crate::{ArrivalMargin, ClientId, Config, Counters, MovementCounters, SessionId, Timestamp, Violation};
 
 use super::MultiSessionManager;
 use super::content::Content;
@@ -155,6 +155,12 @@ impl SessionView<'_> {
     #[must_use]
     pub fn published_state(&self) -> Option<(u64, &[u8])> {
         self.0.movement.as_ref().and_then(|movement| movement.published())
+    }
+
+    /// How its peer broke the protocol last; `None` if it never did.
+    #[must_use]
+    pub fn last_violation(&self) -> Option<Violation> {
+        self.0.content.last_violation()
     }
 
     /// The highest generation of its resume tokens that was used; 0 if it never came back with one.

@@ -64,6 +64,10 @@ impl MultiSessionManager {
             at: self.clock.now(),
             cause: edge.cause,
             continuity: detail.continuity.filter(|_| edge.event == LifecycleEventKind::Reconnected),
+            violation: session
+                .content
+                .last_violation()
+                .filter(|_| edge.cause == Cause::Ended(DisconnectReason::ProtocolViolation)),
         };
         log::debug!("session {}: {:?} ({:?})", event.session, event.kind, event.cause);
         self.outbox.push_event(Event::Lifecycle(event), detail.payload);

@@ -164,6 +164,7 @@ mod tests {
             at: Timestamp::ZERO,
             cause,
             continuity: None,
+            violation: None,
         }
     }
 

@@ -1,37 +1,34 @@
 //! What the frames of the server do.
 
 use super::Framed;
+use crate::Violation;
 use crate::client::ClientSession;
 use crate::client::clock::TickClock;
 use crate::client::event::{ClientDisconnectReason, ClientEvent};
 use crate::client::resume::HeldToken;
 use crate::client::state::ClientState;
-use crate::client::verdict::DropReason;
+use crate::client::verdict::{DropReason, Refusal};
 use crate::event::Continuity;
 use crate::link::frame::{
     CheckedPayload, Frame, HeartbeatResponse, LoginRejected, PROTOCOL_VERSION, ResumeToken, State, Welcome,
 };
-use crate::link::lane::{LaneArrival, Piece};
+use crate::link::lane::Piece;
 use crate::netcode::{ConnectToken, Key};
 
 impl ClientSession {
     /// Takes a framed payload that opened under the keys of the path.
-    pub(in crate::client) fn receive_frames(
-        &mut self,
-        sequence: u64,
-        payload: &[u8],
-    ) -> Result<(), DropReason> {
-        let Some(framed) = self.content.framed_mut() else { return Err(DropReason::Unexpected) };
-        let payload = framed.link.check(payload).map_err(|_| DropReason::Violation)?;
+    pub(in crate::client) fn receive_frames(&mut self, sequence: u64, payload: &[u8]) -> Result<(), Refusal> {
+        let Some(framed) = self.content.framed_mut() else { return Ok(()) };
+        let payload = framed.link.check(payload).map_err(Violation::from)?;
         if !framed.is_open {
             // P22: what comes before the welcome comes again.
             let welcome = match payload.frames().next() {
                 Some(Frame::Welcome(welcome)) => welcome,
-                Some(Frame::Goodbye { .. }) => return self.receive_checked(&payload),
-                _ => return Err(DropReason::BeforeWelcome),
+                Some(Frame::Goodbye { .. }) => return Ok(self.receive_checked(&payload)?),
+                _ => return Err(DropReason::BeforeWelcome.into()),
             };
             if !framed.accepts(&welcome) {
-                return Err(DropReason::BadWelcome);
+                return Err(DropReason::BadWelcome.into());
             }
             self.open(&welcome);
         }
@@ -42,7 +39,7 @@ impl ClientSession {
         Ok(())
     }
 
-    fn receive_checked(&mut self, payload: &CheckedPayload<'_>) -> Result<(), DropReason> {
+    fn receive_checked(&mut self, payload: &CheckedPayload<'_>) -> Result<(), Violation> {
         for frame in payload.frames() {
             self.handle_frame(&frame)?;
             if self.state == ClientState::Disconnected {
@@ -52,13 +49,11 @@ impl ClientSession {
         Ok(())
     }
 
-    fn handle_frame(&mut self, frame: &Frame<'_>) -> Result<(), DropReason> {
+    fn handle_frame(&mut self, frame: &Frame<'_>) -> Result<(), Violation> {
         let now = self.now;
-        let Some(framed) = self.content.framed_mut() else { return Err(DropReason::Unexpected) };
+        let Some(framed) = self.content.framed_mut() else { return Ok(()) };
         match *frame {
-            Frame::Ack(ack) => {
-                framed.link.handle_ack(now, &ack, |_| {}).map_err(|_| DropReason::Violation)?;
-            }
+            Frame::Ack(ack) => framed.link.handle_ack(now, &ack, |_| {})?,
             Frame::Heartbeat { stamp } => framed.link.handle_heartbeat(now, stamp),
             Frame::HeartbeatResponse(response) => self.handle_heartbeat_response(&response),
             Frame::LoginAccepted { .. } => self.handle_logged_in(),
@@ -132,13 +127,13 @@ impl ClientSession {
         }
     }
 
-    fn handle_piece(&mut self, lane: u8, number: u64, piece: Piece<'_>) -> Result<(), DropReason> {
+    fn handle_piece(&mut self, lane: u8, number: u64, piece: Piece<'_>) -> Result<(), Violation> {
         let Self { content, events, .. } = self;
-        let Some(framed) = content.framed_mut() else { return Err(DropReason::Unexpected) };
+        let Some(framed) = content.framed_mut() else { return Ok(()) };
         let arrival = framed.link.handle_lane(lane, number, piece, |message| {
             events.push(ClientEvent::Message { lane }, message);
         });
-        if arrival.is_none_or(LaneArrival::is_violation) { Err(DropReason::Violation) } else { Ok(()) }
+        Violation::of_arrival(arrival)
     }
 
     fn handle_state(&mut self, state: &State<'_>) {

@@ -201,11 +201,11 @@ fn every_type_byte_without_a_frame_is_unknown() {
 
 #[test]
 fn a_payload_holds_1_to_1200_bytes() {
-    assert_eq!(check_form(&[], Role::Client).err(), Some(FrameError::Empty));
-    let heartbeats = [0x04, 0x00].repeat(600);
-    assert_eq!(check_form(&heartbeats, Role::Client).unwrap().frames().count(), 600);
-    let too_long = [0x04, 0x00].repeat(601);
-    assert_eq!(check_form(&too_long, Role::Client).err(), Some(FrameError::TooLong));
+    assert_eq!(check_form(&[], Role::Client).err(), Some(FrameError::Truncated));
+    let goodbyes = [0x0A, 0x00, 0x00].repeat(400);
+    assert_eq!(check_form(&goodbyes, Role::Client).unwrap().frames().count(), 400);
+    let too_long = [0x0A, 0x00, 0x00].repeat(401);
+    assert_eq!(check_form(&too_long, Role::Client).err(), Some(FrameError::OutOfRange));
 }
 
 #[test]
@@ -217,6 +217,18 @@ fn a_frame_of_the_other_role_is_refused() {
             _ => Some(FrameError::WrongRole),
         };
         assert_eq!(check_form(&payload, other).err(), expected, "frame {index}");
+    }
+}
+
+#[test]
+fn p9_a_payload_has_at_most_one_frame_each_of_the_types_up_to_heartbeat_response() {
+    for (sender, frame) in all_frames() {
+        let twice = frame.repeat(2);
+        if twice.len() > PAYLOAD_BYTES_MAX {
+            continue;
+        }
+        let expected = (frame[0] <= 0x05).then_some(FrameError::Repeated);
+        assert_eq!(check_form(&twice, sender).err(), expected, "{:#04x}", frame[0]);
     }
 }
 

@@ -15,20 +15,12 @@ pub(crate) enum LaneArrival {
     Duplicate,
     /// It lies beyond the window, which no correct sender leaves (P51).
     BeyondWindow,
+    /// It would have to wait together with more bytes than a lane holds back (P51).
+    HoldBackFull,
     /// It makes its message longer than a message may be (P54).
     TooLong,
     /// The session has no such lane (P50).
     NoSuchLane,
-}
-
-impl LaneArrival {
-    /// Whether no correct peer causes it.
-    pub(crate) const fn is_violation(self) -> bool {
-        match self {
-            Self::Delivered(_) | Self::HeldBack | Self::Duplicate => false,
-            Self::BeyondWindow | Self::TooLong | Self::NoSuchLane => true,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +114,7 @@ impl ReliableReceiver {
         }
         let Piece { bytes, continues } = piece;
         if self.held_len + bytes.len() > WINDOW_BYTES {
-            return LaneArrival::BeyondWindow;
+            return LaneArrival::HoldBackFull;
         }
         if self.held_bytes.len() + bytes.len() > WINDOW_BYTES {
             self.close_holes();

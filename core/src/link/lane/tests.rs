@@ -205,7 +205,7 @@ fn p51_no_more_than_65536_bytes_are_held_back() {
     for number in 1..=64 {
         assert_eq!(receive(&mut receiver, number, &[0; 1_024]).0, LaneArrival::HeldBack);
     }
-    assert_eq!(receive(&mut receiver, 65, b"m").0, LaneArrival::BeyondWindow);
+    assert_eq!(receive(&mut receiver, 65, b"m").0, LaneArrival::HoldBackFull);
     assert_eq!(receive(&mut receiver, 0, b"m").0, LaneArrival::Delivered(65));
     assert_eq!(receive(&mut receiver, 66, b"m").0, LaneArrival::HeldBack);
 }

@@ -3,12 +3,12 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use crate::Timestamp;
 use crate::link::control::Control;
 use crate::link::frame::{Frame, FrameWriter, Hello, PAYLOAD_BYTES_MAX, ResumeToken, Role, State, Welcome};
 use crate::link::lane::Piece;
 use crate::link::source::{FrameSource, TickPosition, Written};
 use crate::link::{Link, LinkLimits};
+use crate::{Timestamp, Violation};
 
 pub(super) const LIMITS: LinkLimits = LinkLimits {
     ordered_lanes: 4,
@@ -215,7 +215,7 @@ impl End {
         let Self { link, messages, lane_messages, .. } = self;
         let delivered = if lane == 0 { messages } else { lane_messages.entry(lane).or_default() };
         let arrival = link.handle_lane(lane, number, piece, |message| delivered.push(message.to_vec()));
-        assert!(arrival.is_some_and(|arrival| !arrival.is_violation()), "{arrival:?}");
+        assert_eq!(Violation::of_arrival(arrival), Ok(()));
     }
 
     fn open(&mut self, now: Timestamp, kept: bool) {

@@ -8,7 +8,7 @@ use crate::event::LifecycleEvent;
 use crate::lifecycle::{LifecycleEventKind, SessionState};
 use crate::{
     ClientId, Config, DATAGRAM_BYTES_MAX, DropReason, Event, Key, LoginPolicy, MultiSessionManager,
-    SessionId, SessionView, Timestamp, Verdict,
+    SessionId, SessionView, Timestamp, Verdict, Violation,
 };
 
 use super::laws::Laws;
@@ -192,6 +192,15 @@ impl Harness {
         assert!(taken == 0 || was_announced, "output now, but asked for {asked_for:?}");
     }
 
+    /// Every datagram is counted once: as accepted, as answered, or as dropped for one cause.
+    fn check_counters(&self) {
+        let counters = self.manager.counters();
+        let counted = counters.accepted + counters.answered + counters.dropped_total();
+        assert_eq!(counters.datagrams_received, counted);
+        let violations: u64 = Violation::ALL.into_iter().map(|cause| counters.violations(cause)).sum();
+        assert_eq!(counters.dropped(DropReason::Violation), violations);
+    }
+
     /// Every living session is found by its identity and its addresses, and nothing is left of those that ended.
     fn check_index(&self) {
         let (addresses, identities) = self.manager.directory.len();
@@ -228,6 +237,7 @@ impl Harness {
         self.call(MultiSessionManager::shutdown);
         assert!(self.manager.is_empty());
         self.check_index();
+        self.check_counters();
     }
 
     pub(super) fn session_of(&self, peer_id: u64) -> SessionView<'_> {
