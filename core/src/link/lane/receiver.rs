@@ -1,8 +1,13 @@
 //! The receiving half of a lane.
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::{Piece, WINDOW_BYTES, WINDOW_PIECES};
+
+/// The memory for what is held back. What it has beside the window is the distance between two times at which holes are closed, so
+/// that an arriving byte moves at most four others, however it arrives.
+const HELD_MEMORY_BYTES: usize = WINDOW_BYTES + WINDOW_BYTES / 4;
 
 /// What became of a piece that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,15 +41,18 @@ struct Held {
 pub(crate) struct ReliableReceiver {
     /// The number of the piece whose turn it is.
     next_number: u64,
-    /// What arrived ahead of its turn, in the order of arrival, which is also that of its bytes.
-    held: Vec<Held>,
-    /// The bytes of `held`, with holes where pieces had their turn.
+    /// What arrived ahead of its turn, by number.
+    held: VecDeque<Held>,
+    /// The bytes of `held` in the order of their arrival, with holes where pieces had their turn.
     held_bytes: Vec<u8>,
     /// How many bytes of `held_bytes` are in use.
     held_len: usize,
     /// What has come of a message that goes on: bytes that arrived, whatever else the peer promised.
     unfinished: Vec<u8>,
     duplicates: u64,
+    /// How many bytes holes cost so far.
+    #[cfg(test)]
+    moved_bytes: u64,
 }
 
 impl ReliableReceiver {
@@ -68,12 +76,11 @@ impl ReliableReceiver {
         }
         let mut delivered = u64::from(join(&mut self.unfinished, piece, &mut deliver));
         self.next_number = self.next_number.saturating_add(1);
-        while let Some(index) = self.held.iter().position(|held| held.number == self.next_number) {
-            let len = self.held.get(index).map_or(0, |held| held.len);
-            if self.unfinished.len() + len > message_bytes_max {
+        while let Some(held) = self.take_held() {
+            if self.unfinished.len() + held.len > message_bytes_max {
                 return LaneArrival::TooLong;
             }
-            delivered += u64::from(self.take_held(index, &mut deliver));
+            delivered += u64::from(self.join_held(held, &mut deliver));
         }
         LaneArrival::Delivered(delivered)
     }
@@ -103,51 +110,79 @@ impl ReliableReceiver {
         self.held_bytes.capacity() + self.unfinished.capacity()
     }
 
+    /// How many bytes were moved to close holes.
+    #[cfg(test)]
+    pub(crate) const fn moved_bytes(&self) -> u64 {
+        self.moved_bytes
+    }
+
     fn duplicate(&mut self) -> LaneArrival {
         self.duplicates += 1;
         LaneArrival::Duplicate
     }
 
     fn hold_back(&mut self, number: u64, piece: Piece<'_>) -> LaneArrival {
-        if self.held.iter().any(|held| held.number == number) {
+        let Err(place) = self.held.binary_search_by_key(&number, |held| held.number) else {
             return self.duplicate();
-        }
+        };
         let Piece { bytes, continues } = piece;
         if self.held_len + bytes.len() > WINDOW_BYTES {
             return LaneArrival::HoldBackFull;
         }
-        if self.held_bytes.len() + bytes.len() > WINDOW_BYTES {
-            self.close_holes();
-        }
-        self.held.push(Held { number, offset: self.held_bytes.len(), len: bytes.len(), continues });
+        self.make_room(bytes.len());
+        self.held.insert(place, Held { number, offset: self.held_bytes.len(), len: bytes.len(), continues });
         self.held_bytes.extend_from_slice(bytes);
         self.held_len += bytes.len();
         LaneArrival::HeldBack
     }
 
-    /// Takes a held piece whose turn it is; says whether it completed a message.
-    fn take_held(&mut self, index: usize, deliver: &mut impl FnMut(&[u8])) -> bool {
-        let held = self.held.remove(index);
-        let bytes = self.held_bytes.get(held.offset..held.offset + held.len).unwrap_or_default();
-        let piece = Piece { bytes, continues: held.continues };
-        let is_complete = join(&mut self.unfinished, piece, deliver);
+    /// Takes out the held piece whose turn it is; its bytes stay until the next one is held back.
+    fn take_held(&mut self) -> Option<Held> {
+        let next_number = self.next_number;
+        let held = self.held.pop_front_if(|held| held.number == next_number)?;
         self.held_len -= held.len;
+        Some(held)
+    }
+
+    /// Adds a piece that was held to its message; says whether that completed it.
+    fn join_held(&mut self, held: Held, deliver: &mut impl FnMut(&[u8])) -> bool {
+        let bytes = self.held_bytes.get(held.offset..held.offset + held.len).unwrap_or_default();
         self.next_number = self.next_number.saturating_add(1);
+        join(&mut self.unfinished, Piece { bytes, continues: held.continues }, deliver)
+    }
+
+    /// Sees to it that so many more bytes of the window find room.
+    fn make_room(&mut self, bytes: usize) {
         if self.held.is_empty() {
             self.held_bytes.clear();
         }
-        is_complete
+        if self.held_bytes.len() + bytes > HELD_MEMORY_BYTES {
+            self.close_holes();
+        }
+        let (len, capacity) = (self.held_bytes.len(), self.held_bytes.capacity());
+        if len + bytes > capacity {
+            // It doubles, as a vector does by itself, but never past its bound.
+            let wanted = (2 * capacity).clamp(len + bytes, HELD_MEMORY_BYTES.max(len + bytes));
+            self.held_bytes.reserve_exact(wanted - len);
+        }
     }
 
     /// Moves the held bytes together, in place.
     fn close_holes(&mut self) {
+        let held = self.held.make_contiguous();
+        held.sort_unstable_by_key(|held| held.offset);
         let mut end = 0;
-        for held in &mut self.held {
+        for held in &mut *held {
             self.held_bytes.copy_within(held.offset..held.offset + held.len, end);
             held.offset = end;
             end += held.len;
         }
+        held.sort_unstable_by_key(|held| held.number);
         self.held_bytes.truncate(end);
+        #[cfg(test)]
+        {
+            self.moved_bytes += end as u64;
+        }
     }
 }
 

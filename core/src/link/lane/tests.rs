@@ -219,7 +219,7 @@ fn a_hold_back_that_never_empties_stays_within_its_bound() {
             assert_eq!(bytes, message(*delivered));
             *delivered += 1;
         });
-        assert!(receiver.held_bytes_capacity() <= 2 * WINDOW_BYTES);
+        assert!(receiver.held_bytes_capacity() <= WINDOW_BYTES * 5 / 4);
         arrival
     };
     let mut delivered = 0;
@@ -231,6 +231,30 @@ fn a_hold_back_that_never_empties_stays_within_its_bound() {
         assert_eq!(receive(number, &mut delivered), LaneArrival::Delivered(2));
     }
     assert_eq!(delivered, 2_000);
+}
+
+#[test]
+fn a_window_filled_to_the_brim_moves_few_bytes_for_each_that_arrives() {
+    let mut receiver = ReliableReceiver::default();
+    let mut arrived = 0;
+    let mut hold_back = |receiver: &mut ReliableReceiver, number, bytes: &[u8]| {
+        arrived += bytes.len() as u64;
+        assert_eq!(receive(receiver, number, bytes).0, LaneArrival::HeldBack);
+    };
+    // The first of them leaves its hole in front of all others, and from then on there is room for as much and one byte.
+    hold_back(&mut receiver, 1, &[1; 33]);
+    (200..256).for_each(|number| hold_back(&mut receiver, number, &[2; 1_150]));
+    hold_back(&mut receiver, 199, &[2; 1_102]);
+    receive(&mut receiver, 0, &[0]);
+
+    for number in (2..198).step_by(2) {
+        hold_back(&mut receiver, number + 1, &[3; 34]);
+        assert_eq!(receive(&mut receiver, number, &[0]).0, LaneArrival::Delivered(2));
+    }
+
+    assert_eq!(receiver.held_back_bytes(), WINDOW_BYTES - 34);
+    assert!(receiver.moved_bytes() <= 4 * arrived, "{} for {arrived}", receiver.moved_bytes());
+    assert!(receiver.held_bytes_capacity() <= WINDOW_BYTES * 5 / 4);
 }
 
 #[test]

@@ -90,8 +90,9 @@ fn p54_a_message_longer_than_the_limit_is_a_violation_and_takes_no_memory_beyond
     assert_eq!(receive(1, Piece::continued(b"78901")), LaneArrival::TooLong);
     assert_eq!(receive(1, Piece::last(b"78901")), LaneArrival::TooLong);
     assert_eq!(receive(2, Piece::last(b"11")), LaneArrival::HeldBack);
-    assert_eq!(receive(1, Piece::continued(b"789")), LaneArrival::TooLong);
-    assert_eq!(receiver.held_back_bytes(), 11);
+    assert_eq!(receive(1, Piece::continued(b"789")), LaneArrival::TooLong, "of what was held back");
+    assert_eq!(receive(2, Piece::last(b"11")), LaneArrival::TooLong);
+    assert_eq!(receiver.held_back_bytes(), 9);
 }
 
 #[test]
