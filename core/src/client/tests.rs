@@ -8,3 +8,4 @@ mod pair;
 mod purse;
 mod raw;
 mod saving;
+mod work;

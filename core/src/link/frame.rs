@@ -4,7 +4,7 @@ mod read;
 mod write;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use read::FrameReader;
 pub(crate) use write::FrameWriter;

@@ -66,7 +66,7 @@ fn moves<'a>() -> impl Iterator<Item = (u64, &'a [u8])> {
 const RANGES: [RangeInclusive<u64>; 3] = [1_000..=1_005, 998..=998, 0..=300];
 
 /// Every frame once, with the role that sends it.
-fn all_frames() -> Vec<(Role, Vec<u8>)> {
+pub(crate) fn all_frames() -> Vec<(Role, Vec<u8>)> {
     let mut all = Vec::new();
     let mut add = |sender, write: &dyn Fn(&mut FrameWriter<'_>) -> bool| {
         let mut bytes = [0; PAYLOAD_BYTES_MAX];

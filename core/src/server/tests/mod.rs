@@ -17,3 +17,4 @@ mod scenarios;
 mod time;
 mod way_back;
 mod way_back_attacks;
+mod work;
