@@ -2,6 +2,7 @@ mod away;
 mod bench;
 mod clock;
 mod connecting;
+mod key_switch;
 mod laws;
 mod messages;
 mod pair;
