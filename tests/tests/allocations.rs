@@ -141,6 +141,33 @@ fn the_steady_state_allocates_nothing() {
 }
 
 #[test]
+fn a_broadcast_is_kept_once_however_many_players_it_waits_for() {
+    const BYTES: u32 = 20_000;
+    let mut bench = Bench::new();
+    let broadcast = |bench: &mut Bench| {
+        let now = bench.world.now;
+        let mut queued = 0;
+        let allocated =
+            measure(|| queued = bench.world.server.broadcast(now, 1, &[9; BYTES as usize]).queued);
+        assert_eq!(queued, bench.ids.len());
+        allocated
+    };
+    // The first ones grow the queues.
+    for _ in 0..3 {
+        broadcast(&mut bench);
+    }
+    bench.world.run_for_ms(2_000);
+
+    let allocated = broadcast(&mut bench);
+
+    assert_eq!(allocated.count_total, 1);
+    assert!((u64::from(BYTES)..u64::from(BYTES) + 64).contains(&allocated.bytes_total), "{allocated:?}");
+    bench.world.run_for_ms(1_000);
+    let waiting = |id: &SessionId| bench.world.server.session(*id).unwrap().link().message_bytes_queued;
+    assert!(bench.ids.iter().all(|id| waiting(id) == 0));
+}
+
+#[test]
 fn what_opens_no_token_allocates_nothing() {
     let mut world = World::new(config(), 22);
     let player = world.add_logged_in(1);

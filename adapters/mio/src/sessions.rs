@@ -56,6 +56,21 @@ impl<'a> Sessions<'a> {
         self.manager.broadcast(self.now, lane, message)
     }
 
+    /// As [`broadcast`](Self::broadcast), to everybody but one.
+    pub fn broadcast_except(&mut self, except: SessionId, lane: u8, message: &[u8]) -> Broadcast {
+        self.manager.broadcast_except(self.now, except, lane, message)
+    }
+
+    /// Queues an unreliable message to every player who is logged in.
+    pub fn broadcast_datagram(&mut self, message: &[u8]) -> Broadcast {
+        self.manager.broadcast_datagram(self.now, message)
+    }
+
+    /// As [`broadcast_datagram`](Self::broadcast_datagram), to everybody but one.
+    pub fn broadcast_datagram_except(&mut self, except: SessionId, message: &[u8]) -> Broadcast {
+        self.manager.broadcast_datagram_except(self.now, except, message)
+    }
+
     /// Queues an unreliable message of 1 to 1,150 bytes, or a payload of 1 to 1,200 where payloads are raw.
     pub fn send_datagram(&mut self, id: SessionId, message: &[u8]) -> Result<(), SendError> {
         self.manager.send_datagram(self.now, id, message)

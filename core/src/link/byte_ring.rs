@@ -19,9 +19,19 @@ impl ByteRing {
         self.bytes.len()
     }
 
+    /// The position of the oldest byte.
+    pub(crate) const fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// The position of the byte that is pushed next.
+    pub(crate) fn end(&self) -> u64 {
+        self.start.wrapping_add(self.bytes.len() as u64)
+    }
+
     /// Appends `bytes`; returns their position.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> u64 {
-        let position = self.start.wrapping_add(self.bytes.len() as u64);
+        let position = self.end();
         self.bytes.extend(bytes);
         position
     }

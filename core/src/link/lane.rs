@@ -1,5 +1,7 @@
 //! Reliable lanes (PROTOCOL.md, section 9): what one end sends and what the other delivers.
 
+mod kept_bytes;
+mod message;
 mod piece;
 mod receiver;
 mod sender;
@@ -9,6 +11,8 @@ mod unordered;
 #[cfg(test)]
 mod tests;
 
+use kept_bytes::KeptBytes;
+pub(crate) use message::Message;
 pub(crate) use piece::Piece;
 pub(crate) use receiver::{LaneArrival, ReliableReceiver};
 pub(crate) use sender::{LaneSendError, OutgoingPiece, ReliableSender};

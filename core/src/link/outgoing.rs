@@ -4,7 +4,7 @@ use super::control::Control;
 use super::datagrams::DatagramSizeError;
 use super::draft::{Carried, Draft};
 use super::frame::{FrameWriter, HeartbeatResponse, PAYLOAD_BYTES_MAX};
-use super::lane::{LaneSendError, OutgoingPiece};
+use super::lane::{LaneSendError, Message, OutgoingPiece};
 use super::received::AckUrgency;
 use super::source::{FrameSource, Written};
 use super::{Link, Openness};
@@ -22,6 +22,11 @@ impl Link {
     /// Queues a reliable message of 1 to [`message_bytes_max`](Self::message_bytes_max) bytes on a lane; returns the number of its
     /// first piece. May be called while the lanes are closed.
     pub(crate) fn queue_message(&mut self, lane: u8, message: &[u8]) -> Result<u64, LaneSendError> {
+        self.queue_message_of(lane, Message::Borrowed(message))
+    }
+
+    /// As [`queue_message`](Self::queue_message), wherever the bytes of the message lie.
+    pub(crate) fn queue_message_of(&mut self, lane: u8, message: Message<'_>) -> Result<u64, LaneSendError> {
         if !self.limits.has_lane(lane) {
             return Err(LaneSendError::NoSuchLane);
         }

@@ -3,11 +3,10 @@
 use core::fmt;
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
 use crate::lifecycle::{self, DisconnectReason, Input, Step};
 use crate::link::frame::TEXT_BYTES_MAX;
-use crate::link::lane::LaneSendError;
+use crate::link::lane::{LaneSendError, Message};
 use crate::{ClientId, SessionId, Timestamp};
 
 use super::MultiSessionManager;
@@ -113,7 +112,7 @@ impl MultiSessionManager {
         Ok(())
     }
 
-    /// Ends a session without detail its peer.
+    /// Ends a session without telling its peer.
     pub fn remove(&mut self, now: Timestamp, id: SessionId) -> Result<(), UnknownSession> {
         self.enter(now);
         let index = self.table.resolve(id).ok_or(UnknownSession)?;
@@ -145,27 +144,9 @@ impl MultiSessionManager {
     pub fn send(&mut self, now: Timestamp, id: SessionId, lane: u8, message: &[u8]) -> Result<(), SendError> {
         self.enter(now);
         let index = self.logged_in(id)?;
-        self.queue_message(index, lane, message)?;
+        self.queue_message(index, lane, Message::Borrowed(message))?;
         self.touch(index);
         Ok(())
-    }
-
-    /// Queues a reliable message to every player who is logged in, also those who are away.
-    pub fn broadcast(&mut self, now: Timestamp, lane: u8, message: &[u8]) -> Broadcast {
-        self.enter(now);
-        let mut broadcast = Broadcast::default();
-        for index in 0..self.table.index_end() {
-            let Some(session) = self.table.get(index).filter(|session| session.is_logged_in()) else {
-                continue;
-            };
-            let id = session.id;
-            match self.queue_message(index, lane, message) {
-                Ok(()) => broadcast.queued += 1,
-                Err(error) => broadcast.refused.push((id, error)),
-            }
-            self.touch(index);
-        }
-        broadcast
     }
 
     /// Queues an unreliable message of 1 to 1,150 bytes, or a payload of 1 to 1,200 where payloads are raw. If the queue is full the
@@ -173,20 +154,7 @@ impl MultiSessionManager {
     pub fn send_datagram(&mut self, now: Timestamp, id: SessionId, message: &[u8]) -> Result<(), SendError> {
         self.enter(now);
         let index = self.logged_in(id)?;
-        let session = self.table.get_mut(index).ok_or(SendError::UnknownSession)?;
-        let max = session.content.datagram_bytes_max();
-        if message.is_empty() || message.len() > max {
-            return Err(SendError::Size { bytes: message.len(), max });
-        }
-        match &mut session.content {
-            Content::Raw(raw) => raw.push(message),
-            Content::Framed(framed) => {
-                framed
-                    .link
-                    .queue_datagram(message)
-                    .map_err(|_| SendError::Size { bytes: message.len(), max })?;
-            }
-        }
+        self.queue_datagram(index, message)?;
         self.touch(index);
         Ok(())
     }
@@ -222,25 +190,38 @@ impl MultiSessionManager {
         if logged_in { Ok(index) } else { Err(SendError::NotLoggedIn) }
     }
 
-    fn queue_message(&mut self, index: u32, lane: u8, message: &[u8]) -> Result<(), SendError> {
+    pub(super) fn queue_message(
+        &mut self,
+        index: u32,
+        lane: u8,
+        message: Message<'_>,
+    ) -> Result<(), SendError> {
         let session = self.table.get_mut(index).ok_or(SendError::UnknownSession)?;
         let Content::Framed(framed) = &mut session.content else { return Err(SendError::RawPayloads) };
         let max = framed.link.message_bytes_max(lane);
-        framed.link.queue_message(lane, message).map(|_| ()).map_err(|error| match error {
+        framed.link.queue_message_of(lane, message).map(|_| ()).map_err(|error| match error {
             LaneSendError::NoSuchLane => SendError::NoSuchLane,
             LaneSendError::Full { bytes_to_acknowledge } => SendError::Full { bytes_to_acknowledge },
-            LaneSendError::Size => SendError::Size { bytes: message.len(), max },
+            LaneSendError::Size => SendError::Size { bytes: message.bytes().len(), max },
         })
     }
-}
 
-/// What became of a broadcast.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Broadcast {
-    /// For how many players the message was queued.
-    pub queued: usize,
-    /// For whom it was not, and why.
-    pub refused: Vec<(SessionId, SendError)>,
+    pub(super) fn queue_datagram(&mut self, index: u32, message: &[u8]) -> Result<(), SendError> {
+        let session = self.table.get_mut(index).ok_or(SendError::UnknownSession)?;
+        let max = session.content.datagram_bytes_max();
+        if message.is_empty() || message.len() > max {
+            return Err(SendError::Size { bytes: message.len(), max });
+        }
+        match &mut session.content {
+            Content::Raw(raw) => {
+                raw.push(message);
+                Ok(())
+            }
+            Content::Framed(framed) => {
+                framed.link.queue_datagram(message).map_err(|_| SendError::Size { bytes: message.len(), max })
+            }
+        }
+    }
 }
 
 impl fmt::Display for UnknownSession {

@@ -14,6 +14,7 @@
 
 mod admission;
 mod bans;
+mod broadcast;
 mod clock;
 mod commands;
 mod confirm;
@@ -36,6 +37,7 @@ mod way_back;
 #[cfg(test)]
 mod tests;
 
-pub use commands::{BanError, Broadcast, LoginError, SendError, UnknownSession};
+pub use broadcast::Broadcast;
+pub use commands::{BanError, LoginError, SendError, UnknownSession};
 pub use inspect::SessionView;
 pub use manager::{Deadline, DeadlineCause, MultiSessionManager, Transmit, Verdict};

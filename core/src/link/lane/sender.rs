@@ -2,8 +2,8 @@
 
 use alloc::collections::VecDeque;
 
-use super::{WINDOW_BYTES, WINDOW_PIECES};
-use crate::link::byte_ring::{ByteRing, TwoParts};
+use super::{KeptBytes, Message, WINDOW_BYTES, WINDOW_PIECES};
+use crate::link::byte_ring::TwoParts;
 use crate::link::frame::PIECE_BYTES_MAX;
 
 /// Why a message was not queued.
@@ -61,7 +61,7 @@ impl OutgoingPiece<'_> {
 /// A piece stays in the queue until all before it are acknowledged too, so its bytes count for that long.
 #[derive(Debug)]
 pub(crate) struct ReliableSender {
-    bytes: ByteRing,
+    bytes: KeptBytes,
     /// One for each piece from the oldest that is not acknowledged.
     records: VecDeque<Record>,
     /// The number of the first record.
@@ -78,7 +78,7 @@ impl ReliableSender {
     /// A lane that keeps at most `queue_bytes_max` bytes in at most `queue_pieces_max` pieces.
     pub(crate) fn new(queue_bytes_max: usize, queue_pieces_max: usize) -> Self {
         Self {
-            bytes: ByteRing::default(),
+            bytes: KeptBytes::default(),
             records: VecDeque::new(),
             first_number: 0,
             sent_once: 0,
@@ -89,18 +89,19 @@ impl ReliableSender {
     }
 
     /// Queues a message, all of it or nothing; returns the number of its first piece.
-    pub(crate) fn push(&mut self, message: &[u8]) -> Result<u64, LaneSendError> {
-        let pieces = message.len().div_ceil(PIECE_BYTES_MAX);
-        if message.is_empty() || message.len() > self.queue_bytes_max || pieces > self.queue_pieces_max {
+    pub(crate) fn push(&mut self, message: Message<'_>) -> Result<u64, LaneSendError> {
+        let bytes = message.bytes();
+        let pieces = bytes.len().div_ceil(PIECE_BYTES_MAX);
+        if bytes.is_empty() || bytes.len() > self.queue_bytes_max || pieces > self.queue_pieces_max {
             return Err(LaneSendError::Size);
         }
-        let bytes_to_acknowledge = self.bytes_in_the_way_of(message.len(), pieces);
+        let bytes_to_acknowledge = self.bytes_in_the_way_of(bytes.len(), pieces);
         if bytes_to_acknowledge > 0 {
             return Err(LaneSendError::Full { bytes_to_acknowledge });
         }
         let number = self.first_number.saturating_add(self.records.len() as u64);
         let mut position = self.bytes.push(message);
-        let mut chunks = message.chunks(PIECE_BYTES_MAX).peekable();
+        let mut chunks = bytes.chunks(PIECE_BYTES_MAX).peekable();
         while let Some(chunk) = chunks.next() {
             // No chunk is longer than a packet.
             let len = u16::try_from(chunk.len()).unwrap_or(u16::MAX);

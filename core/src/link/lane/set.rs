@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use super::{
-    LaneArrival, LaneSendError, OutgoingPiece, Piece, ReliableReceiver, ReliableSender, UnorderedReceiver,
+    LaneArrival, LaneSendError, Message, OutgoingPiece, Piece, ReliableReceiver, ReliableSender,
+    UnorderedReceiver,
 };
 use crate::link::LinkLimits;
 use crate::link::frame::UNORDERED_LANE;
@@ -61,11 +62,11 @@ impl LaneSenders {
     pub(crate) fn push(
         &mut self,
         lane: u8,
-        message: &[u8],
+        message: Message<'_>,
         limits: &LinkLimits,
     ) -> Result<u64, LaneSendError> {
         let make = || ReliableSender::new(limits.lane_queue_bytes_max, limits.lane_queue_pieces_max);
-        if message.len() > limits.message_bytes_max(lane) {
+        if message.bytes().len() > limits.message_bytes_max(lane) {
             return Err(LaneSendError::Size);
         }
         self.lanes.get_or_insert_with(lane, make).push(message)
@@ -180,11 +181,13 @@ mod tests {
         packets_in_flight_max: 1,
     };
 
+    const MESSAGE: Message<'_> = Message::Borrowed(b"m");
+
     fn senders(queued: &[(u8, usize)]) -> LaneSenders {
         let mut senders = LaneSenders::default();
         for (lane, count) in queued {
             for _ in 0..*count {
-                senders.push(*lane, b"m", &LIMITS).unwrap();
+                senders.push(*lane, MESSAGE, &LIMITS).unwrap();
             }
         }
         senders
@@ -217,8 +220,8 @@ mod tests {
     #[test]
     fn each_lane_has_a_queue_of_its_own() {
         let mut senders = senders(&[(3, 10)]);
-        assert_eq!(senders.push(3, b"m", &LIMITS), Err(LaneSendError::Full { bytes_to_acknowledge: 1 }));
-        assert_eq!(senders.push(4, b"m", &LIMITS), Ok(0));
+        assert_eq!(senders.push(3, MESSAGE, &LIMITS), Err(LaneSendError::Full { bytes_to_acknowledge: 1 }));
+        assert_eq!(senders.push(4, MESSAGE, &LIMITS), Ok(0));
         while send_next(&mut senders).is_some() {}
         senders.on_acked(3, 0, 4);
         assert_eq!(senders.queue_bytes(), 7);

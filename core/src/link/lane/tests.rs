@@ -10,7 +10,7 @@ fn sender() -> ReliableSender {
 
 fn push_all(sender: &mut ReliableSender, count: u64, message: &[u8]) {
     for _ in 0..count {
-        sender.push(message).unwrap();
+        sender.push(Message::Borrowed(message)).unwrap();
     }
 }
 
@@ -42,8 +42,8 @@ fn receive(receiver: &mut ReliableReceiver, number: u64, message: &[u8]) -> (Lan
 #[test]
 fn messages_are_numbered_from_zero_and_sent_once() {
     let mut sender = sender();
-    assert_eq!(sender.push(b"a"), Ok(0));
-    assert_eq!(sender.push(b"b"), Ok(1));
+    assert_eq!(sender.push(Message::Borrowed(b"a")), Ok(0));
+    assert_eq!(sender.push(Message::Borrowed(b"b")), Ok(1));
     assert_eq!(send_next(&mut sender), Some((0, b"a".to_vec())));
     assert_eq!(send_next(&mut sender), Some((1, b"b".to_vec())));
     assert_eq!(send_next(&mut sender), None);
@@ -52,28 +52,28 @@ fn messages_are_numbered_from_zero_and_sent_once() {
 #[test]
 fn a_message_that_is_empty_or_larger_than_the_whole_queue_is_the_callers_mistake() {
     let mut sender = ReliableSender::new(70_000, 4_096);
-    assert_eq!(sender.push(b""), Err(LaneSendError::Size));
-    assert_eq!(sender.push(&alloc::vec![0; 70_001]), Err(LaneSendError::Size));
-    assert_eq!(sender.push(&alloc::vec![0; 70_000]), Ok(0));
+    assert_eq!(sender.push(Message::Borrowed(b"")), Err(LaneSendError::Size));
+    assert_eq!(sender.push(Message::Borrowed(&alloc::vec![0; 70_001])), Err(LaneSendError::Size));
+    assert_eq!(sender.push(Message::Borrowed(&alloc::vec![0; 70_000])), Ok(0));
 }
 
 #[test]
 fn a_full_queue_pushes_back_until_the_oldest_is_acknowledged() {
     let mut sender = ReliableSender::new(10, 3);
-    sender.push(b"12345").unwrap();
-    sender.push(b"12345").unwrap();
+    sender.push(Message::Borrowed(b"12345")).unwrap();
+    sender.push(Message::Borrowed(b"12345")).unwrap();
     let full = |bytes_to_acknowledge| Err(LaneSendError::Full { bytes_to_acknowledge });
-    assert_eq!(sender.push(b"1"), full(5));
-    assert_eq!(sender.push(b"123456"), full(10));
+    assert_eq!(sender.push(Message::Borrowed(b"1")), full(5));
+    assert_eq!(sender.push(Message::Borrowed(b"123456")), full(10));
     sent_numbers(&mut sender);
     sender.on_acked(1);
-    assert_eq!((sender.push(b"1"), sender.queue_bytes()), (full(5), 10));
+    assert_eq!((sender.push(Message::Borrowed(b"1")), sender.queue_bytes()), (full(5), 10));
     sender.on_acked(0);
-    assert_eq!((sender.push(b"1"), sender.queue_bytes()), (Ok(2), 1));
+    assert_eq!((sender.push(Message::Borrowed(b"1")), sender.queue_bytes()), (Ok(2), 1));
 
     let mut sender = ReliableSender::new(10, 3);
-    (0..3).for_each(|number| assert_eq!(sender.push(b"x"), Ok(number)));
-    assert_eq!(sender.push(b"x"), full(1));
+    (0..3).for_each(|number| assert_eq!(sender.push(Message::Borrowed(b"x")), Ok(number)));
+    assert_eq!(sender.push(Message::Borrowed(b"x")), full(1));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn p24_a_restart_begins_at_zero_and_says_what_is_lost() {
     sender.on_acked(2);
     assert_eq!(sender.restart(), 3);
     assert_eq!((send_next(&mut sender), sender.queue_bytes()), (None, 0));
-    assert_eq!(sender.push(b"new"), Ok(0));
+    assert_eq!(sender.push(Message::Borrowed(b"new")), Ok(0));
     assert_eq!(send_next(&mut sender), Some((0, b"new".to_vec())));
 }
 

@@ -11,6 +11,7 @@ mod ticket;
 
 mod admission;
 mod attacks;
+mod broadcast;
 mod key_switch;
 mod login;
 mod random_walk;

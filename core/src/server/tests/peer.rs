@@ -240,6 +240,24 @@ impl Peer {
         (0..).map_while(|number| by_number.get(&number).map(|message| message.to_vec())).collect()
     }
 
+    /// The bytes of a lane as far as they came without a gap, pieces and messages one after the other.
+    pub(super) fn lane_bytes(&self, lane: u8) -> Vec<u8> {
+        let by_number: BTreeMap<u64, &[u8]> = self
+            .heard(|frame| match frame {
+                Frame::Lane { lane: of, number, message } if of == lane => Some((number, message)),
+                Frame::Fragment { lane: of, number, bytes } if of == lane => Some((number, bytes)),
+                _ => None,
+            })
+            .into_iter()
+            .collect();
+        (0..).map_while(|number| by_number.get(&number).copied()).flatten().copied().collect()
+    }
+
+    /// The unreliable messages, as they came.
+    pub(super) fn datagrams(&self) -> Vec<&[u8]> {
+        self.heard(|frame| if let Frame::Datagram { message } = frame { Some(message) } else { None })
+    }
+
     /// Server tick, acknowledged tick and content of each state.
     pub(super) fn states(&self) -> Vec<(u64, Option<u64>, Vec<u8>)> {
         self.heard(|frame| match frame {

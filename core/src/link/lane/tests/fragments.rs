@@ -6,9 +6,9 @@ use super::*;
 fn p54_a_long_message_is_cut_into_pieces_of_which_all_but_the_last_continue() {
     let mut sender = sender();
     let message: Vec<u8> = (0..3_000_u16).map(|index| index.to_le_bytes()[0]).collect();
-    assert_eq!(sender.push(b"short"), Ok(0));
-    assert_eq!(sender.push(&message), Ok(1));
-    assert_eq!(sender.push(&[0; 1_150]), Ok(4));
+    assert_eq!(sender.push(Message::Borrowed(b"short")), Ok(0));
+    assert_eq!(sender.push(Message::Borrowed(&message)), Ok(1));
+    assert_eq!(sender.push(Message::Borrowed(&[0; 1_150])), Ok(4));
 
     let mut pieces = vec![];
     while let Some(piece) = sender.next_to_send(0) {
@@ -30,20 +30,26 @@ fn p54_a_long_message_is_cut_into_pieces_of_which_all_but_the_last_continue() {
 #[test]
 fn a_long_message_is_queued_as_a_whole_or_not_at_all() {
     let mut sender = ReliableSender::new(10_000, 5);
-    sender.push(&[0; 3_000]).unwrap();
-    assert_eq!(sender.push(&[0; 3_000]), Err(LaneSendError::Full { bytes_to_acknowledge: 1_150 }));
-    assert_eq!(sender.push(&[0; 5_000]), Err(LaneSendError::Full { bytes_to_acknowledge: 3_000 }));
-    assert_eq!(sender.push(&[0; 2_300]), Ok(3));
-    assert_eq!(sender.push(&[0; 5 * 1_150 + 1]), Err(LaneSendError::Size));
+    sender.push(Message::Borrowed(&[0; 3_000])).unwrap();
+    assert_eq!(
+        sender.push(Message::Borrowed(&[0; 3_000])),
+        Err(LaneSendError::Full { bytes_to_acknowledge: 1_150 })
+    );
+    assert_eq!(
+        sender.push(Message::Borrowed(&[0; 5_000])),
+        Err(LaneSendError::Full { bytes_to_acknowledge: 3_000 })
+    );
+    assert_eq!(sender.push(Message::Borrowed(&[0; 2_300])), Ok(3));
+    assert_eq!(sender.push(Message::Borrowed(&[0; 5 * 1_150 + 1])), Err(LaneSendError::Size));
     assert_eq!(sent_numbers(&mut sender), [0, 1, 2, 3, 4]);
 }
 
 #[test]
 fn p24_a_restart_counts_a_message_that_was_half_acknowledged_once() {
     let mut sender = sender();
-    sender.push(&[0; 3_000]).unwrap();
-    sender.push(&[0; 3_000]).unwrap();
-    sender.push(b"acknowledged").unwrap();
+    sender.push(Message::Borrowed(&[0; 3_000])).unwrap();
+    sender.push(Message::Borrowed(&[0; 3_000])).unwrap();
+    sender.push(Message::Borrowed(b"acknowledged")).unwrap();
     sent_numbers(&mut sender);
     for number in [0, 1, 4, 6] {
         sender.on_acked(number);
