@@ -27,6 +27,9 @@ pub struct MovementRules {
 pub struct MovementCounters {
     /// Inputs that were accepted.
     pub accepted: u64,
+    /// Accepted inputs whose tick the server had reached before they came, so that it was simulated without them: those
+    /// of an [arrival margin](ArrivalMargin) of 0 or less. Counted only while the application sets a server tick.
+    pub late: u64,
     /// Inputs whose tick had been accepted before, as redundant sending brings about all the time.
     pub duplicate: u64,
     /// Inputs that came after a later tick had been accepted, and are not known to be duplicates.
@@ -193,6 +196,7 @@ impl Movement {
     }
 
     fn measure(&mut self, tick: u64, server_tick: u64) {
+        self.counters.late += u64::from(tick <= server_tick);
         let ticks_early = i128::from(tick) - i128::from(server_tick);
         match &mut self.margins {
             Some(margins) => margins.record(ticks_early),

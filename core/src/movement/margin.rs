@@ -9,8 +9,8 @@ const WINDOW_INPUTS: u8 = 64;
 
 /// How early movement inputs arrived: the tick of an accepted input less the server tick at its arrival.
 ///
-/// A positive margin means that the input was there before the server simulated its tick, a negative one that
-/// it came too late for it. Margins beyond the range of an `i32` are recorded as its ends.
+/// A positive margin means that the input was there before the server came to its tick; with 0 or a negative one it
+/// came too late for it. Margins beyond the range of an `i32` are recorded as its ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArrivalMargin {
     /// The margin of the last accepted input, in ticks.

@@ -31,7 +31,7 @@ fn ticks_are_accepted_in_ascending_order_once_each() {
     assert_eq!(session.0.high_water(), Some(1_001));
     assert_eq!(
         session.0.counters(),
-        MovementCounters { accepted: 3, duplicate: 2, stale: 1, too_far_ahead: 0, missing: 0 }
+        MovementCounters { accepted: 3, late: 2, duplicate: 2, stale: 1, too_far_ahead: 0, missing: 0 }
     );
 }
 
@@ -113,6 +113,18 @@ fn a_late_input_for_a_missing_tick_is_stale_and_repairs_nothing() {
 }
 
 #[test]
+fn an_input_is_late_if_the_server_had_come_to_its_tick() {
+    let mut session = AtTick1000::new();
+    let verdicts = [997, 1_000, 1_000, 999, 1_001, 1_031].map(|tick| session.judge(tick));
+    assert_eq!(verdicts, [Accepted, Accepted, Duplicate, Stale, Accepted, TooFarAhead]);
+    assert_eq!(session.0.counters().late, 2, "neither what comes again nor what is refused");
+
+    let mut untimed = Movement::new(seconds(0));
+    assert_eq!(untimed.judge(seconds(100), 5, None, RULES), Accepted);
+    assert_eq!(untimed.counters().late, 0, "nobody knows where the server was");
+}
+
+#[test]
 fn a_duplicate_is_known_as_one_for_64_ticks() {
     let mut session = AtTick1000::new();
     session.judge(900);
@@ -175,6 +187,7 @@ fn random_inputs_are_judged_as_the_rule_says() {
     };
     let mut movement = Movement::new(seconds(0));
     let mut accepted = BTreeSet::new();
+    let mut late = 0;
     for round in 0..5_000_u64 {
         let server_tick = round / 4;
         let tick = server_tick.saturating_sub(50) + below(100);
@@ -189,10 +202,12 @@ fn random_inputs_are_judged_as_the_rule_says() {
         assert_eq!(verdict, expected, "tick {tick} at server tick {server_tick}");
         if verdict == Accepted {
             accepted.insert(tick);
+            late += u64::from(tick <= server_tick);
         }
     }
     let counters = movement.counters();
     assert_eq!(counters.accepted, accepted.len() as u64);
+    assert_eq!(counters.late, late);
     let fewest =
         [counters.accepted, counters.duplicate, counters.stale, counters.too_far_ahead].into_iter().min();
     assert!(fewest > Some(100), "every verdict must come up: {counters:?}");
