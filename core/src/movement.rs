@@ -12,6 +12,7 @@ use published::PublishedState;
 pub use margin::ArrivalMargin;
 
 use crate::Timestamp;
+use crate::link::frame::MoveArrival;
 
 /// How movement ticks advance and how far ahead of the server a client may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub(crate) struct Movement {
     recent: u64,
     counters: MovementCounters,
     margins: Option<MarginStatistics>,
+    /// The accepted input with the smallest margin since the client was last told of one.
+    worst_arrival: Option<MoveArrival>,
     published: PublishedState,
 }
 
@@ -81,6 +84,7 @@ impl Movement {
             recent: 0,
             counters: MovementCounters::default(),
             margins: None,
+            worst_arrival: None,
             published: PublishedState::default(),
         }
     }
@@ -146,6 +150,17 @@ impl Movement {
         self.arrival_margin().map(|margin| margin.recommended_lead_ticks())
     }
 
+    /// The accepted input that came with the smallest margin since the last [report](Self::on_arrival_reported), the latest such;
+    /// `None` if there was none, or none while the application set a server tick.
+    pub(crate) fn worst_arrival(&self) -> Option<MoveArrival> {
+        self.worst_arrival
+    }
+
+    /// The client is told of the [worst arrival](Self::worst_arrival) (P47).
+    pub(crate) fn on_arrival_reported(&mut self) {
+        self.worst_arrival = None;
+    }
+
     /// Replaces the published player state: the latest call wins, whatever its tick.
     ///
     /// The caller bounds the length of `bytes`. The buffer keeps its capacity, so a state that is no longer than
@@ -197,7 +212,11 @@ impl Movement {
 
     fn measure(&mut self, tick: u64, server_tick: u64) {
         self.counters.late += u64::from(tick <= server_tick);
-        let ticks_early = i128::from(tick) - i128::from(server_tick);
+        let arrival = MoveArrival { tick, server_tick };
+        if self.worst_arrival.is_none_or(|worst| arrival.ticks_early() <= worst.ticks_early()) {
+            self.worst_arrival = Some(arrival);
+        }
+        let ticks_early = arrival.ticks_early();
         match &mut self.margins {
             Some(margins) => margins.record(ticks_early),
             None => self.margins = Some(MarginStatistics::new(ticks_early)),

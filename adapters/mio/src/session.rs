@@ -80,6 +80,13 @@ impl<'a> Session<'a> {
         self.inner.server_clock(self.now)
     }
 
+    /// How many ticks past the tick of [`server_clock`](Self::server_clock) the next move input should be numbered to be in time. `None`
+    /// before the server has reported on earlier inputs.
+    #[must_use]
+    pub fn recommended_lead_ticks(&self) -> Option<u32> {
+        self.inner.recommended_lead_ticks()
+    }
+
     /// The highest move tick the server is known to have accepted.
     #[must_use]
     pub fn move_high_water(&self) -> Option<u64> {

@@ -5,15 +5,16 @@ mod receive;
 use super::clock::{ServerClock, TickClock};
 use super::config::ClientConfig;
 use super::error::{ClientLoginError, ClientSendError};
+use super::lead::MoveLead;
 use super::login::Login;
 use super::moves::OutgoingMoves;
 use super::path::Path;
 use super::saved::SavedTerms;
 use crate::Timestamp;
 use crate::link::control::Control;
-use crate::link::frame::{FrameWriter, Hello, Role, UNORDERED_LANE, Welcome};
+use crate::link::frame::{FrameWriter, HeartbeatResponse, Hello, Role, UNORDERED_LANE, Welcome};
 use crate::link::lane::LaneSendError;
-use crate::link::source::{FrameSource, TickPosition, Written};
+use crate::link::source::{FrameSource, Written};
 use crate::link::{Link, LinkLimits, LinkStatistics};
 
 /// Messages that wait, beside the bounds on their bytes.
@@ -48,6 +49,7 @@ pub(super) struct Framed {
     moves: OutgoingMoves,
     newest_state_tick: Option<u64>,
     clock: Option<TickClock>,
+    lead: MoveLead,
     /// While the path is lost: when the next packet may try it.
     next_probe: Timestamp,
 }
@@ -76,6 +78,7 @@ impl Framed {
             moves: OutgoingMoves::new(config.move_redundancy),
             newest_state_tick: None,
             clock: None,
+            lead: MoveLead::default(),
             next_probe: now,
         }
     }
@@ -130,8 +133,16 @@ impl Framed {
     }
 
     /// Takes a move input.
-    pub(super) fn send_move(&mut self, tick: u64, input: &[u8]) -> Result<(), ClientSendError> {
+    pub(super) fn send_move(
+        &mut self,
+        now: Timestamp,
+        tick: u64,
+        input: &[u8],
+    ) -> Result<(), ClientSendError> {
         self.moves.push(tick, input)?;
+        if let Some(clock) = self.server_clock(now) {
+            self.lead.on_move_sent(tick, clock.tick);
+        }
         self.link.mark_moves_pending();
         Ok(())
     }
@@ -149,6 +160,11 @@ impl Framed {
     /// The same with its error.
     pub(super) fn server_clock(&self, now: Timestamp) -> Option<ServerClock> {
         self.clock.as_ref()?.clock_at(now)
+    }
+
+    /// How far ahead of the server's tick moves should be numbered.
+    pub(super) fn recommended_lead_ticks(&self) -> Option<u32> {
+        self.lead.recommended_ticks()
     }
 
     pub(super) fn statistics(&self) -> LinkStatistics {
@@ -248,7 +264,19 @@ impl FrameSource for Source<'_> {
         Written::Nothing
     }
 
-    fn tick_position(&self) -> TickPosition {
-        TickPosition::default()
+    fn write_heartbeat_response(
+        &mut self,
+        stamp: u64,
+        delay_micros: u64,
+        writer: &mut FrameWriter<'_>,
+    ) -> bool {
+        // P36: a client has no simulation that others follow.
+        writer.write_heartbeat_response(&HeartbeatResponse {
+            stamp,
+            delay_micros,
+            server_tick: 0,
+            tick_phase_micros: 0,
+            move_arrival: None,
+        })
     }
 }

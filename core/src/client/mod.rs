@@ -35,6 +35,7 @@ mod event;
 mod framed;
 mod handshake;
 mod inbound;
+mod lead;
 mod login;
 mod moves;
 mod path;
@@ -325,9 +326,11 @@ impl ClientSession {
 
     /// Sends the move input of a tick, of at most 1,150 bytes; the following packets repeat it as the redundancy says (P46).
     ///
-    /// Ticks must ascend, and lie above [`move_high_water`](Self::move_high_water).
+    /// Ticks must ascend, and lie above [`move_high_water`](Self::move_high_water). To be in time the input belongs
+    /// [`recommended_lead_ticks`](Self::recommended_lead_ticks) past the server's tick. It counts as sent at the newest `now` of any call.
     pub fn send_move(&mut self, tick: u64, input: &[u8]) -> Result<(), ClientSendError> {
-        self.logged_in()?.send_move(tick, input)
+        let now = self.now;
+        self.logged_in()?.send_move(now, tick, input)
     }
 
     /// Leaves: the server is told, by every way that may lead to it, and the session ends with [`ClientDisconnectReason::Left`].
@@ -449,6 +452,17 @@ impl ClientSession {
     #[must_use]
     pub fn server_clock(&self, now: Timestamp) -> Option<ServerClock> {
         self.content.framed()?.server_clock(now.max(self.now))
+    }
+
+    /// How many ticks past `server_clock(now).tick` the next move input should be numbered, so that also those that take longest arrive one
+    /// tick before the server comes to theirs (P47). At most the ticks of a second.
+    ///
+    /// It follows what the server reports with its heartbeats of how earlier inputs arrived: it rises when two reports say so, and falls
+    /// when eight do, so that a single late input changes nothing. `None` before the first report, and where the server's game sets no
+    /// tick; until then half the round trip and two or three ticks are a good guess.
+    #[must_use]
+    pub fn recommended_lead_ticks(&self) -> Option<u32> {
+        self.content.framed()?.recommended_lead_ticks()
     }
 
     /// The highest move tick the server is known to have accepted: moves are numbered above it (P26).

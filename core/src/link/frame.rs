@@ -146,6 +146,24 @@ pub(crate) struct HeartbeatResponse {
     pub(crate) server_tick: u64,
     /// For how long it had stood there.
     pub(crate) tick_phase_micros: u64,
+    /// The worst arrival of a move input since the response before; `None` if there was none, and of a client.
+    pub(crate) move_arrival: Option<MoveArrival>,
+}
+
+/// How an accepted move input met the server's simulation (P47).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MoveArrival {
+    /// The input's tick.
+    pub(crate) tick: u64,
+    /// The server's tick when it arrived.
+    pub(crate) server_tick: u64,
+}
+
+impl MoveArrival {
+    /// How much earlier than the server came to its tick it was there, in ticks.
+    pub(crate) fn ticks_early(self) -> i128 {
+        i128::from(self.tick) - i128::from(self.server_tick)
+    }
 }
 
 /// A rejected login (P30).

@@ -184,6 +184,7 @@ mod tests {
             delay_micros,
             server_tick: 0,
             tick_phase_micros: 0,
+            move_arrival: None,
         };
         assert_eq!(heartbeat.round_trip_micros(ms(150), &response(ms(110), 5_000)), Some(40_000));
         assert_eq!(heartbeat.round_trip_micros(ms(150), &response(ms(99), 0)), None);

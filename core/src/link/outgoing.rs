@@ -3,7 +3,7 @@
 use super::control::Control;
 use super::datagrams::DatagramSizeError;
 use super::draft::{Carried, Draft};
-use super::frame::{FrameWriter, HeartbeatResponse, PAYLOAD_BYTES_MAX};
+use super::frame::{FrameWriter, PAYLOAD_BYTES_MAX};
 use super::lane::{LaneSendError, Message, OutgoingPiece};
 use super::received::AckUrgency;
 use super::source::{FrameSource, Written};
@@ -169,16 +169,15 @@ impl Link {
     }
 
     /// Writes the response that is owed and the heartbeat that is due; says whether a heartbeat was written.
-    fn write_heartbeats(&mut self, now: Timestamp, draft: &mut Draft<'_>, source: &impl FrameSource) -> bool {
+    fn write_heartbeats(
+        &mut self,
+        now: Timestamp,
+        draft: &mut Draft<'_>,
+        source: &mut impl FrameSource,
+    ) -> bool {
         if let Some(owed) = self.heartbeat.owed() {
-            let position = source.tick_position();
-            let is_written = draft.writer.write_heartbeat_response(&HeartbeatResponse {
-                stamp: owed.stamp,
-                delay_micros: now.micros_since(owed.received_at),
-                server_tick: position.tick,
-                tick_phase_micros: position.phase_micros,
-            });
-            if is_written {
+            let delay_micros = now.micros_since(owed.received_at);
+            if source.write_heartbeat_response(owed.stamp, delay_micros, &mut draft.writer) {
                 draft.raise_urgency(AckUrgency::Lazy);
                 self.heartbeat.on_response_sent();
             }

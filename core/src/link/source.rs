@@ -14,15 +14,6 @@ pub(crate) enum Written<T = ()> {
     Nothing,
 }
 
-/// Where the game's simulation stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TickPosition {
-    /// The tick; 0 at a client.
-    pub(crate) tick: u64,
-    /// For how long it has stood there; 0 at a client.
-    pub(crate) phase_micros: u64,
-}
-
 /// Writes the frames whose content is not the link's: it belongs to the session, at either end.
 pub(crate) trait FrameSource {
     /// Writes hello or welcome; asked for first in every packet while it repeats. Must fit an empty packet.
@@ -37,6 +28,11 @@ pub(crate) trait FrameSource {
     /// Writes the newest state; says its server tick.
     fn write_state(&mut self, writer: &mut FrameWriter<'_>) -> Written<u64>;
 
-    /// Where the simulation stands, for the response to a heartbeat.
-    fn tick_position(&self) -> TickPosition;
+    /// Writes the response to the heartbeat of this stamp, which came so long ago; says whether it fits. Must fit an empty packet.
+    fn write_heartbeat_response(
+        &mut self,
+        stamp: u64,
+        delay_micros: u64,
+        writer: &mut FrameWriter<'_>,
+    ) -> bool;
 }

@@ -161,6 +161,25 @@ fn margins_are_measured_for_accepted_inputs_against_the_server_tick() {
 }
 
 #[test]
+fn p47_the_worst_arrival_since_the_last_report_is_the_one_to_report() {
+    let mut session = AtTick1000::new();
+    assert_eq!(session.0.judge(seconds(1), 10, None, RULES), Accepted);
+    session.judge(2_000);
+    assert_eq!(session.0.worst_arrival(), None, "neither without a server tick nor for what is refused");
+
+    assert_eq!(session.0.judge(seconds(1), 1_003, Some(1_000), RULES), Accepted);
+    assert_eq!(session.0.judge(seconds(1), 1_004, Some(1_002), RULES), Accepted);
+    assert_eq!(session.0.judge(seconds(1), 1_005, Some(1_003), RULES), Accepted);
+    assert_eq!(session.0.judge(seconds(1), 1_009, Some(1_004), RULES), Accepted);
+    assert_eq!(session.0.worst_arrival(), Some(MoveArrival { tick: 1_005, server_tick: 1_003 }));
+
+    session.0.on_arrival_reported();
+    assert_eq!(session.0.worst_arrival(), None);
+    assert_eq!(session.0.judge(seconds(1), 1_020, Some(1_010), RULES), Accepted);
+    assert_eq!(session.0.worst_arrival(), Some(MoveArrival { tick: 1_020, server_tick: 1_010 }));
+}
+
+#[test]
 fn the_latest_published_state_wins_and_reuses_the_buffer() {
     let mut movement = Movement::new(seconds(0));
     assert_eq!(movement.published(), None);

@@ -7,10 +7,10 @@ use crate::event::Continuity;
 use crate::lifecycle::LoginPolicy;
 use crate::link::control::Control;
 use crate::link::frame::{
-    CheckedPayload, Frame, FrameWriter, Hello, LoginRejected, RESUME_TOKEN_BYTES_MAX, ResumeToken, Role,
-    State, Welcome,
+    CheckedPayload, Frame, FrameWriter, HeartbeatResponse, Hello, LoginRejected, RESUME_TOKEN_BYTES_MAX,
+    ResumeToken, Role, State, Welcome,
 };
-use crate::link::source::{FrameSource, TickPosition, Written};
+use crate::link::source::{FrameSource, Written};
 use crate::link::{Link, LinkLimits};
 use crate::movement::{Movement, MovementRules};
 use crate::netcode::ConnectToken;
@@ -134,7 +134,7 @@ pub(super) struct ServerFrames<'a> {
     pub(super) lane_epoch: u64,
     pub(super) lanes_kept: bool,
     pub(super) login: &'a Login,
-    pub(super) movement: Option<&'a Movement>,
+    pub(super) movement: Option<&'a mut Movement>,
     pub(super) tokens: &'a ResumeLedger,
     pub(super) config: &'a Config,
     pub(super) mint: &'a ResumeMint,
@@ -179,7 +179,7 @@ impl ServerFrames<'_> {
 
     fn reference(&self) -> u64 {
         let server_tick = self.server_tick.map(|(tick, _)| tick);
-        match self.movement {
+        match &self.movement {
             Some(movement) => movement.reference(self.clock.now(), server_tick, rules(self.config)),
             None => server_tick.unwrap_or(0),
         }
@@ -210,7 +210,7 @@ impl FrameSource for ServerFrames<'_> {
             reconnect_window_ms: self.config.reconnect_window_ms.unwrap_or(0).into(),
             ordered_lanes: self.config.ordered_lanes,
             message_bytes_max: self.config.message_bytes_max,
-            move_high_water: self.movement.and_then(Movement::high_water),
+            move_high_water: self.movement.as_deref().and_then(Movement::high_water),
         })
     }
 
@@ -257,10 +257,10 @@ impl FrameSource for ServerFrames<'_> {
     }
 
     fn write_state(&mut self, writer: &mut FrameWriter<'_>) -> Written<u64> {
-        let Some((server_tick, state)) = self.movement.and_then(Movement::published) else {
+        let Some((server_tick, state)) = self.movement.as_deref().and_then(Movement::published) else {
             return Written::Nothing;
         };
-        let acknowledged_tick = self.movement.and_then(Movement::high_water);
+        let acknowledged_tick = self.movement.as_deref().and_then(Movement::high_water);
         if writer.write_state(&State { server_tick, acknowledged_tick, bytes: state }) {
             Written::Done(server_tick)
         } else {
@@ -268,10 +268,23 @@ impl FrameSource for ServerFrames<'_> {
         }
     }
 
-    fn tick_position(&self) -> TickPosition {
-        match self.server_tick {
-            Some((tick, since)) => TickPosition { tick, phase_micros: self.clock.now().micros_since(since) },
-            None => TickPosition { tick: self.reference(), phase_micros: 0 },
+    fn write_heartbeat_response(
+        &mut self,
+        stamp: u64,
+        delay_micros: u64,
+        writer: &mut FrameWriter<'_>,
+    ) -> bool {
+        let (server_tick, tick_phase_micros) = match self.server_tick {
+            Some((tick, since)) => (tick, self.clock.now().micros_since(since)),
+            None => (self.reference(), 0),
+        };
+        let move_arrival = self.movement.as_deref().and_then(Movement::worst_arrival);
+        let response =
+            HeartbeatResponse { stamp, delay_micros, server_tick, tick_phase_micros, move_arrival };
+        let is_written = writer.write_heartbeat_response(&response);
+        if let Some(movement) = self.movement.as_deref_mut().filter(|_| is_written) {
+            movement.on_arrival_reported();
         }
+        is_written
     }
 }

@@ -145,7 +145,8 @@ impl SessionView<'_> {
         self.0.movement.as_ref().and_then(|movement| movement.arrival_margin())
     }
 
-    /// How many ticks ahead its client should number its inputs; `None` until it can be told.
+    /// The [mean margin](ArrivalMargin::recommended_lead_ticks) its client should aim for, in ticks; `None` as for the margin. The client
+    /// is told by itself how far ahead of its estimate of the server's clock that is.
     #[must_use]
     pub fn recommended_lead_ticks(&self) -> Option<u32> {
         self.0.movement.as_ref().and_then(|movement| movement.recommended_lead_ticks())

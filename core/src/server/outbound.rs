@@ -92,7 +92,7 @@ impl MultiSessionManager {
             lane_epoch,
             lanes_kept,
             login,
-            movement: movement.as_deref(),
+            movement: movement.as_deref_mut(),
             tokens,
             config: &self.config,
             mint: &self.mint,

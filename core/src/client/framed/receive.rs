@@ -157,6 +157,9 @@ impl ClientSession {
         if let Some(clock) = &mut framed.clock {
             clock.handle_response(now, response, on_the_way_micros);
         }
+        if let (Some(arrival), Some(terms)) = (response.move_arrival, framed.terms) {
+            framed.lead.handle_arrival(arrival, terms.tick_rate_hz);
+        }
     }
 }
 

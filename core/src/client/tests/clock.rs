@@ -24,7 +24,13 @@ fn truth(micros: u64, drift_ppm: u64) -> u64 {
 fn response(server_micros: u64) -> HeartbeatResponse {
     let server_tick = server_micros * TICK_RATE_HZ / 1_000_000;
     let into_tick = server_micros * TICK_RATE_HZ % 1_000_000;
-    HeartbeatResponse { stamp: 0, delay_micros: 0, server_tick, tick_phase_micros: into_tick / TICK_RATE_HZ }
+    HeartbeatResponse {
+        stamp: 0,
+        delay_micros: 0,
+        server_tick,
+        tick_phase_micros: into_tick / TICK_RATE_HZ,
+        move_arrival: None,
+    }
 }
 
 /// The server's time that a clock shows, in microseconds.
@@ -181,8 +187,13 @@ fn a_server_that_does_not_tick_has_no_clock() {
 
 #[test]
 fn figures_no_server_has_do_not_overflow() {
-    let response =
-        HeartbeatResponse { stamp: 0, delay_micros: 0, server_tick: u64::MAX, tick_phase_micros: u64::MAX };
+    let response = HeartbeatResponse {
+        stamp: 0,
+        delay_micros: 0,
+        server_tick: u64::MAX,
+        tick_phase_micros: u64::MAX,
+        move_arrival: None,
+    };
     let mut clock = TickClock::new(us(0), u64::MAX, u64::MAX);
     clock.handle_response(us(1), &response, u64::MAX);
     clock.handle_response(Timestamp::NEVER, &response, u64::MAX);

@@ -58,7 +58,7 @@ fn p9_frames_that_cost_the_same_whatever_they_hold_come_once_in_a_packet() {
     let payloads = [
         payload_of(|_| [3, 0, 0, 0, 0]),
         payload_of(|count| [4, count & 0x7F]),
-        payload_of(|count| [5, count & 0x7F, 0, 0, 0]),
+        payload_of(|count| [5, count & 0x7F, 0, 0, 0, 0]),
     ];
     for payload in payloads {
         let (mut bench, token) = logged_in();

@@ -4,7 +4,7 @@ use core::ops::RangeInclusive;
 
 use super::{
     ADDRESSES_MAX, Ack, CREDENTIAL_BYTES_MAX, FURTHER_RANGES_MAX, Frame, FrameError, HeartbeatResponse,
-    Hello, LANES_MAX, LoginRejected, MESSAGE_BYTES_MAX, MOVES_MAX, Moves, PAYLOAD_BYTES_MAX,
+    Hello, LANES_MAX, LoginRejected, MESSAGE_BYTES_MAX, MOVES_MAX, MoveArrival, Moves, PAYLOAD_BYTES_MAX,
     RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, UNORDERED_LANE, Welcome, flag, kind,
 };
 use crate::link::varint::{VarintError, read_varint};
@@ -107,6 +107,7 @@ fn read_frame<'a>(cursor: &mut Cursor<'a>) -> Result<Frame<'a>, FrameError> {
             delay_micros: cursor.varint()?,
             server_tick: cursor.varint()?,
             tick_phase_micros: cursor.varint()?,
+            move_arrival: read_move_arrival(cursor)?,
         }),
         kind::LOGIN => {
             Frame::Login { attempt: cursor.varint()?, credential: cursor.byte_string(CREDENTIAL_BYTES_MAX)? }
@@ -247,6 +248,14 @@ fn read_state<'a>(cursor: &mut Cursor<'a>) -> Result<State<'a>, FrameError> {
         _ => return Err(FrameError::OutOfRange),
     };
     Ok(State { server_tick, acknowledged_tick, bytes: cursor.byte_string(PAYLOAD_BYTES_MAX)? })
+}
+
+fn read_move_arrival(cursor: &mut Cursor<'_>) -> Result<Option<MoveArrival>, FrameError> {
+    match cursor.u8()? {
+        0 => Ok(None),
+        1 => Ok(Some(MoveArrival { tick: cursor.varint()?, server_tick: cursor.varint()? })),
+        _ => Err(FrameError::OutOfRange),
+    }
 }
 
 fn read_ack<'a>(cursor: &mut Cursor<'a>) -> Result<Ack<'a>, FrameError> {

@@ -52,7 +52,13 @@ fn rejected() -> LoginRejected<'static> {
 }
 
 fn response() -> HeartbeatResponse {
-    HeartbeatResponse { stamp: u64::MAX, delay_micros: 12, server_tick: 900, tick_phase_micros: 16_000 }
+    HeartbeatResponse {
+        stamp: u64::MAX,
+        delay_micros: 12,
+        server_tick: 900,
+        tick_phase_micros: 16_000,
+        move_arrival: Some(MoveArrival { tick: 890, server_tick: 888 }),
+    }
 }
 
 fn state() -> State<'static> {
@@ -272,6 +278,7 @@ fn values_outside_their_range_are_refused() {
         ("text not UTF-8", payload(&[Bytes(&[8, 1, 1, 0, 1, 0xFF])])),
         ("text of 256 bytes", payload(&[Bytes(&[8, 1, 1, 0]), Varint(256), Bytes(&[b'a'; 256])])),
         ("acknowledged 2", payload(&[Bytes(&[0x12, 5, 2, 0, 0])])),
+        ("judged 2", payload(&[Bytes(&[5, 1, 1, 1, 1, 2, 0, 0])])),
     ];
     for (what, payload) in from_server {
         assert_eq!(check_form(&payload, Role::Server).err(), Some(FrameError::OutOfRange), "{what}");

@@ -126,7 +126,11 @@ impl<'a> FrameWriter<'a> {
             fields.varint(response.stamp)?;
             fields.varint(response.delay_micros)?;
             fields.varint(response.server_tick)?;
-            fields.varint(response.tick_phase_micros)
+            fields.varint(response.tick_phase_micros)?;
+            let Some(arrival) = response.move_arrival else { return fields.bytes(&[0]) };
+            fields.bytes(&[1])?;
+            fields.varint(arrival.tick)?;
+            fields.varint(arrival.server_tick)
         })
     }
 

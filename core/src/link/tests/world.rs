@@ -4,9 +4,11 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::link::control::Control;
-use crate::link::frame::{Frame, FrameWriter, Hello, PAYLOAD_BYTES_MAX, ResumeToken, Role, State, Welcome};
+use crate::link::frame::{
+    Frame, FrameWriter, HeartbeatResponse, Hello, PAYLOAD_BYTES_MAX, ResumeToken, Role, State, Welcome,
+};
 use crate::link::lane::Piece;
-use crate::link::source::{FrameSource, TickPosition, Written};
+use crate::link::source::{FrameSource, Written};
 use crate::link::{Link, LinkLimits};
 use crate::{Timestamp, Violation};
 
@@ -105,8 +107,19 @@ impl FrameSource for Source {
         if writer.write_state(&state) { Written::Done(*server_tick) } else { Written::NoRoom }
     }
 
-    fn tick_position(&self) -> TickPosition {
-        TickPosition { tick: 1_000, phase_micros: 7 }
+    fn write_heartbeat_response(
+        &mut self,
+        stamp: u64,
+        delay_micros: u64,
+        writer: &mut FrameWriter<'_>,
+    ) -> bool {
+        writer.write_heartbeat_response(&HeartbeatResponse {
+            stamp,
+            delay_micros,
+            server_tick: 1_000,
+            tick_phase_micros: 7,
+            move_arrival: None,
+        })
     }
 }
 

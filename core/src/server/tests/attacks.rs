@@ -412,8 +412,13 @@ fn two_handshakes_from_one_address_leave_the_later_one() {
 fn one_of_each(peer: &Peer) -> Vec<u8> {
     let mut payload = [0; PAYLOAD_BYTES_MAX];
     let mut writer = FrameWriter::new(&mut payload);
-    let response =
-        HeartbeatResponse { stamp: 1_000_000, delay_micros: 1, server_tick: 0, tick_phase_micros: 0 };
+    let response = HeartbeatResponse {
+        stamp: 1_000_000,
+        delay_micros: 1,
+        server_tick: 0,
+        tick_phase_micros: 0,
+        move_arrival: None,
+    };
     assert!(writer.write_hello(&Hello::new(peer.lane_epoch)));
     assert_eq!(writer.write_ack(9, [4..=5, 1..=2].into_iter()), 2);
     assert!(writer.write_heartbeat(3) && writer.write_heartbeat_response(&response));

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::lifecycle::SessionState as State;
-use crate::link::frame::{Frame, HeartbeatResponse};
+use crate::link::frame::{Frame, HeartbeatResponse, MoveArrival};
 use crate::{Config, Event};
 
 use super::harness::{Harness, framed_config, raw_config};
@@ -66,9 +66,38 @@ fn a_heartbeat_is_answered_at_once_with_its_stamp_and_the_tick_the_game_stands_a
 
     let answers =
         anna.heard(|frame| if let Frame::HeartbeatResponse(answer) = frame { Some(answer) } else { None });
-    let expected =
-        HeartbeatResponse { stamp: 4_711, delay_micros: 0, server_tick: 600, tick_phase_micros: 7_000 };
+    let expected = HeartbeatResponse {
+        stamp: 4_711,
+        delay_micros: 0,
+        server_tick: 600,
+        tick_phase_micros: 7_000,
+        move_arrival: None,
+    };
     assert_eq!(answers.last(), Some(&expected));
+    server.close();
+}
+
+#[test]
+fn p47_the_worst_arrival_of_an_input_is_reported_once_with_the_answer_to_a_heartbeat() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    server.call(|manager, now| manager.set_server_tick(now, 600));
+    let moves = [anna.moves(&[603]), anna.moves(&[601]), anna.moves(&[700]), anna.moves(&[608, 605])];
+    for moves in [&moves[1], &moves[0], &moves[2], &moves[3]] {
+        server.talk(&mut anna, moves);
+    }
+
+    for stamp in [9_001, 9_002] {
+        let heartbeat = anna.frames(|writer| assert!(writer.write_heartbeat(stamp)));
+        server.talk(&mut anna, &heartbeat);
+    }
+
+    let reports = anna.heard(|frame| match frame {
+        Frame::HeartbeatResponse(answer) if answer.stamp > 9_000 => Some(answer.move_arrival),
+        _ => None,
+    });
+    assert_eq!(reports, [Some(MoveArrival { tick: 601, server_tick: 600 }), None]);
+    assert_eq!(server.session_of(ANNA).moves().unwrap().late, 0);
     server.close();
 }
 
@@ -83,7 +112,8 @@ fn the_server_measures_the_round_trip_by_its_own_heartbeats() {
     server.advance(60);
     let (stamp, delay_micros) = (*stamps.last().unwrap(), 20_000);
     let elapsed = server.now.as_micros() - stamp;
-    let response = HeartbeatResponse { stamp, delay_micros, server_tick: 0, tick_phase_micros: 0 };
+    let response =
+        HeartbeatResponse { stamp, delay_micros, server_tick: 0, tick_phase_micros: 0, move_arrival: None };
     let answer = anna.frames(|writer| assert!(writer.write_heartbeat_response(&response)));
     server.talk(&mut anna, &answer);
 

@@ -141,7 +141,7 @@ fn what_waited_for_missing_pieces_is_freed_once_and_no_more_than_it_was() {
 
 #[test]
 fn p9_frames_that_cost_the_same_whatever_they_hold_come_once_in_a_packet() {
-    let frames: [&[u8]; 3] = [&[3, 0, 0, 0, 0], &[4, 1], &[5, 0, 0, 0, 0]];
+    let frames: [&[u8]; 3] = [&[3, 0, 0, 0, 0], &[4, 1], &[5, 0, 0, 0, 0, 0]];
     for frame in frames {
         let mut server = Harness::new(patient_config());
         let mut anna = server.player(ANNA, 1);
