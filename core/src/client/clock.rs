@@ -8,7 +8,7 @@ const TICK: i128 = 1_000_000;
 const MICROS_PER_SECOND: u64 = 1_000_000;
 /// No simulation ticks faster; a greater rate counts as this one.
 const TICK_RATE_HZ_MAX: u64 = 1_000_000;
-/// From so many of the newest samples the best is taken.
+/// So many of the newest samples count.
 const SAMPLES_MAX: usize = 8;
 /// The clocks of both ends differ by less than one part in this many.
 const DRIFT_DIVISOR: u64 = 5_000;
@@ -29,32 +29,44 @@ pub struct ServerClock {
     pub error_micros: u64,
 }
 
-/// What one heartbeat response tells (P36).
+/// Between which positions the server was at a moment: what one heartbeat response tells (P36), or several together.
 #[derive(Clone, Copy, Debug)]
-struct Sample {
-    /// The client's own time at which it came.
+struct Bounds {
+    /// The client's own time.
     at: Timestamp,
-    /// Where the server stood then if the way back took half of the round trip.
-    position: i128,
-    /// The way back took between nothing and all of the round trip.
-    half_round_trip_micros: u64,
+    low: i128,
+    high: i128,
 }
 
-impl Sample {
-    fn position_at(&self, now: Timestamp, tick_rate_hz: u64) -> i128 {
-        self.position + advance(now.micros_since(self.at), tick_rate_hz)
+impl Bounds {
+    /// What a response tells: the way back took between nothing and all of the round trip.
+    fn of(at: Timestamp, response: &HeartbeatResponse, round_trip_micros: u64, tick_rate_hz: u64) -> Self {
+        let answered =
+            i128::from(response.server_tick) * TICK + advance(response.tick_phase_micros, tick_rate_hz);
+        let rounding = advance(ROUNDING_MICROS, tick_rate_hz);
+        Self {
+            at,
+            low: answered - rounding,
+            high: answered + advance(round_trip_micros, tick_rate_hz) + rounding,
+        }
     }
 
-    fn error_micros(&self, now: Timestamp) -> u64 {
-        let drift_micros = now.micros_since(self.at) / DRIFT_DIVISOR;
-        self.half_round_trip_micros.saturating_add(drift_micros).saturating_add(ROUNDING_MICROS)
+    /// The same for a later moment, if the server goes on evenly.
+    fn at(self, now: Timestamp, tick_rate_hz: u64) -> Self {
+        let elapsed_micros = now.micros_since(self.at);
+        let elapsed = advance(elapsed_micros, tick_rate_hz);
+        let drift = advance(elapsed_micros / DRIFT_DIVISOR, tick_rate_hz);
+        Self { at: now, low: self.low + elapsed - drift, high: self.high + elapsed + drift }
     }
 
-    /// Whether both can be true of one server that went on evenly from the older to the `newer`.
-    fn agrees_with(&self, newer: &Self, tick_rate_hz: u64) -> bool {
-        let apart = self.position_at(newer.at, tick_rate_hz).abs_diff(newer.position);
-        let error_micros = self.error_micros(newer.at).saturating_add(newer.error_micros(newer.at));
-        apart <= advance(error_micros, tick_rate_hz).unsigned_abs()
+    /// What holds if both do; `None` if not both can be true.
+    fn and(self, other: Self) -> Option<Self> {
+        let (low, high) = (self.low.max(other.low), self.high.min(other.high));
+        (low <= high).then_some(Self { at: self.at, low, high })
+    }
+
+    const fn middle(&self) -> i128 {
+        self.low + (self.high - self.low) / 2
     }
 }
 
@@ -67,10 +79,10 @@ pub(super) struct TickClock {
     shown_at: Timestamp,
     /// How far it was behind then; it makes up for it little by little.
     behind: i128,
-    /// The newest first.
-    samples: [Option<Sample>; SAMPLES_MAX],
-    /// The one that bounds the position most closely.
-    best: Option<Sample>,
+    /// What the newest responses told, the newest first.
+    samples: [Option<Bounds>; SAMPLES_MAX],
+    /// What they tell together: the shortest way there bounds the position above, the shortest way back below.
+    known: Option<Bounds>,
 }
 
 impl TickClock {
@@ -82,7 +94,7 @@ impl TickClock {
             shown_at: now,
             behind: 0,
             samples: [None; SAMPLES_MAX],
-            best: None,
+            known: None,
         }
     }
 
@@ -101,32 +113,27 @@ impl TickClock {
         round_trip_micros: u64,
     ) {
         let rate = self.tick_rate_hz;
-        let on_the_way = advance(round_trip_micros / 2, rate);
-        let sample = Sample {
-            at: now,
-            position: i128::from(response.server_tick) * TICK
-                + advance(response.tick_phase_micros, rate)
-                + on_the_way,
-            half_round_trip_micros: round_trip_micros.div_ceil(2),
-        };
-        let is_first = self.best.is_none();
+        let sample = Bounds::of(now, response, round_trip_micros, rate);
+        let is_first = self.known.is_none();
         // A server whose ticks were set anew or came late makes what was known of it worthless.
         for old in &mut self.samples {
-            old.take_if(|old| !old.agrees_with(&sample, rate));
+            old.take_if(|old| old.at(now, rate).and(sample).is_none());
         }
         self.samples.rotate_right(1);
         self.samples[0] = Some(sample);
-        self.best = self.samples.iter().flatten().min_by_key(|sample| sample.error_micros(now)).copied();
-        self.correct(now, is_first);
+        let all = self.samples.iter().flatten().map(|sample| sample.at(now, rate));
+        // Ranges of which any two overlap overlap all together.
+        let known = all.fold(sample, |known, other| known.and(other).unwrap_or(known));
+        self.known = Some(known);
+        self.correct(now, known.middle(), is_first);
     }
 
-    /// Sets out from what it shows now to what the best sample says.
-    fn correct(&mut self, now: Timestamp, is_first: bool) {
-        let Some(best) = self.best else { return };
+    /// Sets out from what it shows now to what is known to be closest.
+    fn correct(&mut self, now: Timestamp, position: i128, is_first: bool) {
         let shown = self.position_at(now);
-        let behind = best.position_at(now, self.tick_rate_hz) - shown;
+        let behind = position - shown;
         let leaps = behind > self.second() || (is_first && behind > 0);
-        self.shown = if leaps { shown + behind } else { shown };
+        self.shown = if leaps { position } else { shown };
         self.behind = if leaps { 0 } else { behind };
         self.shown_at = now;
     }
@@ -136,18 +143,17 @@ impl TickClock {
         u64::try_from(self.position_at(now) / TICK).unwrap_or(u64::MAX)
     }
 
-    /// The same with its error; `None` before the first sample, and of a server that does not tick.
+    /// The same with its error, which is the distance to the farther bound; `None` before the first sample, and of a server that does not tick.
     pub(super) fn clock_at(&self, now: Timestamp) -> Option<ServerClock> {
-        let best = self.best?;
+        let known = self.known?.at(now, self.tick_rate_hz);
         let position = self.position_at(now);
         let into_tick = u64::try_from(position % TICK).unwrap_or(0);
-        let behind = best.position_at(now, self.tick_rate_hz).abs_diff(position);
-        let behind_micros = behind.checked_div(self.tick_rate_hz.into())?;
-        let behind_micros = u64::try_from(behind_micros).unwrap_or(u64::MAX).saturating_add(1);
+        let error = (position - known.low).max(known.high - position).unsigned_abs();
+        let error_micros = error.checked_div(self.tick_rate_hz.into())?.saturating_add(1);
         Some(ServerClock {
             tick: self.tick_at(now),
             phase_micros: into_tick.checked_div(self.tick_rate_hz)?,
-            error_micros: best.error_micros(now).saturating_add(behind_micros),
+            error_micros: u64::try_from(error_micros).unwrap_or(u64::MAX),
         })
     }
 

@@ -105,7 +105,7 @@ fn after_ten_seconds_of_fifty_milliseconds_give_or_take_twenty_it_is_right_withi
 }
 
 #[test]
-fn the_best_of_the_newest_eight_samples_counts() {
+fn the_newest_eight_samples_count() {
     let mut clock = TickClock::new(us(0), 0, TICK_RATE_HZ);
     clock.handle_response(us(1_000_000), &response(990_000), 20_000);
     for number in 1..=7 {
@@ -117,6 +117,21 @@ fn the_best_of_the_newest_eight_samples_counts() {
     clock.handle_response(us(1_008_000), &response(928_000), 160_000);
 
     assert!(clock.clock_at(us(1_008_000)).unwrap().error_micros >= 80_000, "the ninth pushes it out");
+}
+
+#[test]
+fn the_shortest_way_there_and_the_shortest_way_back_bound_it_together() {
+    let mut clock = TickClock::new(us(0), 0, TICK_RATE_HZ);
+    // The first heartbeat took 2 ms there and 60 back, the second 60 there and 2 back.
+    clock.handle_response(us(1_062_000), &response(1_002_000), 62_000);
+    clock.handle_response(us(1_162_000), &response(1_160_000), 62_000);
+
+    // When it has made up for what the first alone let it believe.
+    let shown = clock.clock_at(us(1_762_000)).unwrap();
+
+    // The drift of 0.7 s, and what is rounded.
+    assert!(shown.error_micros <= 2_000 + 140 + 6, "{shown:?}");
+    assert!(shown_micros(&shown).abs_diff(1_762_000) <= shown.error_micros, "{shown:?}");
 }
 
 #[test]
