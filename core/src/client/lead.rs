@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use crate::link::frame::MoveArrival;
 
 /// So many of the newest reports count.
-const REPORTS_MAX: usize = 8;
+const REPORTS_MAX: usize = 16;
 /// With so many reports the one that asks for most is left out: it may be one hiccup of the network.
 const REPORTS_TO_DOUBT: usize = 3;
 /// Inputs that no report has passed yet; enough for half a second at the highest tick rate and a slow path.
@@ -87,17 +87,17 @@ mod tests {
     }
 
     #[test]
-    fn p47_one_report_changes_nothing_and_two_raise_the_lead_until_eight_others_have_come() {
-        let mut lead = reported(&[3, 3, 3, 3, 3, 3, 3, 3]);
+    fn p47_one_report_changes_nothing_and_two_raise_the_lead_until_sixteen_others_have_come() {
+        let mut lead = reported(&[3; 16]);
         report(&mut lead, 200, 20);
         assert_eq!(lead.recommended_ticks(), Some(4));
         report(&mut lead, 201, 18);
         assert_eq!(lead.recommended_ticks(), Some(19));
-        for tick in 202..208 {
+        for tick in 202..216 {
             report(&mut lead, tick, 3);
             assert_eq!(lead.recommended_ticks(), Some(19));
         }
-        report(&mut lead, 208, 3);
+        report(&mut lead, 216, 3);
         assert_eq!(lead.recommended_ticks(), Some(4));
     }
 

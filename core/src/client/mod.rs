@@ -458,7 +458,7 @@ impl ClientSession {
     /// tick before the server comes to theirs (P47). At most the ticks of a second.
     ///
     /// It follows what the server reports with its heartbeats of how earlier inputs arrived: it rises when two reports say so, and falls
-    /// when eight do, so that a single late input changes nothing. `None` before the first report, and where the server's game sets no
+    /// when sixteen do, so that a single late input changes nothing. `None` before the first report, and where the server's game sets no
     /// tick; until then half the round trip and two or three ticks are a good guess.
     #[must_use]
     pub fn recommended_lead_ticks(&self) -> Option<u32> {
