@@ -92,6 +92,9 @@ pub struct Config {
     pub lane_queue_bytes_max: usize,
     /// Unreliable messages queued for one session, in bytes, 1,200 to 16,777,216; the oldest goes first. Default 16,384.
     pub datagram_queue_bytes_max: usize,
+    /// Packets of one session whose fate is remembered until they are acknowledged or lost, 16 to 8,192; about 110 bytes each, taken
+    /// as they are needed. While so many are under way, reliable messages wait. Default 1,024.
+    pub packets_in_flight_max: u16,
     /// Bytes of events that wait for `poll_event`, with the events themselves, 1,200 to 268,435,456. Default 1,048,576.
     pub event_queue_bytes_max: usize,
     /// Bytes of handshake answers that wait for `poll_transmit`, 1,200 to 268,435,456. Default 262,144.
@@ -139,6 +142,7 @@ impl Config {
             message_bytes_max: 262_144,
             lane_queue_bytes_max: 262_144,
             datagram_queue_bytes_max: 16_384,
+            packets_in_flight_max: 1_024,
             event_queue_bytes_max: 1_048_576,
             reply_queue_bytes_max: 262_144,
             stall_threshold_ms: 250,
@@ -176,7 +180,7 @@ impl Config {
         Ok(())
     }
 
-    fn ranges(&self) -> [(&'static str, u64, u64, u64); 25] {
+    fn ranges(&self) -> [(&'static str, u64, u64, u64); 26] {
         let timeout_max_ms = u64::from(self.timeout_max_ms);
         let heartbeat_ms = u64::from(self.heartbeat_ms);
         [
@@ -198,6 +202,7 @@ impl Config {
             ("message_bytes_max", self.message_bytes_max.into(), 1, 16_777_216),
             ("lane_queue_bytes_max", self.lane_queue_bytes_max as u64, 1_200, 16_777_216),
             ("datagram_queue_bytes_max", self.datagram_queue_bytes_max as u64, 1_200, 16_777_216),
+            ("packets_in_flight_max", self.packets_in_flight_max.into(), 16, 8_192),
             ("event_queue_bytes_max", self.event_queue_bytes_max as u64, 1_200, 268_435_456),
             ("reply_queue_bytes_max", self.reply_queue_bytes_max as u64, 1_200, 268_435_456),
             ("stall_threshold_ms", self.stall_threshold_ms.into(), 10, 60_000),

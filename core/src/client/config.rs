@@ -39,6 +39,9 @@ pub struct ClientConfig {
     pub lane_queue_bytes_max: usize,
     /// Unreliable messages that wait, in bytes, 1,200 to 16,777,216; the oldest gives way. Default 16,384.
     pub datagram_queue_bytes_max: usize,
+    /// Packets whose fate is remembered until they are acknowledged or lost, 16 to 8,192; about 110 bytes each, taken as they are
+    /// needed. While so many are under way, reliable messages wait. Default 1,024.
+    pub packets_in_flight_max: u16,
     /// Bytes of events that wait for `poll_event`, 1,200 to 268,435,456; above it no payload is taken. Default 1,048,576.
     pub event_queue_bytes_max: usize,
 }
@@ -56,6 +59,7 @@ impl Default for ClientConfig {
             message_bytes_max: 262_144,
             lane_queue_bytes_max: 262_144,
             datagram_queue_bytes_max: 16_384,
+            packets_in_flight_max: 1_024,
             event_queue_bytes_max: 1_048_576,
         }
     }
@@ -81,6 +85,7 @@ impl ClientConfig {
             ("message_bytes_max", self.message_bytes_max.into(), 1, 16_777_216),
             ("lane_queue_bytes_max", self.lane_queue_bytes_max as u64, 1_200, 16_777_216),
             ("datagram_queue_bytes_max", self.datagram_queue_bytes_max as u64, 1_200, 16_777_216),
+            ("packets_in_flight_max", self.packets_in_flight_max.into(), 16, 8_192),
             ("event_queue_bytes_max", self.event_queue_bytes_max as u64, 1_200, 268_435_456),
         ];
         for (field, value, min, max) in ranges {

@@ -19,8 +19,6 @@ use crate::link::{Link, LinkLimits, LinkStatistics};
 
 /// Messages that wait, beside the bounds on their bytes.
 const QUEUE_MESSAGES_MAX: usize = 4_096;
-/// Packets in flight that are recorded.
-const PACKETS_IN_FLIGHT_MAX: u16 = 512;
 /// A path counts as dead after so many heartbeats without a sign of life, unless the configuration says otherwise.
 const DEAD_HEARTBEATS: u64 = 3;
 /// And after this long, if that is longer.
@@ -63,7 +61,7 @@ impl Framed {
             lane_queue_pieces_max: QUEUE_MESSAGES_MAX,
             datagram_queue_bytes_max: config.datagram_queue_bytes_max,
             datagram_queue_messages_max: QUEUE_MESSAGES_MAX,
-            packets_in_flight_max: PACKETS_IN_FLIGHT_MAX,
+            packets_in_flight_max: config.packets_in_flight_max,
         };
         Self {
             link: Link::new(Role::Client, &limits, now),

@@ -36,8 +36,8 @@ impl Link {
         mut on_control_acked: impl FnMut(Control),
     ) -> Result<(), AckError> {
         let Self { sent, rtt, controls, traffic, received, .. } = self;
-        sent.on_ack(now, ack.ranges(), ack.delay_micros, rtt, |list| {
-            for carried in list {
+        sent.on_ack(now, ack.ranges(), ack.delay_micros, rtt, |_, list| {
+            for carried in list.into_iter().flatten() {
                 match carried {
                     Carried::Control(control) => {
                         controls.remove(control);

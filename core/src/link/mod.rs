@@ -264,6 +264,8 @@ impl Link {
             bytes_sent: self.totals.bytes_sent,
             bytes_received: self.totals.bytes_received,
             packets_lost: self.totals.packets_lost,
+            packets_in_flight: self.sent.packets_in_flight(),
+            bytes_in_flight: self.sent.bytes_in_flight(),
             message_bytes_queued: queues.map_or(0, |queues| queues.lanes_out.queue_bytes()),
             message_bytes_held_back: self.held_back_bytes(),
             datagrams_dropped: queues.map_or(0, |queues| queues.datagrams.dropped()),

@@ -26,20 +26,34 @@ pub(crate) enum AckError {
     Disordered,
 }
 
-/// How many packets an operation took out of flight, and their size together.
+/// What an acknowledgement settled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PacketTotals {
-    /// The number of packets.
+pub(crate) struct Acked {
+    /// How many packets it was the first to acknowledge.
     pub(crate) packets: u32,
-    /// Their sizes, as given when they were sent.
-    pub(crate) bytes: u64,
+    /// When the packet was sent that gave a round-trip sample; `None` if none did.
+    pub(crate) sample_sent_at: Option<Timestamp>,
 }
 
-impl PacketTotals {
-    fn add(&mut self, bytes: u16) {
-        self.packets += 1;
-        self.bytes += u64::from(bytes);
-    }
+/// The packets that were found lost at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// How many.
+    pub(crate) packets: u32,
+    /// When the newest of them was sent.
+    pub(crate) newest_sent_at: Timestamp,
+    /// The longest time between the sendings of two of them with no acknowledged packet between, in microseconds. Packets
+    /// that were sent before the first round-trip sample do not count.
+    pub(crate) longest_run_micros: u64,
+}
+
+/// A packet that has just been acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AckedPacket {
+    /// When it was sent.
+    pub(crate) sent_at: Timestamp,
+    /// What of it counted as in flight, in bytes.
+    pub(crate) bytes_in_flight: u16,
 }
 
 /// The packets of one key epoch that ask for an acknowledgement and have none yet, oldest first.
@@ -47,12 +61,15 @@ impl PacketTotals {
 /// `T` says what a packet carried. It is handed back exactly once: acknowledged, lost, displaced, or for a probe.
 #[derive(Debug)]
 pub(crate) struct SentPackets<T> {
+    /// Ascending by sequence. The first is never an acknowledged one.
     packets: VecDeque<SentPacket<T>>,
     capacity: usize,
+    /// Of the packets that are urgent.
     bytes_in_flight: u64,
     /// From the first to the last sequence of the epoch, recorded or not.
     sequences: Option<RangeInclusive<u64>>,
     largest_acked: Option<u64>,
+    first_sample_at: Option<Timestamp>,
     /// How many of the packets are urgent.
     urgent_in_flight: usize,
     last_urgent_at: Timestamp,
@@ -71,6 +88,12 @@ struct SentPacket<T> {
     acked: bool,
 }
 
+impl<T> SentPacket<T> {
+    const fn bytes_in_flight(&self) -> u16 {
+        if self.urgent { self.bytes } else { 0 }
+    }
+}
+
 impl<T> SentPackets<T> {
     /// An empty record of at most `capacity` packets (at least one). Memory is taken as it is needed and kept.
     pub(crate) const fn new(capacity: usize) -> Self {
@@ -80,6 +103,7 @@ impl<T> SentPackets<T> {
             bytes_in_flight: 0,
             sequences: None,
             largest_acked: None,
+            first_sample_at: None,
             urgent_in_flight: 0,
             last_urgent_at: Timestamp::ZERO,
             last_pto_at: Timestamp::ZERO,
@@ -103,9 +127,11 @@ impl<T> SentPackets<T> {
     ) -> Option<T> {
         self.on_sent_unrecorded(sequence);
         let displaced = if self.is_full() { self.remove_oldest() } else { None };
+        self.forget_acked_front();
         let urgent = urgency == AckUrgency::Urgent;
         if urgent {
             self.urgent_in_flight += 1;
+            self.bytes_in_flight += u64::from(bytes);
             self.last_urgent_at = now;
         }
         if self.packets.len() == self.packets.capacity() {
@@ -120,7 +146,6 @@ impl<T> SentPackets<T> {
             urgent,
             acked: false,
         });
-        self.bytes_in_flight += u64::from(bytes);
         displaced.and_then(|packet| packet.carried)
     }
 
@@ -133,39 +158,48 @@ impl<T> SentPackets<T> {
 
     /// Takes an acknowledgement: `ranges` disjoint and newest first, and how long the peer held it back.
     ///
-    /// Hands over what the newly acknowledged packets carried, newest first. The largest sequence, if newly
-    /// acknowledged, is a sample for `rtt`. To be followed by [`detect_lost`](Self::detect_lost).
+    /// Hands over each newly acknowledged packet and what it carried, range by range, oldest first within each; nothing where that was
+    /// handed back for a probe. The largest sequence, if newly acknowledged, is a sample for `rtt`.
+    ///
+    /// To be followed by [`detect_lost`](Self::detect_lost). After that at most two acknowledged packets are left in the record, so the
+    /// work is bounded by the number of ranges and of packets that they settle, however large the record is.
     pub(crate) fn on_ack(
         &mut self,
         now: Timestamp,
         ranges: impl Iterator<Item = RangeInclusive<u64>> + Clone,
         ack_delay_micros: u64,
         rtt: &mut RttEstimator,
-        mut each_acked: impl FnMut(T),
-    ) -> Result<PacketTotals, AckError> {
-        let Some(largest) = self.checked_largest(ranges.clone())? else {
-            return Ok(PacketTotals::default());
-        };
+        mut each_acked: impl FnMut(AckedPacket, Option<T>),
+    ) -> Result<Acked, AckError> {
+        let mut acked = Acked::default();
+        let Some(largest) = self.checked_largest(ranges.clone())? else { return Ok(acked) };
         self.largest_acked = self.largest_acked.max(Some(largest));
-        let mut acked = PacketTotals::default();
-        let mut ranges = ranges.peekable();
-        for packet in self.packets.iter_mut().rev() {
-            while ranges.next_if(|range| *range.start() > packet.sequence).is_some() {}
-            if !ranges.peek().is_some_and(|range| range.contains(&packet.sequence)) {
-                continue;
+        for range in ranges {
+            let first = self.packets.partition_point(|packet| packet.sequence < *range.start());
+            let covered = self.packets.iter_mut().skip(first);
+            for packet in covered.take_while(|packet| packet.sequence <= *range.end()) {
+                if packet.acked {
+                    continue;
+                }
+                packet.acked = true;
+                if packet.sequence == largest {
+                    rtt.update(now.micros_since(packet.sent_at), ack_delay_micros);
+                    acked.sample_sent_at = Some(packet.sent_at);
+                }
+                acked.packets += 1;
+                self.urgent_in_flight -= usize::from(packet.urgent);
+                self.bytes_in_flight -= u64::from(packet.bytes_in_flight());
+                let settled =
+                    AckedPacket { sent_at: packet.sent_at, bytes_in_flight: packet.bytes_in_flight() };
+                each_acked(settled, packet.carried.take());
             }
-            if packet.sequence == largest {
-                rtt.update(now.micros_since(packet.sent_at), ack_delay_micros);
-            }
-            packet.acked = true;
-            acked.add(packet.bytes);
-            self.urgent_in_flight -= usize::from(packet.urgent);
-            packet.carried.take().into_iter().for_each(&mut each_acked);
         }
         if acked.packets > 0 {
-            self.packets.retain(|packet| !packet.acked);
-            self.bytes_in_flight -= acked.bytes;
+            self.forget_acked_front();
             self.pto_doublings = 0;
+        }
+        if acked.sample_sent_at.is_some() {
+            self.first_sample_at = self.first_sample_at.or(Some(now));
         }
         Ok(acked)
     }
@@ -178,13 +212,22 @@ impl<T> SentPackets<T> {
         now: Timestamp,
         rtt: &RttEstimator,
         mut each_lost: impl FnMut(T),
-    ) -> PacketTotals {
-        let mut lost = PacketTotals::default();
+    ) -> Lost {
+        let mut lost = Lost::default();
+        let mut run_start = None;
         while self.loss_time(rtt).is_some_and(|at| at <= now)
             && let Some(packet) = self.remove_oldest()
         {
-            lost.add(packet.bytes);
+            lost.packets += 1;
+            lost.newest_sent_at = packet.sent_at;
+            if self.first_sample_at.is_some_and(|first| packet.sent_at >= first) {
+                let run_start = *run_start.get_or_insert(packet.sent_at);
+                lost.longest_run_micros = lost.longest_run_micros.max(packet.sent_at.micros_since(run_start));
+            }
             packet.carried.into_iter().for_each(&mut each_lost);
+            if self.forget_acked_front() {
+                run_start = None;
+            }
         }
         lost
     }
@@ -232,6 +275,7 @@ impl<T> SentPackets<T> {
         self.bytes_in_flight = 0;
         self.sequences = None;
         self.largest_acked = None;
+        self.first_sample_at = None;
         self.urgent_in_flight = 0;
         self.last_urgent_at = Timestamp::ZERO;
         self.last_pto_at = Timestamp::ZERO;
@@ -248,17 +292,28 @@ impl<T> SentPackets<T> {
         self.packets.len()
     }
 
-    /// The size of all recorded packets that are in flight.
-    #[cfg(test)]
+    /// How many packets are in flight: those that are acknowledged without delay, so that their silence means something.
+    pub(crate) fn packets_in_flight(&self) -> usize {
+        self.urgent_in_flight
+    }
+
+    /// The size of these packets.
     pub(crate) fn bytes_in_flight(&self) -> u64 {
         self.bytes_in_flight
     }
 
     fn remove_oldest(&mut self) -> Option<SentPacket<T>> {
         let oldest = self.packets.pop_front()?;
-        self.bytes_in_flight -= u64::from(oldest.bytes);
+        self.bytes_in_flight -= u64::from(oldest.bytes_in_flight());
         self.urgent_in_flight -= usize::from(oldest.urgent);
         Some(oldest)
+    }
+
+    /// Takes out the acknowledged packets that are the oldest; says whether there were any.
+    fn forget_acked_front(&mut self) -> bool {
+        let len_before = self.packets.len();
+        while self.packets.pop_front_if(|packet| packet.acked).is_some() {}
+        self.packets.len() < len_before
     }
 
     /// The largest sequence acknowledged, if all ranges make sense; `None` if there are no ranges.

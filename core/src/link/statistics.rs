@@ -13,6 +13,10 @@ pub struct LinkStatistics {
     pub bytes_received: u64,
     /// Sent packets that were found lost; those that a change of connection cut off are not among them.
     pub packets_lost: u64,
+    /// Packets under way that the peer acknowledges without delay.
+    pub packets_in_flight: usize,
+    /// The bytes of their payloads.
+    pub bytes_in_flight: u64,
     /// Bytes of reliable messages that are kept until the peer has acknowledged them.
     pub message_bytes_queued: usize,
     /// Received bytes of reliable messages that wait for an earlier one or for the rest of their message.

@@ -21,8 +21,6 @@ use super::clock::Clock;
 use super::session::Login;
 use super::way_back::{ResumeContent, ResumeLedger, ResumeMint};
 
-/// Packets in flight that one session's recovery remembers.
-const PACKETS_IN_FLIGHT_MAX: u16 = 256;
 /// The shortest message worth a place in a queue's message count.
 const MESSAGE_BYTES_TYPICAL: usize = 16;
 
@@ -63,7 +61,7 @@ impl Framed {
             lane_queue_pieces_max: config.lane_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
             datagram_queue_bytes_max: config.datagram_queue_bytes_max,
             datagram_queue_messages_max: config.datagram_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
-            packets_in_flight_max: PACKETS_IN_FLIGHT_MAX,
+            packets_in_flight_max: config.packets_in_flight_max,
         };
         Self {
             link: Link::new(Role::Server, &limits, now),

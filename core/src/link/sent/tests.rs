@@ -29,8 +29,8 @@ impl Sender {
 
     fn hears(&mut self, ranges: &[RangeInclusive<u64>], at_ms: u64) -> Result<Vec<u64>, AckError> {
         let mut acked = Vec::new();
-        let totals = self.sent.on_ack(ms(at_ms), ranges.iter().cloned(), 0, &mut self.rtt, |carried| {
-            acked.push(carried);
+        let totals = self.sent.on_ack(ms(at_ms), ranges.iter().cloned(), 0, &mut self.rtt, |_, carried| {
+            acked.extend(carried);
         });
         totals.map(|_| acked)
     }
@@ -58,10 +58,10 @@ impl Sender {
 }
 
 #[test]
-fn what_is_acknowledged_is_handed_over_once_newest_first() {
+fn what_is_acknowledged_is_handed_over_once_range_by_range() {
     let mut sender = Sender::new();
     sender.sends(500..510, 0);
-    assert_eq!(sender.hears(&[507..=508, 502..=503], 80), Ok([508, 507, 503, 502].into()));
+    assert_eq!(sender.hears(&[507..=508, 502..=503], 80), Ok([507, 508, 502, 503].into()));
     assert_eq!(sender.hears(&[507..=508, 502..=504], 81), Ok([504].into()));
     assert_eq!(sender.sent.bytes_in_flight(), 500);
 }
@@ -70,9 +70,15 @@ fn what_is_acknowledged_is_handed_over_once_newest_first() {
 fn an_acknowledgement_tells_how_much_left_the_flight() {
     let mut sender = Sender::new();
     assert_eq!(sender.sent.on_sent(1, ms(0), 1_200, AckUrgency::Urgent, 1), None);
-    assert_eq!(sender.sent.on_sent(2, ms(0), 34, AckUrgency::Urgent, 2), None);
-    let totals = sender.sent.on_ack(ms(80), [1..=2].into_iter(), 0, &mut sender.rtt, |_| {});
-    assert_eq!(totals, Ok(PacketTotals { packets: 2, bytes: 1_234 }));
+    assert_eq!(sender.sent.on_sent(2, ms(5), 34, AckUrgency::Urgent, 2), None);
+    assert_eq!((sender.sent.packets_in_flight(), sender.sent.bytes_in_flight()), (2, 1_234));
+    let mut settled = Vec::new();
+    let acked = sender.sent.on_ack(ms(80), [1..=2].into_iter(), 0, &mut sender.rtt, |packet, _| {
+        settled.push((packet.sent_at, packet.bytes_in_flight));
+    });
+    assert_eq!(acked, Ok(Acked { packets: 2, sample_sent_at: Some(ms(5)) }));
+    assert_eq!(settled, [(ms(0), 1_200), (ms(5), 34)]);
+    assert_eq!(sender.sent.packets_in_flight(), 0);
     assert_eq!(sender.sent.bytes_in_flight(), 0);
 }
 
@@ -84,7 +90,7 @@ fn sequences_that_were_never_sent_cannot_be_acknowledged() {
     for ranges in [[503..=503, 500..=501], [502..=502, 499..=500], [0..=u64::MAX, 0..=0]] {
         assert_eq!(sender.hears(&ranges, 80), Err(AckError::NeverSent));
     }
-    assert_eq!(sender.hears(&[500..=502], 80), Ok([502, 501, 500].into()), "an error changes nothing");
+    assert_eq!(sender.hears(&[500..=502], 80), Ok([500, 501, 502].into()), "an error changes nothing");
 }
 
 #[test]
@@ -131,7 +137,7 @@ fn only_the_largest_sequence_newly_acknowledged_is_a_sample() {
     assert_eq!(sender.rtt.min_micros(), Some(70_000));
     sender.hears(&[1..=2], 40).unwrap();
     assert_eq!(sender.rtt.min_micros(), Some(70_000));
-    let acked = sender.sent.on_ack(ms(130), [3..=3].into_iter(), 20_000, &mut sender.rtt, |_| {});
+    let acked = sender.sent.on_ack(ms(130), [3..=3].into_iter(), 20_000, &mut sender.rtt, |_, _| {});
     assert_eq!(acked.map(|acked| acked.packets), Ok(1));
     assert_eq!(sender.rtt.smoothed_micros(), (7 * 78_750 + 80_000) / 8);
 }
@@ -163,12 +169,57 @@ fn a_packet_below_an_acknowledged_one_is_lost_after_nine_eighths_of_the_round_tr
 }
 
 #[test]
-fn losses_are_totalled_like_acknowledgements() {
+fn losses_tell_how_many_when_the_newest_was_sent_and_over_how_long() {
     let mut sender = Sender::new();
-    sender.sends(0..5, 0);
-    sender.hears(&[4..=4], 80).unwrap();
-    let lost = sender.sent.detect_lost(ms(80), &sender.rtt, |_| {});
-    assert_eq!(lost, PacketTotals { packets: 2, bytes: 200 });
+    sender.sends([0], 0);
+    sender.hears(&[0..=0], 80).unwrap();
+    sender.sends([1, 2], 100);
+    sender.sends([3], 400);
+    sender.sends(4..7, 500);
+    sender.hears(&[6..=6], 580).unwrap();
+    let lost = sender.sent.detect_lost(ms(580), &sender.rtt, |_| {});
+    assert_eq!(lost, Lost { packets: 3, newest_sent_at: ms(400), longest_run_micros: 300_000 });
+    assert_eq!(sender.sent.detect_lost(ms(580), &sender.rtt, |_| {}), Lost::default());
+}
+
+#[test]
+fn a_run_of_losses_ends_at_an_acknowledged_packet_and_begins_after_the_first_sample() {
+    let mut sender = Sender::new();
+    sender.sends([0], 0);
+    sender.sends([1], 20);
+    sender.hears(&[1..=1], 60).unwrap();
+    for sequence in 2..10 {
+        sender.sends([sequence], sequence * 100);
+    }
+    sender.hears(&[9..=9, 5..=5], 980).unwrap();
+    let lost = sender.sent.detect_lost(ms(980), &sender.rtt, |_| {});
+    assert_eq!((lost.packets, lost.longest_run_micros), (7, 200_000), "2 to 4 and 6 to 8, not 0");
+}
+
+#[test]
+fn after_an_acknowledgement_the_record_keeps_no_more_than_two_acknowledged_packets() {
+    let mut sender = Sender { sent: SentPackets::new(5_000), ..Sender::new() };
+    sender.sends(0..5_000, 0);
+    for newest in (10..5_000).step_by(7) {
+        sender.hears(&[newest - 1..=newest, newest - 5..=newest - 4], 80).unwrap();
+        sender.loses(80);
+        let acked = sender.sent.packets.iter().filter(|packet| packet.acked).count();
+        assert!(acked <= 2, "{acked} after {newest}");
+    }
+}
+
+#[test]
+fn packets_that_are_not_urgent_do_not_count_as_in_flight() {
+    let mut sender = Sender::new();
+    assert_eq!(sender.sent.on_sent(0, ms(0), 500, AckUrgency::Lazy, 0), None);
+    sender.sends([1], 0);
+    assert_eq!((sender.sent.packets_in_flight(), sender.sent.bytes_in_flight()), (1, 100));
+    let mut bytes = Vec::new();
+    let acked = sender.sent.on_ack(ms(80), [0..=1].into_iter(), 0, &mut sender.rtt, |packet, _| {
+        bytes.push(packet.bytes_in_flight);
+    });
+    assert_eq!((acked.map(|acked| acked.packets), bytes), (Ok(2), [0, 100].into()));
+    assert_eq!(sender.sent.bytes_in_flight(), 0);
 }
 
 #[test]
