@@ -78,6 +78,11 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Whether a reliable message was written.
+    pub(crate) fn carries_messages(&self) -> bool {
+        self.carried.iter().any(|carried| matches!(carried, Carried::Messages { .. }))
+    }
+
     /// What has to be remembered when the packet is sent.
     pub(crate) fn finish(self) -> (AckUrgency, CarriedList) {
         (self.urgency, self.carried)

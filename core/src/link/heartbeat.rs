@@ -67,13 +67,14 @@ impl Heartbeat {
     }
 
     /// When a heartbeat is due.
+    #[cfg(test)]
     pub(crate) const fn due(&self) -> Option<Timestamp> {
         self.due
     }
 
-    /// Whether a packet has to leave now for a heartbeat or a response.
-    pub(crate) fn has_output(&self, now: Timestamp) -> bool {
-        self.owed.is_some() || self.is_due(now)
+    /// When a packet has to leave for a heartbeat or a response: for the latter at once.
+    pub(crate) const fn output_due(&self) -> Option<Timestamp> {
+        if self.owed.is_some() { Some(Timestamp::ZERO) } else { self.due }
     }
 
     /// Whether a heartbeat goes into the packet that is written at `now`.
@@ -162,7 +163,7 @@ mod tests {
     fn a_probe_leaves_at_once_even_before_the_interval_is_known() {
         let mut heartbeat = Heartbeat::new(Role::Client, ms(0));
         heartbeat.request_probe(ms(7));
-        assert!(heartbeat.has_output(ms(7)));
+        assert_eq!(heartbeat.output_due(), Some(ms(7)));
         heartbeat.on_packet_sent(ms(7), true);
         assert_eq!(heartbeat.due(), None);
     }
@@ -171,9 +172,10 @@ mod tests {
     fn a_heartbeat_is_answered_once() {
         let mut heartbeat = Heartbeat::new(Role::Server, ms(0));
         heartbeat.handle_heartbeat(ms(3), 42);
+        assert_eq!(heartbeat.output_due(), Some(Timestamp::ZERO));
         assert_eq!(heartbeat.owed(), Some(OwedResponse { stamp: 42, received_at: ms(3) }));
         heartbeat.on_response_sent();
-        assert!(!heartbeat.has_output(ms(4)));
+        assert_eq!(heartbeat.output_due(), None);
     }
 
     #[test]

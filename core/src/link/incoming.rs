@@ -35,8 +35,10 @@ impl Link {
         ack: &Ack<'_>,
         mut on_control_acked: impl FnMut(Control),
     ) -> Result<(), AckError> {
-        let Self { sent, rtt, controls, traffic, received, .. } = self;
-        sent.on_ack(now, ack.ranges(), ack.delay_micros, rtt, |_, list| {
+        let is_window_used = self.is_window_used(now);
+        let Self { sent, rtt, congestion, controls, traffic, received, .. } = self;
+        let acked = sent.on_ack(now, ack.ranges(), ack.delay_micros, rtt, |packet, list| {
+            congestion.on_acked(packet, is_window_used);
             for carried in list.into_iter().flatten() {
                 match carried {
                     Carried::Control(control) => {
@@ -52,6 +54,12 @@ impl Link {
                 }
             }
         })?;
+        if let Some(sent_at) = acked.sample_sent_at {
+            congestion.on_round_trip(now, sent_at, rtt.latest_micros());
+        }
+        if acked.packets > 0 {
+            self.probe_packets = 0;
+        }
         self.detect_lost(now);
         Ok(())
     }
@@ -71,6 +79,7 @@ impl Link {
         let round_trip_micros = self.heartbeat.round_trip_micros(now, response)?;
         let on_the_way_micros = round_trip_micros.saturating_sub(response.delay_micros);
         self.rtt.update(on_the_way_micros, 0);
+        self.congestion.on_idle_round_trip(now, on_the_way_micros);
         Some(on_the_way_micros)
     }
 

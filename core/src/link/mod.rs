@@ -5,14 +5,17 @@
 //! its owner opens it, and writes the frames that speak of such things through a [`FrameSource`](source::FrameSource).
 
 mod byte_ring;
+mod congestion;
 pub(crate) mod control;
 pub(crate) mod datagrams;
 mod draft;
+mod due;
 pub(crate) mod frame;
 mod heartbeat;
 mod incoming;
 pub(crate) mod lane;
 mod outgoing;
+mod pacer;
 mod preface;
 mod received;
 mod rtt;
@@ -29,16 +32,20 @@ pub use frame::UNORDERED_LANE;
 pub use statistics::LinkStatistics;
 
 use crate::Timestamp;
+use congestion::Congestion;
 use control::ControlQueue;
 use draft::{Carried, CarriedList};
 use frame::{PIECE_BYTES_MAX, Role};
 use heartbeat::Heartbeat;
+use pacer::Pacer;
 use preface::Preface;
 use received::ReceivedPackets;
 use rtt::RttEstimator;
 use sent::SentPackets;
 use traffic::Traffic;
 
+/// How many packets one probe time-out may send, whatever the windows say (RFC 9002, section 6.2.4).
+const PACKETS_PER_PROBE: u8 = 2;
 /// How often a client repeats its hello until it is answered (P20).
 const HELLO_INTERVAL_MICROS: u64 = 100_000;
 
@@ -103,11 +110,15 @@ pub(crate) struct Link {
     received: ReceivedPackets,
     sent: SentPackets<CarriedList>,
     rtt: RttEstimator,
+    congestion: Congestion,
+    pacer: Pacer,
+    /// Packets that a probe may still send beyond the windows.
+    probe_packets: u8,
     controls: ControlQueue,
     limits: LinkLimits,
     traffic: Traffic,
-    /// The last packet had no room for the reliable message that is next: it goes first in the next one.
-    message_waited: bool,
+    /// How many packets in a row had no room for a reliable message that might have left.
+    packets_without_message: u8,
     moves_pending: bool,
     state_pending: bool,
     /// The server tick of the newest state that was sent.
@@ -135,10 +146,13 @@ impl Link {
             received: ReceivedPackets::default(),
             sent: SentPackets::new(limits.packets_in_flight_max.into()),
             rtt: RttEstimator::new(),
+            congestion: Congestion::new(),
+            pacer: Pacer::default(),
+            probe_packets: 0,
             controls: ControlQueue::default(),
             limits: *limits,
             traffic: Traffic::default(),
-            message_waited: false,
+            packets_without_message: 0,
             moves_pending: false,
             state_pending: false,
             newest_state_sent: None,
@@ -164,10 +178,13 @@ impl Link {
         }
         self.received.clear();
         self.rtt.reset();
+        self.congestion = Congestion::new();
+        self.pacer = Pacer::default();
+        self.probe_packets = 0;
         self.preface.end();
         self.heartbeat.connection_replaced(now);
         self.openness = Openness::Closed;
-        self.message_waited = false;
+        self.packets_without_message = 0;
     }
 
     /// The lane epoch is settled, so what arrives may be processed. Returns how many reliable messages are discarded.
@@ -177,7 +194,7 @@ impl Link {
     pub(crate) fn open_lanes(&mut self, kept: bool) -> u64 {
         self.openness = self.openness.max(Openness::Receiving);
         let Some(queues) = self.traffic.get_mut().filter(|_| !kept) else { return 0 };
-        self.message_waited = false;
+        self.packets_without_message = 0;
         queues.lanes_in.restart();
         queues.datagrams.clear();
         queues.lanes_out.restart()
@@ -222,21 +239,6 @@ impl Link {
         self.heartbeat.start(now, interval_ms);
     }
 
-    /// When something becomes due that is not due yet; pure. What may leave right now is
-    /// [`has_output`](Self::has_output)'s to say.
-    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
-        [
-            self.preface.due(),
-            self.heartbeat.due(),
-            self.received.ack_due(),
-            self.sent.loss_time(&self.rtt),
-            self.sent.pto_deadline(&self.rtt),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-    }
-
     /// Finds lost packets and sends probes where the peer is silent (P14).
     pub(crate) fn handle_timeout(&mut self, now: Timestamp) {
         self.detect_lost(now);
@@ -264,6 +266,9 @@ impl Link {
             bytes_sent: self.totals.bytes_sent,
             bytes_received: self.totals.bytes_received,
             packets_lost: self.totals.packets_lost,
+            congestion_window_bytes: self.congestion.window_bytes(),
+            slow_start_threshold_bytes: self.congestion.slow_start_threshold_bytes(),
+            pacing_bytes_per_s: self.pace().map(|pace| pace.bytes_per_s()),
             packets_in_flight: self.sent.packets_in_flight(),
             bytes_in_flight: self.sent.bytes_in_flight(),
             message_bytes_queued: queues.map_or(0, |queues| queues.lanes_out.queue_bytes()),
@@ -280,6 +285,7 @@ impl Link {
         let lost = sent.detect_lost(now, rtt, |carried| {
             requeue.all(carried);
         });
+        self.congestion.on_lost(now, &lost, &self.rtt);
         self.totals.packets_lost += u64::from(lost.packets);
     }
 
@@ -289,9 +295,17 @@ impl Link {
         let mut requeue = Requeue { controls, traffic, state_pending, newest_state_sent: *newest_state_sent };
         let mut is_reliable = false;
         sent.on_pto(now, |carried| is_reliable |= requeue.all(carried));
-        if !is_reliable {
+        if is_reliable {
+            self.probe_packets = PACKETS_PER_PROBE;
+        } else {
             self.heartbeat.request_probe(now);
         }
+    }
+
+    /// Queues again what a packet carried whose record had to give way.
+    fn requeue(&mut self, carried: CarriedList) {
+        let Self { controls, traffic, state_pending, newest_state_sent, .. } = self;
+        Requeue { controls, traffic, state_pending, newest_state_sent: *newest_state_sent }.all(carried);
     }
 }
 

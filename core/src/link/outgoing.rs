@@ -1,5 +1,6 @@
 //! What leaves a link: which frames go into a packet, and in which order.
 
+use super::Link;
 use super::control::Control;
 use super::datagrams::DatagramSizeError;
 use super::draft::{Carried, Draft};
@@ -7,9 +8,11 @@ use super::frame::{FrameWriter, PAYLOAD_BYTES_MAX};
 use super::lane::{LaneSendError, Message, OutgoingPiece};
 use super::received::AckUrgency;
 use super::source::{FrameSource, Written};
-use super::{Link, Openness};
 use crate::Timestamp;
 
+/// After so many packets in a row without room for a reliable message that might leave, one keeps room for it: what is
+/// newer and matters sooner goes ahead of reliable messages, but does not starve them.
+const PACKETS_WITHOUT_MESSAGE_MAX: u8 = 4;
 /// Places of a packet's record that control frames leave to an ack and a run of messages.
 const PLACES_BESIDE_CONTROL: usize = 2;
 
@@ -48,14 +51,6 @@ impl Link {
         self.state_pending = true;
     }
 
-    /// Whether [`poll_packet`](Self::poll_packet) would be worth a call at `now`; pure.
-    pub(crate) fn has_output(&self, now: Timestamp) -> bool {
-        self.preface.is_due(now)
-            || self.heartbeat.has_output(now)
-            || self.received.ack_due().is_some_and(|due| due <= now)
-            || (!self.preface.crowds_out() && self.has_content())
-    }
-
     /// Writes the next payload, to be sent as the netcode payload packet of this `sequence`; returns its length, or 0 if
     /// nothing leaves now, in which case the sequence is not used. Repeated calls come to an end.
     pub(crate) fn poll_packet(
@@ -74,15 +69,15 @@ impl Link {
         }
         let preface_len = draft.writer.len();
         self.write_controls(&mut draft, source);
-        self.reserve_for_message(&mut draft);
+        self.reserve_for_message(now, &mut draft);
         self.write_ack(now, &mut draft);
         let holds_heartbeat = self.write_heartbeats(now, &mut draft, source);
-        if self.openness == Openness::Open {
+        if self.is_open() {
             self.write_moves(&mut draft, source);
             self.write_state(&mut draft, source);
             self.write_datagrams(&mut draft);
             draft.writer.reserve(0);
-            self.write_messages(&mut draft);
+            self.write_messages(now, &mut draft);
         }
         let len = draft.writer.len();
         if len == preface_len && !self.preface.is_due(now) {
@@ -98,29 +93,8 @@ impl Link {
         len
     }
 
-    /// Whether there is anything to send beside what is only due at a time.
-    fn has_content(&self) -> bool {
-        let has_unreliable = || self.moves_pending || self.state_pending || self.has_datagrams();
-        let has_reliable = || !self.controls.is_empty() || self.next_message().is_some();
-        (self.is_open() && has_unreliable()) || (!self.sent.is_full() && has_reliable())
-    }
-
-    fn has_datagrams(&self) -> bool {
-        self.traffic.get().is_some_and(|queues| !queues.datagrams.is_empty())
-    }
-
-    /// The reliable message that goes out next, if any may.
-    fn next_message(&self) -> Option<OutgoingPiece<'_>> {
-        let queues = self.traffic.get().filter(|_| self.is_open() && !self.sent.is_full())?;
-        queues.lanes_out.next_to_send(|_| true)
-    }
-
-    fn is_open(&self) -> bool {
-        self.openness == Openness::Open
-    }
-
     fn write_controls(&mut self, draft: &mut Draft<'_>, source: &mut impl FrameSource) {
-        while !self.sent.is_full()
+        while self.may_record()
             && draft.places_left() > PLACES_BESIDE_CONTROL
             && let Some(control) = self.controls.first()
         {
@@ -137,9 +111,9 @@ impl Link {
         }
     }
 
-    /// Keeps room for the reliable message that had none in the packet before, so that nothing starves it.
-    fn reserve_for_message(&self, draft: &mut Draft<'_>) {
-        if !self.message_waited {
+    /// Keeps room for the reliable message that had none for too long.
+    fn reserve_for_message(&self, now: Timestamp, draft: &mut Draft<'_>) {
+        if self.packets_without_message < PACKETS_WITHOUT_MESSAGE_MAX || !self.may_send_messages(now) {
             return;
         }
         let Some(message) = self.next_message() else { return };
@@ -229,10 +203,11 @@ impl Link {
         }
     }
 
-    fn write_messages(&mut self, draft: &mut Draft<'_>) {
-        self.message_waited = false;
-        let Some(queues) = self.traffic.get_mut().filter(|_| !self.sent.is_full()) else { return };
-        let mut is_any_written = false;
+    fn write_messages(&mut self, now: Timestamp, draft: &mut Draft<'_>) {
+        if !self.may_send_messages(now) {
+            return;
+        }
+        let Some(queues) = self.traffic.get_mut() else { return };
         let has_place = |draft: &Draft<'_>, message: &OutgoingPiece<'_>| {
             draft.has_place_for_message(message.lane, message.number)
         };
@@ -249,26 +224,36 @@ impl Link {
             draft.raise_urgency(AckUrgency::Urgent);
             draft.carry_message(lane, number);
             queues.lanes_out.on_sent(lane, number);
-            is_any_written = true;
         }
-        self.message_waited = !is_any_written && queues.lanes_out.next_to_send(|_| true).is_some();
+        self.packets_without_message =
+            if draft.carries_messages() { 0 } else { self.packets_without_message.saturating_add(1) };
     }
 
     /// Remembers the packet where its fate matters. Packets that carry nothing reliable take at most half of the record,
     /// so that they never keep reliable data waiting.
     fn record(&mut self, now: Timestamp, sequence: u64, len: usize, draft: Draft<'_>) {
+        let bytes = u16::try_from(len).unwrap_or(u16::MAX);
+        if draft.carries_messages()
+            && let Some(pace) = self.pace()
+        {
+            self.pacer.on_sent(now, bytes, &pace);
+        }
         let (urgency, carried) = draft.finish();
         let has_room = match urgency {
             AckUrgency::None => false,
             AckUrgency::Lazy => self.sent.len() < usize::from(self.limits.packets_in_flight_max / 2),
-            AckUrgency::Urgent => !self.sent.is_full(),
+            AckUrgency::Urgent => self.may_record(),
         };
         if has_room {
-            let bytes = u16::try_from(len).unwrap_or(u16::MAX);
-            let displaced = self.sent.on_sent(sequence, now, bytes, urgency, carried);
-            debug_assert!(displaced.is_none(), "there is room");
+            // A probe takes the place of the oldest packet where there is no other.
+            if let Some(displaced) = self.sent.on_sent(sequence, now, bytes, urgency, carried) {
+                self.requeue(displaced);
+            }
         } else {
             self.sent.on_sent_unrecorded(sequence);
+        }
+        if urgency == AckUrgency::Urgent {
+            self.probe_packets = self.probe_packets.saturating_sub(1);
         }
         self.totals.packets_sent += 1;
         self.totals.bytes_sent += len as u64;

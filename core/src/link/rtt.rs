@@ -64,6 +64,11 @@ impl RttEstimator {
         self.smoothed
     }
 
+    /// The newest sample, without the peer's delay.
+    pub(crate) fn latest_micros(&self) -> u64 {
+        self.latest
+    }
+
     /// The mean deviation from the smoothed round-trip time.
     #[cfg(test)]
     pub(crate) fn variance_micros(&self) -> u64 {

@@ -13,6 +13,12 @@ pub struct LinkStatistics {
     pub bytes_received: u64,
     /// Sent packets that were found lost; those that a change of connection cut off are not among them.
     pub packets_lost: u64,
+    /// How many bytes of payload may be under way before reliable messages wait for acknowledgements.
+    pub congestion_window_bytes: u32,
+    /// The window above which it grows slowly; `None` before the first sign of congestion.
+    pub slow_start_threshold_bytes: Option<u32>,
+    /// Bytes a second at which reliable messages leave at most; `None` before the first round-trip sample.
+    pub pacing_bytes_per_s: Option<u64>,
     /// Packets under way that the peer acknowledges without delay.
     pub packets_in_flight: usize,
     /// The bytes of their payloads.

@@ -1,0 +1,117 @@
+//! Tells a queue that stands on the path from jitter.
+//!
+//! A bulk transfer that only losses slow down fills the buffer in front of the narrowest part of the path, and what a
+//! player does then waits behind it. A queue delays every packet, jitter only some: so it is the *shortest* round trip
+//! of many packets in a row that counts.
+
+use crate::Timestamp;
+
+/// So many samples in a row are judged together, at least.
+const SAMPLES_MIN: u16 = 16;
+/// While the window doubles, fewer have to do.
+const SAMPLES_MIN_IN_SLOW_START: u16 = 10;
+/// A queue shorter than this is left alone, and one shorter than a quarter of the path.
+const QUEUE_MICROS_MIN: u32 = 20_000;
+/// The path's own round trip is the shortest of the last one to two of these, so that a change of route is noticed.
+const PATH_AGE_MICROS: u64 = 10_000_000;
+
+/// A queue that delays everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StandingQueue {
+    /// The shortest round trip of the path.
+    pub(crate) path_micros: u64,
+    /// The shortest round trip of the last packets.
+    pub(crate) round_micros: u64,
+}
+
+/// Watches the round trips of one path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DelayGuard {
+    /// Packets sent from then on are judged.
+    round_start: Timestamp,
+    round_micros: u32,
+    samples: u16,
+    path: PathMinimum,
+}
+
+impl DelayGuard {
+    /// A guard that knows nothing of the path.
+    pub(crate) const fn new() -> Self {
+        Self { round_start: Timestamp::ZERO, round_micros: u32::MAX, samples: 0, path: PathMinimum::new() }
+    }
+
+    /// A packet sent at `sent_at` took so long. Returns the queue if all packets of a round met it: those sent over one round
+    /// trip, or, in slow start, a few in a row. What was under way by then says nothing about the next round.
+    pub(crate) fn on_sample(
+        &mut self,
+        now: Timestamp,
+        sent_at: Timestamp,
+        round_trip_micros: u64,
+        is_in_slow_start: bool,
+    ) -> Option<StandingQueue> {
+        let sample = micros_u32(round_trip_micros);
+        self.path.on_sample(now, sample);
+        if sent_at < self.round_start {
+            return None;
+        }
+        self.round_micros = self.round_micros.min(sample);
+        self.samples = self.samples.saturating_add(1);
+        let is_complete = if is_in_slow_start {
+            self.samples >= SAMPLES_MIN_IN_SLOW_START
+        } else {
+            self.samples >= SAMPLES_MIN
+                && sent_at.micros_since(self.round_start) >= u64::from(self.path.micros())
+        };
+        if !is_complete {
+            return None;
+        }
+        let (path, round) = (self.path.micros(), self.round_micros);
+        let is_queue = round.saturating_sub(path) > QUEUE_MICROS_MIN.max(path / 4);
+        self.begin_round(if is_queue { now } else { sent_at });
+        is_queue.then(|| StandingQueue { path_micros: path.into(), round_micros: round.into() })
+    }
+
+    /// A round trip that says only how long the path is.
+    pub(crate) fn on_idle_sample(&mut self, now: Timestamp, round_trip_micros: u64) {
+        self.path.on_sample(now, micros_u32(round_trip_micros));
+    }
+
+    const fn begin_round(&mut self, at: Timestamp) {
+        self.round_start = at;
+        self.round_micros = u32::MAX;
+        self.samples = 0;
+    }
+}
+
+/// The shortest round trip of the last while, which forgets those before.
+#[derive(Clone, Copy, Debug)]
+struct PathMinimum {
+    since: Timestamp,
+    current: u32,
+    previous: u32,
+}
+
+impl PathMinimum {
+    const fn new() -> Self {
+        Self { since: Timestamp::ZERO, current: u32::MAX, previous: u32::MAX }
+    }
+
+    fn on_sample(&mut self, now: Timestamp, sample: u32) {
+        let age_micros = now.micros_since(self.since);
+        if age_micros >= PATH_AGE_MICROS {
+            self.previous = if age_micros < 2 * PATH_AGE_MICROS { self.current } else { u32::MAX };
+            self.current = u32::MAX;
+            self.since = now;
+        }
+        self.current = self.current.min(sample);
+    }
+
+    fn micros(&self) -> u32 {
+        self.current.min(self.previous)
+    }
+}
+
+/// More than an hour counts as an hour.
+fn micros_u32(micros: u64) -> u32 {
+    u32::try_from(micros).unwrap_or(u32::MAX)
+}

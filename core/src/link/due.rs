@@ -1,0 +1,86 @@
+//! When a link has something to do: what may leave, and when.
+
+use super::lane::OutgoingPiece;
+use super::pacer::Pace;
+use super::{Link, Openness};
+use crate::Timestamp;
+
+impl Link {
+    /// When something becomes due; pure. What is due already may be among it: [`has_output`](Self::has_output) tells.
+    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
+        [self.output_due(), self.sent.loss_time(&self.rtt), self.sent.pto_deadline(&self.rtt)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Whether [`poll_packet`](Self::poll_packet) would be worth a call at `now`; pure.
+    pub(crate) fn has_output(&self, now: Timestamp) -> bool {
+        self.output_due().is_some_and(|due| due <= now)
+    }
+
+    /// When the next packet may leave; `None` while nothing waits for one.
+    fn output_due(&self) -> Option<Timestamp> {
+        let content_due = if self.preface.crowds_out() { None } else { self.content_due() };
+        [self.preface.due(), self.heartbeat.output_due(), self.received.ack_due(), content_due]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The same for what has no time of its own.
+    fn content_due(&self) -> Option<Timestamp> {
+        let has_datagrams = || self.traffic.get().is_some_and(|queues| !queues.datagrams.is_empty());
+        let has_unreliable = || self.moves_pending || self.state_pending || has_datagrams();
+        if (self.is_open() && has_unreliable()) || (self.may_record() && !self.controls.is_empty()) {
+            return Some(Timestamp::ZERO);
+        }
+        self.messages_due()
+    }
+
+    /// When the next reliable message may leave as far as the windows and the pace go; `None` while it has to wait for an
+    /// acknowledgement, or there is none.
+    pub(super) fn messages_due(&self) -> Option<Timestamp> {
+        self.next_message()?;
+        if self.probe_packets > 0 {
+            return Some(Timestamp::ZERO);
+        }
+        if self.sent.is_full() || !self.congestion.has_room(self.sent.bytes_in_flight()) {
+            return None;
+        }
+        Some(self.pace().map_or(Timestamp::ZERO, |pace| self.pacer.due(&pace)))
+    }
+
+    /// Whether reliable messages may leave now.
+    pub(super) fn may_send_messages(&self, now: Timestamp) -> bool {
+        self.messages_due().is_some_and(|due| due <= now)
+    }
+
+    /// The reliable message that goes out next, if its lane's window has room for it.
+    pub(super) fn next_message(&self) -> Option<OutgoingPiece<'_>> {
+        let queues = self.traffic.get().filter(|_| self.is_open())?;
+        queues.lanes_out.next_to_send(|_| true)
+    }
+
+    /// Whether a packet with something reliable can be recorded. A probe always can.
+    pub(super) fn may_record(&self) -> bool {
+        self.probe_packets > 0 || !self.sent.is_full()
+    }
+
+    /// How fast reliable messages leave; `None` before the first round-trip sample, when the initial window may leave at
+    /// once.
+    pub(super) fn pace(&self) -> Option<Pace> {
+        self.rtt.min_micros().map(|_| Pace::new(&self.congestion, self.rtt.smoothed_micros()))
+    }
+
+    /// Whether acknowledgements that arrive now are of a window that was in use: it is nearly full, or the pace alone keeps
+    /// it from being so.
+    pub(super) fn is_window_used(&self, now: Timestamp) -> bool {
+        !self.congestion.has_room(self.sent.bytes_in_flight())
+            || self.messages_due().is_some_and(|due| due > now)
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.openness == Openness::Open
+    }
+}
