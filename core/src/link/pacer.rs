@@ -68,7 +68,7 @@ pub(crate) struct Pacer {
 
 impl Pacer {
     /// When the next packet may leave.
-    pub(crate) fn due(&self, pace: &Pace) -> Timestamp {
+    pub(crate) fn due(self, pace: &Pace) -> Timestamp {
         Timestamp::from_micros(self.paid_at.as_micros().saturating_sub(pace.tolerance_micros()))
     }
 

@@ -258,6 +258,30 @@ pub(super) struct Path {
     pub(super) jitter_ms: u64,
 }
 
+/// The narrowest part of the way from the server to the client, with the buffer in front of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bottleneck {
+    pub(super) bytes_per_s: u64,
+    pub(super) buffer_bytes: u64,
+    free_at: Timestamp,
+}
+
+impl Bottleneck {
+    pub(super) fn new(bytes_per_s: u64, buffer_bytes: u64) -> Self {
+        Self { bytes_per_s, buffer_bytes, free_at: Timestamp::ZERO }
+    }
+
+    /// When the packet is through; `None` if the buffer has no room for it.
+    fn pass(&mut self, now: Timestamp, bytes: u64) -> Option<Timestamp> {
+        let buffered = self.free_at.micros_since(now) * self.bytes_per_s / 1_000_000;
+        if buffered + bytes > self.buffer_bytes {
+            return None;
+        }
+        self.free_at = self.free_at.max(now).plus_micros(bytes * 1_000_000 / self.bytes_per_s);
+        Some(self.free_at)
+    }
+}
+
 pub(super) const CLEAN: Path = Path { loss_percent: 0, duplicate_percent: 0, latency_ms: 40, jitter_ms: 0 };
 
 #[derive(Debug)]
@@ -265,6 +289,7 @@ pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) ends: [End; 2],
     pub(super) path: Path,
+    pub(super) bottleneck: Option<Bottleneck>,
     random: u64,
     /// By arrival, then by order of sending: the receiver, the sequence, the payload.
     on_the_way: BTreeMap<(Timestamp, u64), (usize, u64, Vec<u8>)>,
@@ -284,6 +309,7 @@ impl World {
             now: Timestamp::ZERO,
             ends: [client, End::new(Role::Server, limits)],
             path,
+            bottleneck: None,
             random: seed.wrapping_mul(2).wrapping_add(1),
             on_the_way: BTreeMap::new(),
             packets_sent: 0,
@@ -360,10 +386,15 @@ impl World {
         if self.random_below(100) < self.path.loss_percent {
             return;
         }
+        let mut leaves = self.now;
+        if let Some(bottleneck) = self.bottleneck.as_mut().filter(|_| receiver == CLIENT) {
+            let Some(through) = bottleneck.pass(self.now, payload.len() as u64 + 53) else { return };
+            leaves = through;
+        }
         let copies = if self.random_below(100) < self.path.duplicate_percent { 2 } else { 1 };
         for _ in 0..copies {
             let jitter_ms = self.random_below(self.path.jitter_ms + 1);
-            let arrival = self.now.plus_millis(self.path.latency_ms + jitter_ms);
+            let arrival = leaves.plus_millis(self.path.latency_ms + jitter_ms);
             self.packets_sent += 1;
             self.on_the_way.insert((arrival, self.packets_sent), (receiver, sequence, payload.to_vec()));
         }

@@ -1,0 +1,124 @@
+//! Bulk transfers over paths that are narrower than what they would like to send.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::world::{Bottleneck, CLIENT, LIMITS, Path, SERVER, World};
+use crate::Timestamp;
+use crate::link::LinkLimits;
+
+const LATENCY_MS: u64 = 25;
+const PATH: Path = Path { loss_percent: 0, duplicate_percent: 0, latency_ms: LATENCY_MS, jitter_ms: 0 };
+const TICK_MS: u64 = 16;
+/// As long as every transfer lasts; the first quarter is not looked at.
+const SECONDS: u64 = 20;
+
+/// A server that always has more bulk to send, on all lanes, and a state of 100 bytes every tick.
+struct Transfer {
+    world: World,
+    begin: Timestamp,
+    published: Vec<Timestamp>,
+    /// How long each state was on its way, in milliseconds.
+    delays_ms: Vec<u64>,
+}
+
+impl Transfer {
+    fn run(path: Path, bottleneck: Bottleneck) -> Self {
+        let limits = LinkLimits { packets_in_flight_max: 1_024, ..LIMITS };
+        let mut world = World::with_limits(path, 1, &limits);
+        world.run_for_ms(1_000);
+        world.bottleneck = Some(bottleneck);
+        let mut transfer = Self { begin: world.now, world, published: vec![], delays_ms: vec![] };
+        while transfer.world.now.micros_since(transfer.begin) < SECONDS * 1_000_000 {
+            transfer.run_tick();
+        }
+        transfer
+    }
+
+    fn run_tick(&mut self) {
+        let server = &mut self.world.ends[SERVER];
+        for lane in 0..4 {
+            while server.link.statistics().message_bytes_queued < 200_000 * (usize::from(lane) + 1) {
+                server.link.queue_message(lane, &[7; 4_000]).unwrap();
+            }
+        }
+        self.published.push(self.world.now);
+        server.source.state = Some((self.published.len() as u64, vec![1; 100]));
+        server.link.mark_state_pending();
+        let end = self.world.now.plus_millis(TICK_MS);
+        while self.world.now < end {
+            let seen = self.world.ends[CLIENT].state_ticks.len();
+            self.world.run_until(end, |world| world.ends[CLIENT].state_ticks.len() > seen);
+            for tick in self.world.ends[CLIENT].state_ticks.iter().skip(seen) {
+                let published = self.published[usize::try_from(*tick).unwrap() - 1];
+                self.delays_ms.push(self.world.now.micros_since(published) / 1_000);
+            }
+        }
+    }
+
+    fn bulk_bytes_per_s(&self) -> u64 {
+        let client = &self.world.ends[CLIENT];
+        let messages = client.messages.iter().chain(client.lane_messages.values().flatten());
+        messages.map(|message| message.len() as u64).sum::<u64>() / SECONDS
+    }
+
+    /// What one state in a hundred is late by, at least, beyond the latency of the path.
+    fn late_by_ms(&self) -> u64 {
+        let mut delays_ms: Vec<_> = self.delays_ms.iter().skip(self.delays_ms.len() / 4).collect();
+        delays_ms.sort_unstable();
+        delays_ms[delays_ms.len() * 99 / 100] - LATENCY_MS
+    }
+
+    fn lost_per_thousand(&self) -> u64 {
+        let statistics = self.world.ends[SERVER].link.statistics();
+        statistics.packets_lost * 1_000 / statistics.packets_sent
+    }
+}
+
+#[test]
+fn a_bulk_transfer_fills_a_narrow_path_without_filling_its_buffer() {
+    for (bytes_per_s, late_by_ms_max) in [(125_000, 100), (500_000, 35), (1_250_000, 30)] {
+        let buffer_bytes = bytes_per_s;
+        let transfer = Transfer::run(PATH, Bottleneck::new(bytes_per_s, buffer_bytes));
+        let (bulk, late_by_ms) = (transfer.bulk_bytes_per_s(), transfer.late_by_ms());
+        assert!(bulk > bytes_per_s * 8 / 10, "{bulk} of {bytes_per_s} bytes a second");
+        assert!(late_by_ms <= late_by_ms_max, "{late_by_ms} ms late where the buffer holds a second");
+        assert_eq!(transfer.lost_per_thousand(), 0);
+    }
+}
+
+#[test]
+fn a_buffer_too_short_for_the_guard_is_shared_by_the_rules_of_loss() {
+    for bytes_per_s in [125_000, 500_000, 1_250_000] {
+        let transfer = Transfer::run(PATH, Bottleneck::new(bytes_per_s, bytes_per_s / 20));
+        let (bulk, lost) = (transfer.bulk_bytes_per_s(), transfer.lost_per_thousand());
+        assert!(bulk > bytes_per_s * 7 / 10, "{bulk} of {bytes_per_s} bytes a second");
+        assert!((1..=20).contains(&lost), "{lost} of 1,000 packets");
+    }
+}
+
+#[test]
+fn a_path_that_loses_one_packet_in_a_hundred_gives_what_reno_gets_of_it() {
+    let path = Path { loss_percent: 1, ..PATH };
+    let transfer = Transfer::run(path, Bottleneck::new(10_000_000, 10_000_000));
+    let bulk = transfer.bulk_bytes_per_s();
+    // 1,200 bytes / 50 ms * sqrt(3 / 2 / 0.01) would be 290,000.
+    assert!(bulk > 150_000, "{bulk}");
+}
+
+#[test]
+fn a_new_key_epoch_begins_with_the_initial_window() {
+    let mut world = World::opened();
+    world.bottleneck = Some(Bottleneck::new(20_000, 5_000));
+    for _ in 0..60 {
+        world.ends[SERVER].link.queue_message(0, &[7; 4_000]).unwrap();
+    }
+    world.run_for_ms(3_000);
+    assert!(world.ends[SERVER].link.statistics().slow_start_threshold_bytes.is_some());
+
+    world.replace_connection();
+
+    let statistics = world.ends[SERVER].link.statistics();
+    assert_eq!((statistics.congestion_window_bytes, statistics.slow_start_threshold_bytes), (12_000, None));
+    assert_eq!((statistics.pacing_bytes_per_s, statistics.bytes_in_flight), (None, 0));
+}
