@@ -5,9 +5,12 @@
 #[cfg(feature = "foreign")]
 pub mod foreign;
 pub mod fuzzing;
+#[cfg(feature = "quinn")]
+pub mod goodput;
 #[cfg(feature = "hosted")]
 pub mod hosted;
 pub mod laws;
+pub mod pipe;
 pub mod world;
 
 /// The README's programs, which compile as they stand.
