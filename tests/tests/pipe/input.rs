@@ -1,0 +1,129 @@
+//! A bulk transfer in the same direction does not make moves and states late.
+//!
+//! What is measured is the time from `send_move` or `publish_state` until the first byte of the packet that brings it is on the wire.
+
+use rejoin::client::ClientConfig;
+use rejoin_tests::pipe::{
+    Bulk, Cadence, Entrance, Latencies, PACKET_OVERHEAD_BYTES, PipeCounters, PipeSettings, SessionPath,
+    logged_in_path,
+};
+use rejoin_tests::world::config;
+
+const BITS_PER_S: u64 = 1_000_000;
+const MOVE_BYTES: usize = 40;
+const STATE_BYTES: usize = 200;
+/// The time on the wire of our largest packet: 1,225 bytes of UDP payload, of which 25 are netcode's.
+const PACKET_TIME_MICROS: u64 = (1_225 + PACKET_OVERHEAD_BYTES) * 8 * 1_000_000 / BITS_PER_S;
+const INTERVAL_60_HZ_MICROS: u64 = 16_667;
+const INTERVAL_20_HZ_MICROS: u64 = 50_000;
+const BEATS: u64 = 1_200;
+/// The transfer is under way when the first beat comes.
+const WARM_UP_MS: u64 = 2_000;
+/// In this time everything is through that waits.
+const WAY_OUT_MS: u64 = 5_000;
+
+/// Which way the transfer and the beats go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    /// A client's moves.
+    Up,
+    /// A server's states.
+    Down,
+}
+
+/// What one run gave.
+#[derive(Debug)]
+struct Measured {
+    latencies: Latencies,
+    bulk_bytes_per_s: u64,
+    packets: PipeCounters,
+}
+
+impl Measured {
+    fn print(&self, what: &str) {
+        let Self { latencies, bulk_bytes_per_s, packets } = self;
+        let micros = |percent| latencies.percentile_micros(percent);
+        println!(
+            "{what}: p50 {} us, p99 {} us, longest {} us, {} came, {} did not; \
+             bulk {bulk_bytes_per_s} bytes/s, at most {} bytes queued",
+            micros(50),
+            micros(99),
+            micros(100),
+            latencies.count(),
+            latencies.missing,
+            packets.queue_bytes_highest,
+        );
+    }
+
+    /// The path was busy with the transfer, and still every beat came within one packet's time.
+    fn assert_prompt(&self) {
+        assert!(self.bulk_bytes_per_s > BITS_PER_S / 8 * 3 / 4, "{} bytes/s", self.bulk_bytes_per_s);
+        assert_eq!(self.latencies.missing, 0, "every beat comes");
+        let p99_micros = self.latencies.percentile_micros(99);
+        assert!(p99_micros <= PACKET_TIME_MICROS, "{p99_micros} us of at most {PACKET_TIME_MICROS} us");
+    }
+}
+
+/// A path of 1 Mbit/s and 100 ms there and back.
+fn narrow_path(entrance: Entrance) -> SessionPath {
+    let pipe = PipeSettings {
+        bits_per_s: BITS_PER_S,
+        delay_micros: 50_000,
+        jitter_micros: 0,
+        loss_per_mille: 0,
+        entrance,
+    };
+    logged_in_path(config(), ClientConfig::default(), pipe, pipe, 1)
+}
+
+/// Begins a transfer without end and, when it is under way, a steady beat in the same direction.
+fn begin(path: &mut SessionPath, direction: Direction, interval_micros: u64) {
+    let bulk = Some(Bulk::new(0, u64::MAX, 16_384));
+    let start = path.now.plus_millis(WARM_UP_MS);
+    let cadence = |bytes| Some(Cadence::new(start, interval_micros, BEATS, bytes));
+    match direction {
+        Direction::Up => {
+            path.far.application.bulk = bulk;
+            path.far.application.cadence = cadence(MOVE_BYTES);
+        }
+        Direction::Down => {
+            path.near.application.bulk = bulk;
+            path.near.application.cadence = cadence(STATE_BYTES);
+        }
+    }
+}
+
+/// Beats beside a transfer, from one end to the other.
+fn measure(mut path: SessionPath, direction: Direction, interval_micros: u64) -> Measured {
+    let started_at = path.now;
+    begin(&mut path, direction, interval_micros);
+    path.run_for_ms(WARM_UP_MS + BEATS * interval_micros / 1_000 + WAY_OUT_MS);
+    let (sender, receiver, pipe) = match direction {
+        Direction::Up => (&path.far.application, &path.near.application, &path.back),
+        Direction::Down => (&path.near.application, &path.far.application, &path.forth),
+    };
+    let inbox = &receiver.inbox;
+    Measured {
+        latencies: sender.cadence.as_ref().expect("beats").latencies(inbox),
+        bulk_bytes_per_s: inbox.bulk_bytes * 1_000_000 / inbox.bulk_at.micros_since(started_at),
+        packets: pipe.counters(),
+    }
+}
+
+#[test]
+fn moves_beside_a_transfer_are_on_the_wire_within_one_packet_time() {
+    let measured = measure(narrow_path(Entrance::Interface), Direction::Up, INTERVAL_60_HZ_MICROS);
+
+    measured.print("moves at 60 Hz, own interface");
+    measured.assert_prompt();
+}
+
+#[test]
+fn states_beside_a_transfer_are_on_the_wire_within_one_packet_time() {
+    for interval_micros in [INTERVAL_20_HZ_MICROS, INTERVAL_60_HZ_MICROS] {
+        let measured = measure(narrow_path(Entrance::Interface), Direction::Down, interval_micros);
+
+        measured.print(&format!("states every {interval_micros} us, own interface"));
+        measured.assert_prompt();
+    }
+}
