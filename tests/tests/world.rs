@@ -4,5 +4,9 @@
 mod adversary;
 #[path = "world/continuity.rs"]
 mod continuity;
+#[path = "world/independence.rs"]
+mod independence;
+#[path = "world/lanes.rs"]
+mod lanes;
 #[path = "world/specification.rs"]
 mod specification;

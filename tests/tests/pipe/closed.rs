@@ -40,8 +40,9 @@ fn path() -> SessionPath {
     logged_in_path(patient(), ClientConfig::default(), pipe, pipe, 1)
 }
 
-fn bulk() -> Option<Bulk> {
-    Some(Bulk::new(0, u64::MAX, 16_384))
+/// A transfer without end.
+fn bulk() -> Bulk {
+    Bulk::new(0, u64::MAX, 16_384)
 }
 
 /// Lets the dead time pass; how many packets left that hold more than beats while the windows were closed.
@@ -64,7 +65,7 @@ fn assert_prompt(sender: &Application, receiver: &Application) {
 #[test]
 fn moves_go_on_while_a_transfer_waits_for_acknowledgements() {
     let mut path = path();
-    path.far.application.bulk = bulk();
+    path.far.application.bulk = Some(bulk());
     path.run_for_ms(WARM_UP_MS);
 
     path.forth.set_loss_per_mille(1_000);
@@ -80,7 +81,7 @@ fn moves_go_on_while_a_transfer_waits_for_acknowledgements() {
 #[test]
 fn states_go_on_while_a_transfer_waits_for_acknowledgements() {
     let mut path = path();
-    path.near.application.bulk = bulk();
+    path.near.application.bulk = Some(bulk());
     path.run_for_ms(WARM_UP_MS);
 
     path.back.set_loss_per_mille(1_000);
