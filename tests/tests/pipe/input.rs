@@ -17,6 +17,11 @@ const PACKET_TIME_MICROS: u64 = (1_225 + PACKET_OVERHEAD_BYTES) * 8 * 1_000_000 
 const INTERVAL_60_HZ_MICROS: u64 = 16_667;
 const INTERVAL_20_HZ_MICROS: u64 = 50_000;
 const BEATS: u64 = 1_200;
+/// More than three seconds of the path's rate: whoever fills it drops nothing and makes everything late.
+const DEEP_QUEUE_BYTES: u64 = 400_000;
+/// What a transfer may let wait in a queue that would hold seconds.
+const QUEUE_P50_MICROS_MAX: u64 = 100_000;
+const QUEUE_P99_MICROS_MAX: u64 = 200_000;
 /// The transfer is under way when the first beat comes.
 const WARM_UP_MS: u64 = 2_000;
 /// In this time everything is through that waits.
@@ -55,12 +60,19 @@ impl Measured {
         );
     }
 
-    /// The path was busy with the transfer, and still every beat came within one packet's time.
-    fn assert_prompt(&self) {
+    /// The path was busy with the transfer, and still every beat came, and waited no longer than this.
+    fn assert_waits(&self, p50_micros_max: u64, p99_micros_max: u64) {
         assert!(self.bulk_bytes_per_s > BITS_PER_S / 8 * 3 / 4, "{} bytes/s", self.bulk_bytes_per_s);
         assert_eq!(self.latencies.missing, 0, "every beat comes");
-        let p99_micros = self.latencies.percentile_micros(99);
-        assert!(p99_micros <= PACKET_TIME_MICROS, "{p99_micros} us of at most {PACKET_TIME_MICROS} us");
+        for (percent, micros_max) in [(50, p50_micros_max), (99, p99_micros_max)] {
+            let micros = self.latencies.percentile_micros(percent);
+            assert!(micros <= micros_max, "{percent} % waited up to {micros} us, not {micros_max} us");
+        }
+    }
+
+    /// No beat of a hundred waited longer than for the packet before it.
+    fn assert_prompt(&self) {
+        self.assert_waits(PACKET_TIME_MICROS, PACKET_TIME_MICROS);
     }
 }
 
@@ -125,5 +137,16 @@ fn states_beside_a_transfer_are_on_the_wire_within_one_packet_time() {
 
         measured.print(&format!("states every {interval_micros} us, own interface"));
         measured.assert_prompt();
+    }
+}
+
+#[test]
+fn a_transfer_fills_no_deep_queue_before_moves_and_states() {
+    for direction in [Direction::Up, Direction::Down] {
+        let deep = Entrance::Queue { bytes_max: DEEP_QUEUE_BYTES };
+        let measured = measure(narrow_path(deep), direction, INTERVAL_60_HZ_MICROS);
+
+        measured.print(&format!("{direction:?} at 60 Hz, deep queue"));
+        measured.assert_waits(QUEUE_P50_MICROS_MAX, QUEUE_P99_MICROS_MAX);
     }
 }
