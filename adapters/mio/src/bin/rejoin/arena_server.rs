@@ -93,7 +93,7 @@ impl Application for ArenaServer {
     fn handle_event(&mut self, sessions: &mut Sessions<'_>, event: Event, payload: &[u8]) {
         match event {
             Event::Lifecycle(lifecycle) => self.handle_lifecycle(sessions, lifecycle, payload),
-            Event::Message { session, .. } => self.spread_chat(sessions, session, payload),
+            Event::Message { session, lane: CHAT_LANE } => self.spread_chat(sessions, session, payload),
             Event::Move { session, .. } => {
                 if let Some(controls) = Controls::read(payload) {
                     self.arena.steer(session, controls);

@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | name | the credential of the login | 1 to 32 bytes of UTF-8 |
 //! | controls | move input | turn i8 (−127 full right to 127 full left), throttle u8 |
-//! | chat text | lane 0, to the server | 1 to 256 bytes of UTF-8 |
-//! | chat line | lane 0, to everybody | length of the name u8, name, text |
+//! | chat text | lane 1, to the server | 1 to 256 bytes of UTF-8 |
+//! | chat line | lane 1, to everybody | length of the name u8, name, text |
 //! | surroundings | state | count u8, then per player: number u32, x u16, y u16, heading u8, speed u8; the receiver first |
 
 /// The side of the square in units; its `u16` coordinates on the wire divide it into 65,535 parts.
@@ -17,8 +17,8 @@ pub(crate) const NAME_BYTES_MAX: usize = 32;
 /// The longest chat text in bytes.
 pub(crate) const CHAT_BYTES_MAX: usize = 256;
 
-/// The reliable lane that chat goes by.
-pub(crate) const CHAT_LANE: u8 = 0;
+/// The reliable lane that chat goes by. It has it to itself, so that nothing but chat makes chat wait.
+pub(crate) const CHAT_LANE: u8 = 1;
 
 /// Bytes of a state before its first player.
 pub(crate) const STATE_HEAD_BYTES: usize = 1;

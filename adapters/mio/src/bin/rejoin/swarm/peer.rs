@@ -295,7 +295,7 @@ impl Peer {
                     log::info!("login rejected ({code}): {}", String::from_utf8_lossy(payload));
                     self.tally.login = Login::Refused;
                 }
-                ClientEvent::Message { .. } => self.hear(payload),
+                ClientEvent::Message { lane: CHAT_LANE } => self.hear(payload),
                 ClientEvent::State { acknowledged, .. } => self.see(acknowledged, payload),
                 // Who never got in is told by the report, for all together.
                 ClientEvent::Disconnected { reason } if self.tally.is_established => {
