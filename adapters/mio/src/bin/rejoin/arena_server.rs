@@ -1,4 +1,4 @@
-//! The arena on the network: logins, controls and chat in, states and chat lines out.
+//! The arena on the network: logins, controls, chat and requests in; states, chat lines and bulk out.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,10 @@ use rejoin::{Event, LifecycleEvent, SendError, SessionId};
 use rejoin_mio::{Application, Sessions};
 
 use crate::arena::Arena;
-use crate::arena_wire::{CHAT_LANE, Controls, is_chat_text, write_chat_line};
+use crate::arena_wire::{
+    Answer, BULK_LANE, CHAT_LANE, CONTROL_LANE, Controls, Request, is_chat_text, write_chat_line,
+};
+use crate::bulk_ledger::BulkLedger;
 use crate::chat_allowance::ChatAllowance;
 
 /// The longest state in bytes: what one packet carries.
@@ -25,6 +28,7 @@ pub(crate) struct ArenaServer {
     arena: Arena,
     /// What those who have spoken may still say.
     allowances: BTreeMap<SessionId, ChatAllowance>,
+    bulk: BulkLedger,
     /// Room for one state and one chat line, kept between calls.
     state: Vec<u8>,
     line: Vec<u8>,
@@ -33,7 +37,13 @@ pub(crate) struct ArenaServer {
 impl ArenaServer {
     /// An arena that moves `tick_hz` times a second.
     pub(crate) fn new(tick_hz: u32) -> Self {
-        Self { arena: Arena::new(tick_hz), allowances: BTreeMap::new(), state: Vec::new(), line: Vec::new() }
+        Self {
+            arena: Arena::new(tick_hz),
+            allowances: BTreeMap::new(),
+            bulk: BulkLedger::default(),
+            state: Vec::new(),
+            line: Vec::new(),
+        }
     }
 
     /// The name a session plays under.
@@ -49,6 +59,7 @@ impl ArenaServer {
             LifecycleEventKind::Disconnected => {
                 self.arena.leave(id);
                 self.allowances.remove(&id);
+                self.bulk.forget(id);
             }
             _ => {}
         }
@@ -61,6 +72,22 @@ impl ArenaServer {
         };
         if let Err(error) = answered {
             // The session ended in the same wake; its `Disconnected` comes next and frees the name.
+            log::debug!("session {id}: {error}");
+        }
+    }
+
+    fn answer_request(&mut self, sessions: &mut Sessions<'_>, id: SessionId, request: Request) {
+        let answer = match request {
+            Request::Bulk(request) => match self.bulk.owe(id, request) {
+                Ok(()) => return,
+                Err(refusal) => {
+                    log::info!("session {id} asks for bulk in vain: {refusal:?}");
+                    Answer::BulkRefused
+                }
+            },
+        };
+        // Who leaves answers unacknowledged and goes on asking gets none.
+        if let Err(error) = sessions.send(id, CONTROL_LANE, &answer.to_bytes()) {
             log::debug!("session {id}: {error}");
         }
     }
@@ -93,6 +120,11 @@ impl Application for ArenaServer {
     fn handle_event(&mut self, sessions: &mut Sessions<'_>, event: Event, payload: &[u8]) {
         match event {
             Event::Lifecycle(lifecycle) => self.handle_lifecycle(sessions, lifecycle, payload),
+            Event::Message { session, lane: CONTROL_LANE } => {
+                if let Some(request) = Request::read(payload) {
+                    self.answer_request(sessions, session, request);
+                }
+            }
             Event::Message { session, lane: CHAT_LANE } => self.spread_chat(sessions, session, payload),
             Event::Move { session, .. } => {
                 if let Some(controls) = Controls::read(payload) {
@@ -112,5 +144,6 @@ impl Application for ArenaServer {
                 log::debug!("session {id}: {error}");
             }
         }
+        self.bulk.pay(|id, message| sessions.send(id, BULK_LANE, message));
     }
 }

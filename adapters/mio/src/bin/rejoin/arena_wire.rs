@@ -7,6 +7,12 @@
 //! | chat text | lane 1, to the server | 1 to 256 bytes of UTF-8 |
 //! | chat line | lane 1, to everybody | length of the name u8, name, text |
 //! | surroundings | state | count u8, then per player: number u32, x u16, y u16, heading u8, speed u8; the receiver first |
+//! | request, answer | lane 0 | see `control` |
+//! | bulk | lane 2, to the player | the next 8,192 bytes of what was asked for; the last message is shorter |
+
+mod control;
+
+pub(crate) use self::control::{Answer, BulkRequest, Request};
 
 /// The side of the square in units; its `u16` coordinates on the wire divide it into 65,535 parts.
 pub(crate) const SIDE: f32 = 1_000.0;
@@ -17,8 +23,14 @@ pub(crate) const NAME_BYTES_MAX: usize = 32;
 /// The longest chat text in bytes.
 pub(crate) const CHAT_BYTES_MAX: usize = 256;
 
+/// The reliable lane of requests and answers.
+pub(crate) const CONTROL_LANE: u8 = 0;
+
 /// The reliable lane that chat goes by. It has it to itself, so that nothing but chat makes chat wait.
 pub(crate) const CHAT_LANE: u8 = 1;
+
+/// The reliable lane that bulk goes by.
+pub(crate) const BULK_LANE: u8 = 2;
 
 /// Bytes of a state before its first player.
 pub(crate) const STATE_HEAD_BYTES: usize = 1;

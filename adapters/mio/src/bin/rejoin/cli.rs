@@ -130,6 +130,10 @@ pub(crate) struct Swarm {
     /// Move inputs per second and client, 1 to 1000.
     #[arg(long, value_name = "HZ", value_parser = value_parser!(u32).range(1..=1_000), default_value_t = 60)]
     pub(crate) hz: u32,
+    /// KiB of bulk that each client asks the server for, up to 65536, on a lane of its own; again as soon as it has them, for as long as
+    /// the run lasts. 0 asks for none.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(..=65_536), default_value_t = 0)]
+    pub(crate) bulk_kib: u32,
     /// Share of datagrams that get lost, each way, 0 to 1.
     #[arg(long, value_name = "P", value_parser = fraction, default_value = "0")]
     pub(crate) loss: f64,

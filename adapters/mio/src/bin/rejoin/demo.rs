@@ -94,6 +94,7 @@ fn plan(options: &cli::Demo, server: SocketAddr) -> Plan {
         peers: options.peers,
         playing,
         move_hz: TICK_HZ,
+        bulk_bytes: 0,
         conditions: CONDITIONS,
         outages: Some(OutagePlan { every: lasting * 2, lasting, moves_address: true }),
         seed: SEED,

@@ -4,6 +4,8 @@
 mod arena;
 mod arena_server;
 mod arena_wire;
+mod bulk_content;
+mod bulk_ledger;
 mod chat_allowance;
 mod cli;
 mod conditioner;

@@ -43,6 +43,19 @@ pub(crate) struct Report {
     /// From the end of an outage to the first answer after it.
     pub(crate) resume_ms_p50: Option<f64>,
     pub(crate) resume_ms_p99: Option<f64>,
+    /// Requests for bulk of which every byte arrived.
+    pub(crate) bulk_requests_completed: u64,
+    /// Bulk that arrived as it should, all peers together.
+    pub(crate) bulk_kib_delivered: u64,
+    /// Bulk messages with bytes that had not to come next, and requests that were refused.
+    pub(crate) bulk_wrong: u64,
+    /// Peers to whom nothing more came of what they had asked for, though the run waited.
+    pub(crate) bulk_stalled: u64,
+    /// Bulk that arrived at all peers together, in KiB, per second from the first request to the last byte, outages included.
+    pub(crate) goodput_kib_s: Option<f64>,
+    /// Whether peers were to ask for bulk.
+    #[serde(skip)]
+    pub(crate) asks_for_bulk: bool,
     /// Somebody ended the run before all had the time to log in.
     #[serde(skip)]
     pub(crate) ended_while_connecting: bool,
@@ -88,6 +101,9 @@ impl Report {
             self.reliable_out_of_order == 0,
             format!("{} chat lines arrived out of order", self.reliable_out_of_order),
         );
+        expect(self.bulk_kib_delivered > 0 || !self.asks_for_bulk || !had_time, "no bulk arrived".to_owned());
+        expect(self.bulk_wrong == 0, format!("{} bulk messages were wrong", self.bulk_wrong));
+        expect(self.bulk_stalled == 0, format!("the bulk of {} peers stalled", self.bulk_stalled));
         failures
     }
 
@@ -123,6 +139,17 @@ impl fmt::Display for Report {
             self.reliable_duplicated,
             self.reliable_out_of_order
         )?;
+        if self.asks_for_bulk {
+            writeln!(
+                f,
+                "bulk         {} requests met, {} KiB, wrong {}, stalled {}, {:.0} KiB/s to all together",
+                self.bulk_requests_completed,
+                self.bulk_kib_delivered,
+                self.bulk_wrong,
+                self.bulk_stalled,
+                self.goodput_kib_s.unwrap_or(0.0)
+            )?;
+        }
         writeln!(f, "moves        {} sent, {} acknowledged", self.moves_sent, self.moves_acknowledged)?;
         writeln!(f, "states       {} received", self.states_received)?;
         writeln!(f, "round trip   smoothed p50 {}, p99 {}", ms(self.rtt_ms_p50), ms(self.rtt_ms_p99))
@@ -197,7 +224,7 @@ mod tests {
 
     #[test]
     fn each_broken_promise_is_a_failure_of_its_own() {
-        let broken: [fn(&mut Report); 9] = [
+        let broken: [fn(&mut Report); 12] = [
             |report| report.logins_succeeded = 2,
             |report| report.sessions_ended_early = 1,
             |report| report.reliable_sent = 0,
@@ -207,6 +234,9 @@ mod tests {
             |report| report.reliable_lost = 1,
             |report| report.reliable_duplicated = 1,
             |report| report.reliable_out_of_order = 1,
+            |report| report.asks_for_bulk = true,
+            |report| report.bulk_wrong = 1,
+            |report| report.bulk_stalled = 1,
         ];
         for spoil in broken {
             let mut report = good();
@@ -221,7 +251,7 @@ mod tests {
         for field in "peers sessions_established logins_succeeded logins_failed sessions_ended_early outages outages_beyond_window resumes_succeeded \
             resumes_failed same_session_after_resume moves_sent moves_acknowledged states_received reliable_sent \
             reliable_delivered reliable_lost reliable_duplicated reliable_out_of_order rtt_ms_p50 rtt_ms_p99 \
-            resume_ms_p50 resume_ms_p99"
+            resume_ms_p50 resume_ms_p99 bulk_requests_completed bulk_kib_delivered bulk_wrong bulk_stalled goodput_kib_s"
             .split_whitespace()
         {
             assert!(object.get(field).is_some(), "{field}");

@@ -1,10 +1,12 @@
 //! The command `swarm`: many clients with bad networks, and what they found out.
 
+mod bulk;
 mod chat;
 mod fleet;
 mod outage;
 mod peer;
 mod pilot;
+mod summary;
 
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
@@ -66,6 +68,7 @@ fn plan(options: &cli::Swarm) -> Result<Plan, Failure> {
         peers: options.peers,
         playing: Duration::from_secs_f64(options.seconds),
         move_hz: options.hz,
+        bulk_bytes: u64::from(options.bulk_kib) * 1_024,
         conditions: LinkConditions {
             loss: options.loss,
             duplicate: options.duplicate,

@@ -58,6 +58,7 @@ fn a_wrong_value_is_told_in_one_line_with_its_option_and_what_it_must_be() {
         ("rejoin swarm --loss 1.5", ["--loss", "1.5", "0 to 1"]),
         ("rejoin swarm --loss NaN", ["--loss", "NaN", "0 to 1"]),
         ("rejoin swarm --seconds inf", ["--seconds", "inf", "86400"]),
+        ("rejoin swarm --bulk-kib 65537", ["--bulk-kib", "65537", "0..=65536"]),
         ("rejoin swarm --outage-every-s 5", ["--outage-for-s", "required", "--help"]),
         ("rejoin swarm --move-address", ["--outage-every-s", "required", "--help"]),
         ("rejoin token --dev-key --client-id 1", ["--server", "required", "--help"]),

@@ -1,7 +1,7 @@
 //! All clients of a swarm in one event loop, from the first handshake to the report.
 //!
-//! The run has four parts: everybody *connects*; then all *play*, which is the time the outages are in; then nobody says anything more and
-//! the chat *settles*; then all leave.
+//! The run has four parts: everybody *connects*; then all *play*, which is the time the outages are in; then nobody says or asks for
+//! anything more and what is under way *settles*; then all leave.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -12,18 +12,20 @@ use rejoin::client::{ClientConfig, ClientSession, ClientState};
 use rejoin::{ClientId, Key, Timestamp};
 use rejoin_mio::{Clock, TokenRequest};
 
+use super::bulk::Download;
 use super::chat::{self, Speaker};
 use super::outage::Outages;
-use super::peer::{Buffers, Login, Part, Peer, PeerSpec, Tally};
+use super::peer::{Buffers, Part, Peer, PeerSpec};
 use super::pilot::Pilot;
+use super::summary;
 use crate::conditioner::LinkConditions;
 use crate::failure::Failure;
-use crate::report::{Report, Samples};
+use crate::report::Report;
 
 /// How long the clients have to log in, from the start of the last one.
 const CONNECT_MAX: Duration = Duration::from_secs(15);
 
-/// How long the chat has to arrive once nobody speaks any more.
+/// How long chat and bulk have to arrive once nobody speaks or asks any more.
 const SETTLE_MAX: Duration = Duration::from_secs(20);
 
 /// From the start of one client to the next, so that a large swarm does not knock all at once.
@@ -49,6 +51,8 @@ pub(crate) struct Plan {
     pub(crate) peers: u32,
     pub(crate) playing: Duration,
     pub(crate) move_hz: u32,
+    /// Bytes that each client asks the server for at once, again and again; 0 for none.
+    pub(crate) bulk_bytes: u64,
     pub(crate) conditions: LinkConditions,
     pub(crate) outages: Option<OutagePlan>,
     pub(crate) seed: u64,
@@ -154,7 +158,8 @@ impl<'a> Fleet<'a> {
         self.drive(watch, |_, now| Ok(if now >= end { Step::Over } else { Step::Until(end) }))
     }
 
-    /// Waits until everybody is back, every text has arrived everywhere and some move was acknowledged, but not for ever.
+    /// Waits until everybody is back, every text has arrived everywhere, all bulk that was asked for too, and some move was acknowledged,
+    /// but not for ever.
     fn settle(&mut self, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<(), Failure> {
         let give_up_at = self.clock.now() + SETTLE_MAX;
         for peer in &mut self.peers {
@@ -163,12 +168,11 @@ impl<'a> Fleet<'a> {
         self.due.fill(Timestamp::ZERO);
         self.stopped = false;
         self.drive(watch, |fleet, now| {
-            let spoken = fleet.spoken();
+            let spoken = summary::spoken(&fleet.peers);
             let have_moved =
                 fleet.peers.iter().filter_map(Peer::part).any(|part| part.pilot.acknowledged > 0);
             let is_settled = fleet.peers.iter().all(|peer| {
-                peer.state() == ClientState::Disconnected
-                    || (have_moved && !peer.is_away() && peer.listener.delivered >= spoken)
+                peer.state() == ClientState::Disconnected || (have_moved && peer.is_settled(spoken))
             });
             Ok(if is_settled || now >= give_up_at { Step::Over } else { Step::Until(give_up_at) })
         })
@@ -280,6 +284,7 @@ impl<'a> Fleet<'a> {
         Part {
             pilot: Pilot::new(self.plan.move_hz, begin + share(move_pause), self.seed(index).wrapping_add(2)),
             speaker: Speaker::new(position, speaks_at, pause_micros),
+            download: Download::new(self.plan.bulk_bytes, self.seed(index).wrapping_add(3)),
             outages,
         }
     }
@@ -287,11 +292,6 @@ impl<'a> Fleet<'a> {
     /// A seed of its own for each client, with room for those it derives.
     fn seed(&self, index: usize) -> u64 {
         self.plan.seed.wrapping_add(index as u64 * 4)
-    }
-
-    /// Texts that the server's lanes took from all clients together.
-    fn spoken(&self) -> u64 {
-        self.peers.iter().filter_map(Peer::part).map(|part| u64::from(part.speaker.spoken())).sum()
     }
 
     fn progress(&self, now: Timestamp) -> Progress {
@@ -309,25 +309,13 @@ impl<'a> Fleet<'a> {
     }
 
     fn report(mut self) -> Report {
-        let spoken = self.spoken();
-        let mut report = Report {
-            peers: self.plan.peers.into(),
-            reliable_sent: spoken,
+        let now = self.clock.now();
+        Report {
+            asks_for_bulk: self.plan.bulk_bytes > 0,
             ended_while_connecting: self.ended_while_connecting,
             ended_while_playing: self.ended_while_playing,
-            ..Report::default()
-        };
-        let (mut rtt, mut resume) = (Samples::default(), Samples::default());
-        for peer in &mut self.peers {
-            add_peer(&mut report, peer, spoken);
-            let Tally { rtt: peer_rtt, resume: peer_resume, .. } = &mut peer.tally;
-            rtt.append(peer_rtt);
-            resume.append(peer_resume);
+            ..summary::report(now, self.plan.peers, &mut self.peers)
         }
-        report.logins_failed = report.peers - report.logins_succeeded;
-        (report.rtt_ms_p50, report.rtt_ms_p99) = (rtt.percentile_ms(50), rtt.percentile_ms(99));
-        (report.resume_ms_p50, report.resume_ms_p99) = (resume.percentile_ms(50), resume.percentile_ms(99));
-        report
     }
 }
 
@@ -335,28 +323,6 @@ impl<'a> Fleet<'a> {
 enum Step {
     Over,
     Until(Timestamp),
-}
-
-fn add_peer(report: &mut Report, peer: &Peer, spoken: u64) {
-    let (tally, listener) = (&peer.tally, &peer.listener);
-    report.sessions_established += u64::from(tally.is_established);
-    report.logins_succeeded += u64::from(tally.login == Login::Accepted);
-    report.sessions_ended_early += u64::from(tally.has_ended_early);
-    report.outages += tally.outages;
-    report.outages_beyond_window += tally.outages_beyond_window;
-    report.resumes_succeeded += tally.resumes;
-    report.resumes_failed += tally.outages.saturating_sub(tally.resumes);
-    report.same_session_after_resume += tally.same_session;
-    report.states_received += tally.states;
-    if let Some(part) = peer.part() {
-        report.moves_sent += part.pilot.sent;
-        report.moves_acknowledged += part.pilot.acknowledged;
-    }
-    report.reliable_expected += spoken;
-    report.reliable_delivered += listener.delivered;
-    report.reliable_lost += spoken.saturating_sub(listener.delivered);
-    report.reliable_duplicated += listener.duplicated;
-    report.reliable_out_of_order += listener.out_of_order;
 }
 
 fn micros(duration: Duration) -> u64 {

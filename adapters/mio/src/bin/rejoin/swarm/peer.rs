@@ -1,8 +1,8 @@
 //! One client of the swarm: a session, a socket of its own, and a bad network between the two.
 //!
 //! ```text
-//! socket ─▶ downlink ─▶ session ─▶ listener, tally
-//! pilot, speaker ─▶ session ─▶ uplink ─▶ socket
+//! socket ─▶ downlink ─▶ session ─▶ listener, download, tally
+//! pilot, speaker, download ─▶ session ─▶ uplink ─▶ socket
 //! ```
 
 use std::net::SocketAddr;
@@ -12,10 +12,13 @@ use rejoin::client::{ClientEvent, ClientSession, ClientState, Verdict};
 use rejoin::{DATAGRAM_BYTES_MAX, SessionId, Timestamp};
 use rejoin_mio::{Received, Socket};
 
+use super::bulk::Download;
 use super::chat::{Listener, Speaker, Text};
 use super::outage::{Outages, Turn};
 use super::pilot::Pilot;
-use crate::arena_wire::{CHAT_LANE, read_chat_line, read_surroundings};
+use crate::arena_wire::{
+    Answer, BULK_LANE, CHAT_LANE, CONTROL_LANE, Request, read_chat_line, read_surroundings,
+};
 use crate::conditioner::{Conditioner, LinkConditions};
 use crate::failure::Failure;
 use crate::report::Samples;
@@ -78,6 +81,7 @@ pub(super) struct Tally {
 pub(super) struct Part {
     pub(super) pilot: Pilot,
     pub(super) speaker: Speaker,
+    pub(super) download: Download,
     pub(super) outages: Outages,
 }
 
@@ -151,16 +155,17 @@ impl Peer {
         })
     }
 
-    /// Begins to move, speak and lose the network.
+    /// Begins to move, speak, ask for bulk and lose the network.
     pub(super) fn begin(&mut self, part: Part) {
         self.part = Some(part);
     }
 
-    /// Stops moving and speaking; no further outage begins.
+    /// Stops moving, speaking and asking; no further outage begins.
     pub(super) fn settle(&mut self) {
         if let Some(part) = &mut self.part {
             part.pilot.end();
             part.speaker.end();
+            part.download.end();
             part.outages.end();
         }
     }
@@ -187,6 +192,12 @@ impl Peer {
     /// Whether it is cut off or on its way back.
     pub(super) fn is_away(&self) -> bool {
         self.state() == ClientState::Away || self.part.as_ref().is_some_and(|part| part.outages.is_away())
+    }
+
+    /// Whether it is back, has heard all texts that were `spoken`, and got all that it asked for.
+    pub(super) fn is_settled(&self, spoken: u64) -> bool {
+        let awaits_bulk = self.part.as_ref().is_some_and(|part| part.download.is_under_way());
+        !self.is_away() && self.listener.delivered >= spoken && !awaits_bulk
     }
 
     /// An event says that its socket may hold datagrams.
@@ -223,7 +234,7 @@ impl Peer {
         self.turn_cable(now, registry)?;
         self.receive(now, buffers);
         self.session.handle_timeout(now);
-        self.handle_events(&mut buffers.payload);
+        self.handle_events(now, &mut buffers.payload);
         self.notice_return(now);
         self.play(now);
         self.note_rtt(now);
@@ -286,7 +297,7 @@ impl Peer {
         }
     }
 
-    fn handle_events(&mut self, payload: &mut Vec<u8>) {
+    fn handle_events(&mut self, now: Timestamp, payload: &mut Vec<u8>) {
         while let Some(event) = self.session.poll_event(payload) {
             match event {
                 ClientEvent::Connected { .. } => self.tally.is_established = true,
@@ -295,7 +306,7 @@ impl Peer {
                     log::info!("login rejected ({code}): {}", String::from_utf8_lossy(payload));
                     self.tally.login = Login::Refused;
                 }
-                ClientEvent::Message { lane: CHAT_LANE } => self.hear(payload),
+                ClientEvent::Message { lane } => self.handle_message(now, lane, payload),
                 ClientEvent::State { acknowledged, .. } => self.see(acknowledged, payload),
                 // Who never got in is told by the report, for all together.
                 ClientEvent::Disconnected { reason } if self.tally.is_established => {
@@ -304,6 +315,18 @@ impl Peer {
                 }
                 _ => {}
             }
+        }
+    }
+
+    fn handle_message(&mut self, now: Timestamp, lane: u8, message: &[u8]) {
+        match (lane, &mut self.part) {
+            (CHAT_LANE, _) => self.hear(message),
+            (BULK_LANE, Some(part)) => part.download.handle(now, message),
+            (CONTROL_LANE, Some(part)) => match Answer::read(message) {
+                Some(Answer::BulkRefused) => part.download.handle_refused(),
+                None => {}
+            },
+            _ => {}
         }
     }
 
@@ -356,6 +379,12 @@ impl Peer {
                 Ok(()) => part.speaker.handle_said(now),
                 Err(_) => part.speaker.handle_refused(now),
             }
+        }
+        // If the lane is full now, there is another turn.
+        if let Some(request) = part.download.due()
+            && self.session.send(CONTROL_LANE, &Request::Bulk(request).to_bytes()).is_ok()
+        {
+            part.download.handle_asked(now, request);
         }
     }
 
