@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rejoin::client::{ClientConfig, ClientDisconnectReason, ClientEvent, ClientState};
 use rejoin::lifecycle::{Cause, DisconnectReason, LifecycleEventKind};
-use rejoin::{ClientId, ConnectToken, Continuity, DropReason, Event, Key, SessionState};
+use rejoin::{ClientId, ConnectToken, Continuity, DropReason, Event, Key, SessionState, Timestamp};
 use rejoin_mio::{
     Application, ClientApplication, ClientNetworkHost, HostConfig, ServerNetworkHost, Session, Sessions,
     TokenRequest, development_key,
@@ -260,4 +260,25 @@ fn a_token_for_another_key_is_no_way_in() {
 
     assert!(server.sessions().is_empty() && parrot.kinds.is_empty());
     assert_eq!(player.state(), ClientState::Connecting);
+}
+
+#[test]
+fn the_clock_of_the_simulation_goes_from_the_start_of_the_host_and_not_from_its_first_tick() {
+    let mut config = HostConfig::new("127.0.0.1:0".parse().unwrap(), PROTOCOL_ID, development_key());
+    config.drive_ticks = true;
+    config.sessions.tick_hz = 1;
+    let mut server = ServerNetworkHost::start(config).unwrap();
+    let mut parrot = Parrot::default();
+    drive(&mut server, &mut parrot, &mut [], |server, _| server.now() > Timestamp::from_millis(200));
+
+    let mut players = [Player::connect(&server, 1)];
+    let has_clock = |players: &[Player]| players[0].host.session().server_clock(Timestamp::ZERO).is_some();
+    drive(&mut server, &mut parrot, &mut players, |_, players| has_clock(players));
+
+    let now = server.now().as_micros();
+    let clock = players[0].host.commands().server_clock().unwrap();
+    let micros = clock.tick * 1_000_000 + clock.phase_micros;
+    // The host starts its ticks when it has bound its sockets.
+    let binding_micros = 100_000;
+    assert!(micros + clock.error_micros + binding_micros >= now, "{clock:?} at {now}");
 }

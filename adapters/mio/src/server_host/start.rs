@@ -28,8 +28,12 @@ pub(super) fn start(config: HostConfig) -> Result<ServerNetworkHost, StartError>
     let ticks = config.drive_ticks.then(|| Ticks::new(now, config.sessions.tick_hz));
     let settings = session_settings(config.sessions, public_addresses);
     let unix_time_s = event_loop.clock().unix_time_s();
-    let manager =
+    let mut manager =
         MultiSessionManager::new(settings, draw_seed()?, now, unix_time_s).map_err(StartError::Config)?;
+    if ticks.is_some() {
+        // Whoever asks before the first tick has to learn how much of the way to it is over.
+        manager.set_server_tick(now, 0);
+    }
     Ok(ServerNetworkHost {
         event_loop,
         manager,
