@@ -31,9 +31,16 @@ impl Clock {
     ///
     /// It may jump either way, so nothing but the expiry of connect tokens is judged by it.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the adapter reads the clock so that the core need not")]
     pub fn unix_time_s(&self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+        self.unix_time_micros() / 1_000_000
+    }
+
+    /// The wall clock in microseconds since 1970 UTC, to compare moments between processes of one machine; 0 if it stands before that.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the adapter reads the clock so that the core need not")]
+    pub fn unix_time_micros(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
     }
 }
 

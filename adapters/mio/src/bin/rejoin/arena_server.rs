@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use rejoin::lifecycle::LifecycleEventKind;
 use rejoin::{Event, LifecycleEvent, SendError, SessionId};
-use rejoin_mio::{Application, Sessions};
+use rejoin_mio::{Application, Clock, Sessions};
 
 use crate::arena::Arena;
 use crate::arena_wire::{
-    Answer, BULK_LANE, CHAT_LANE, CONTROL_LANE, Controls, Request, is_chat_text, write_chat_line,
+    Answer, BULK_LANE, CHAT_LANE, CONTROL_LANE, Controls, Figures, Request, is_chat_text, write_chat_line,
 };
 use crate::bulk_ledger::BulkLedger;
 use crate::chat_allowance::ChatAllowance;
+use crate::tick_origin::TickOrigin;
 
 /// The longest state in bytes: what one packet carries.
 const STATE_BYTES_MAX: usize = 1_150;
@@ -29,6 +30,8 @@ pub(crate) struct ArenaServer {
     /// What those who have spoken may still say.
     allowances: BTreeMap<SessionId, ChatAllowance>,
     bulk: BulkLedger,
+    clock: Clock,
+    tick_origin: TickOrigin,
     /// Room for one state and one chat line, kept between calls.
     state: Vec<u8>,
     line: Vec<u8>,
@@ -41,6 +44,8 @@ impl ArenaServer {
             arena: Arena::new(tick_hz),
             allowances: BTreeMap::new(),
             bulk: BulkLedger::default(),
+            clock: Clock::start(),
+            tick_origin: TickOrigin::new(tick_hz),
             state: Vec::new(),
             line: Vec::new(),
         }
@@ -85,10 +90,22 @@ impl ArenaServer {
                     Answer::BulkRefused
                 }
             },
+            Request::Figures => Answer::Figures(self.figures(sessions, id)),
         };
         // Who leaves answers unacknowledged and goes on asking gets none.
         if let Err(error) = sessions.send(id, CONTROL_LANE, &answer.to_bytes()) {
             log::debug!("session {id}: {error}");
+        }
+    }
+
+    fn figures(&self, sessions: &Sessions<'_>, id: SessionId) -> Figures {
+        let moves = sessions.session(id).and_then(|session| session.moves()).unwrap_or_default();
+        let since_tick_zero = self.tick_origin.micros_since(self.clock.now());
+        Figures {
+            tick_zero_unix_micros: since_tick_zero
+                .map(|micros| self.clock.unix_time_micros().saturating_sub(micros)),
+            moves_late: moves.late,
+            moves_duplicate: moves.duplicate,
         }
     }
 
@@ -136,6 +153,7 @@ impl Application for ArenaServer {
     }
 
     fn handle_tick(&mut self, sessions: &mut Sessions<'_>, tick: u64) {
+        self.tick_origin.handle_tick(self.clock.now(), tick);
         self.arena.step();
         let players: Vec<_> = self.arena.players().collect();
         for id in players {

@@ -12,7 +12,7 @@
 
 mod control;
 
-pub(crate) use self::control::{Answer, BulkRequest, Request};
+pub(crate) use self::control::{Answer, BulkRequest, Figures, Request};
 
 /// The side of the square in units; its `u16` coordinates on the wire divide it into 65,535 parts.
 pub(crate) const SIDE: f32 = 1_000.0;

@@ -19,6 +19,7 @@ mod serve;
 mod swarm;
 mod table;
 mod terminal;
+mod tick_origin;
 
 use std::process::ExitCode;
 

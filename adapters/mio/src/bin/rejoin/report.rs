@@ -27,6 +27,10 @@ pub(crate) struct Report {
     pub(crate) moves_sent: u64,
     /// Moves up to the newest tick that each server state acknowledged, without those that an outage swallowed.
     pub(crate) moves_acknowledged: u64,
+    /// Moves that came after the server had simulated their tick, as it says at the end; `None` if it says nothing.
+    pub(crate) moves_late: Option<u64>,
+    /// Moves that came to the server more than once, as redundant sending brings about; `None` if it says nothing.
+    pub(crate) moves_duplicate: Option<u64>,
     pub(crate) states_received: u64,
     /// Chat texts that the peers sent.
     pub(crate) reliable_sent: u64,
@@ -43,6 +47,9 @@ pub(crate) struct Report {
     /// From the end of an outage to the first answer after it.
     pub(crate) resume_ms_p50: Option<f64>,
     pub(crate) resume_ms_p99: Option<f64>,
+    /// By how much the peers' estimates of the server's clock were wrong, noted twice a second. Told by the wall clock, so `None` where the
+    /// server is not at a loopback address, and may have another.
+    pub(crate) clock_error_ms_p99: Option<f64>,
     /// Requests for bulk of which every byte arrived.
     pub(crate) bulk_requests_completed: u64,
     /// Bulk that arrived as it should, all peers together.
@@ -150,9 +157,18 @@ impl fmt::Display for Report {
                 self.goodput_kib_s.unwrap_or(0.0)
             )?;
         }
-        writeln!(f, "moves        {} sent, {} acknowledged", self.moves_sent, self.moves_acknowledged)?;
+        let count = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
+        writeln!(
+            f,
+            "moves        {} sent, {} acknowledged, late {}, repeated {}",
+            self.moves_sent,
+            self.moves_acknowledged,
+            count(self.moves_late),
+            count(self.moves_duplicate)
+        )?;
         writeln!(f, "states       {} received", self.states_received)?;
-        writeln!(f, "round trip   smoothed p50 {}, p99 {}", ms(self.rtt_ms_p50), ms(self.rtt_ms_p99))
+        writeln!(f, "round trip   smoothed p50 {}, p99 {}", ms(self.rtt_ms_p50), ms(self.rtt_ms_p99))?;
+        writeln!(f, "clock        wrong by at most {} in 99 of 100 cases", ms(self.clock_error_ms_p99))
     }
 }
 
@@ -251,7 +267,8 @@ mod tests {
         for field in "peers sessions_established logins_succeeded logins_failed sessions_ended_early outages outages_beyond_window resumes_succeeded \
             resumes_failed same_session_after_resume moves_sent moves_acknowledged states_received reliable_sent \
             reliable_delivered reliable_lost reliable_duplicated reliable_out_of_order rtt_ms_p50 rtt_ms_p99 \
-            resume_ms_p50 resume_ms_p99 bulk_requests_completed bulk_kib_delivered bulk_wrong bulk_stalled goodput_kib_s"
+            resume_ms_p50 resume_ms_p99 bulk_requests_completed bulk_kib_delivered bulk_wrong bulk_stalled goodput_kib_s \
+            clock_error_ms_p99 moves_late moves_duplicate"
             .split_whitespace()
         {
             assert!(object.get(field).is_some(), "{field}");

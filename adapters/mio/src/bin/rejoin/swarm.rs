@@ -3,6 +3,7 @@
 mod bulk;
 mod chat;
 mod fleet;
+mod inquiry;
 mod outage;
 mod peer;
 mod pilot;

@@ -3,13 +3,17 @@
 //! | message | way | bytes |
 //! |---|---|---|
 //! | bulk request | to the server | 1, seed u64, bytes u64 |
+//! | question after the figures | to the server | 2 |
 //! | refusal of a bulk request | to the player | 1 |
+//! | figures | to the player | 2, microseconds from 1970 UTC to tick 0 u64 (0 before the first tick), late inputs u64, duplicate inputs u64 |
 
 /// What a player asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     /// Bytes on the bulk lane.
     Bulk(BulkRequest),
+    /// Its [`Figures`].
+    Figures,
 }
 
 /// A player wants the first `bytes` bytes of the content that `seed` stands for.
@@ -24,12 +28,27 @@ pub(crate) struct BulkRequest {
 pub(crate) enum Answer {
     /// Nothing comes for the last bulk request.
     BulkRefused,
+    /// How the player's inputs came, and when the simulation began.
+    Figures(Figures),
+}
+
+/// What only the server knows for certain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Figures {
+    /// When tick 0 was due by the server's wall clock, in microseconds since 1970 UTC: whoever has the same clock knows from it where the
+    /// simulation is. `None` before its first tick.
+    pub(crate) tick_zero_unix_micros: Option<u64>,
+    /// Move inputs of the player that came after the server had simulated their tick.
+    pub(crate) moves_late: u64,
+    /// Move inputs of the player that came more than once.
+    pub(crate) moves_duplicate: u64,
 }
 
 impl Request {
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         match self {
             Self::Bulk(BulkRequest { seed, bytes }) => message(1, &[seed, bytes]),
+            Self::Figures => message(2, &[]),
         }
     }
 
@@ -40,6 +59,7 @@ impl Request {
                 seed: u64::from_le_bytes(seed),
                 bytes: u64::from_le_bytes(bytes),
             })),
+            (2, &[]) => Some(Self::Figures),
             _ => None,
         }
     }
@@ -49,6 +69,9 @@ impl Answer {
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         match self {
             Self::BulkRefused => message(1, &[]),
+            Self::Figures(Figures { tick_zero_unix_micros, moves_late, moves_duplicate }) => {
+                message(2, &[tick_zero_unix_micros.unwrap_or(0), moves_late, moves_duplicate])
+            }
         }
     }
 
@@ -56,6 +79,11 @@ impl Answer {
     pub(crate) fn read(message: &[u8]) -> Option<Self> {
         match split(message)? {
             (1, &[]) => Some(Self::BulkRefused),
+            (2, &[tick_zero, late, duplicate]) => Some(Self::Figures(Figures {
+                tick_zero_unix_micros: Some(u64::from_le_bytes(tick_zero)).filter(|&micros| micros > 0),
+                moves_late: u64::from_le_bytes(late),
+                moves_duplicate: u64::from_le_bytes(duplicate),
+            })),
             _ => None,
         }
     }
@@ -80,10 +108,16 @@ mod tests {
 
     #[test]
     fn requests_and_answers_are_read_as_they_were_written() {
-        let request = Request::Bulk(BulkRequest { seed: 0x0102, bytes: u64::MAX });
-        assert_eq!(request.to_bytes()[..4], [1, 2, 1, 0]);
-        assert_eq!(Request::read(&request.to_bytes()), Some(request));
-        assert_eq!(Answer::read(&Answer::BulkRefused.to_bytes()), Some(Answer::BulkRefused));
+        let bulk = Request::Bulk(BulkRequest { seed: 0x0102, bytes: u64::MAX });
+        assert_eq!(bulk.to_bytes()[..4], [1, 2, 1, 0]);
+        for request in [bulk, Request::Figures] {
+            assert_eq!(Request::read(&request.to_bytes()), Some(request));
+        }
+        let early = Figures { tick_zero_unix_micros: None, moves_late: 4, moves_duplicate: u64::MAX };
+        let later = Figures { tick_zero_unix_micros: Some(3), ..early };
+        for answer in [Answer::BulkRefused, Answer::Figures(early), Answer::Figures(later)] {
+            assert_eq!(Answer::read(&answer.to_bytes()), Some(answer));
+        }
     }
 
     #[test]

@@ -14,8 +14,9 @@ use rejoin_mio::{Clock, TokenRequest};
 
 use super::bulk::Download;
 use super::chat::{self, Speaker};
+use super::inquiry::Inquiry;
 use super::outage::Outages;
-use super::peer::{Buffers, Part, Peer, PeerSpec};
+use super::peer::{Buffers, Part, Peer, PeerSpec, Wake};
 use super::pilot::Pilot;
 use super::summary;
 use crate::conditioner::LinkConditions;
@@ -30,6 +31,9 @@ const SETTLE_MAX: Duration = Duration::from_secs(20);
 
 /// From the start of one client to the next, so that a large swarm does not knock all at once.
 const START_EVERY: Duration = Duration::from_millis(2);
+
+/// From the first question of the first client to that of the last, once all play.
+const INQUIRE_WITHIN: Duration = Duration::from_millis(500);
 
 /// How often the watcher is asked, and the parts of the run are judged.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
@@ -205,9 +209,11 @@ impl<'a> Fleet<'a> {
     }
 
     fn give_turns(&mut self, now: Timestamp) -> Result<(), Failure> {
+        let has_servers_clock = self.plan.server.ip().is_loopback();
+        let wake = Wake { now, unix_micros: has_servers_clock.then(|| self.clock.unix_time_micros()) };
         for (peer, due_at) in self.peers.iter_mut().zip(&mut self.due) {
             if *due_at <= now {
-                peer.turn(now, &mut self.buffers, self.poll.registry())?;
+                peer.turn(wake, &mut self.buffers, self.poll.registry())?;
                 *due_at = peer.next_at();
             }
         }
@@ -285,6 +291,7 @@ impl<'a> Fleet<'a> {
             pilot: Pilot::new(self.plan.move_hz, begin + share(move_pause), self.seed(index).wrapping_add(2)),
             speaker: Speaker::new(position, speaks_at, pause_micros),
             download: Download::new(self.plan.bulk_bytes, self.seed(index).wrapping_add(3)),
+            inquiry: Inquiry::new(begin + share(INQUIRE_WITHIN)),
             outages,
         }
     }

@@ -14,8 +14,9 @@ use rejoin_mio::{Received, Socket};
 
 use super::bulk::Download;
 use super::chat::{Listener, Speaker, Text};
+use super::inquiry::{Inquiry, clock_error_micros};
 use super::outage::{Outages, Turn};
-use super::pilot::Pilot;
+use super::pilot::{self, Pilot};
 use crate::arena_wire::{
     Answer, BULK_LANE, CHAT_LANE, CONTROL_LANE, Request, read_chat_line, read_surroundings,
 };
@@ -29,8 +30,16 @@ const RECEIVE_BUFFER_BYTES: usize = 2_048;
 /// Datagrams read in one turn at most, so that one client does not keep the others waiting.
 const RECEIVE_BUDGET: u32 = 64;
 
-/// How often the round-trip time is noted, in microseconds.
-const RTT_EVERY_MICROS: u64 = 500_000;
+/// How often round-trip time and clock error are noted, in microseconds.
+const MEASURE_EVERY_MICROS: u64 = 500_000;
+
+/// The moment of a wake, by both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wake {
+    pub(super) now: Timestamp,
+    /// The wall clock, if it is the server's too.
+    pub(super) unix_micros: Option<u64>,
+}
 
 /// Buffers that all clients take turns with.
 #[derive(Debug)]
@@ -74,6 +83,7 @@ pub(super) struct Tally {
     pub(super) states: u64,
     pub(super) rtt: Samples,
     pub(super) resume: Samples,
+    pub(super) clock_error: Samples,
 }
 
 /// What a client does once everybody is in.
@@ -82,6 +92,7 @@ pub(super) struct Part {
     pub(super) pilot: Pilot,
     pub(super) speaker: Speaker,
     pub(super) download: Download,
+    pub(super) inquiry: Inquiry,
     pub(super) outages: Outages,
 }
 
@@ -112,7 +123,7 @@ pub(super) struct Peer {
     outage: Outage,
     /// Something came through since the cable was plugged in.
     heard_since_mend: bool,
-    rtt_due_at: Timestamp,
+    measure_due_at: Timestamp,
     pub(super) listener: Listener,
     pub(super) tally: Tally,
 }
@@ -149,7 +160,7 @@ impl Peer {
             moves_repeated: spec.moves_repeated,
             outage: Outage::default(),
             heard_since_mend: false,
-            rtt_due_at: Timestamp::ZERO,
+            measure_due_at: Timestamp::ZERO,
             listener: Listener::new(spec.speakers),
             tally: Tally::default(),
         })
@@ -166,6 +177,7 @@ impl Peer {
             part.pilot.end();
             part.speaker.end();
             part.download.end();
+            part.inquiry.end();
             part.outages.end();
         }
     }
@@ -196,8 +208,8 @@ impl Peer {
 
     /// Whether it is back, has heard all texts that were `spoken`, and got all that it asked for.
     pub(super) fn is_settled(&self, spoken: u64) -> bool {
-        let awaits_bulk = self.part.as_ref().is_some_and(|part| part.download.is_under_way());
-        !self.is_away() && self.listener.delivered >= spoken && !awaits_bulk
+        let has_all = |part: &Part| !part.download.is_under_way() && part.inquiry.is_over();
+        !self.is_away() && self.listener.delivered >= spoken && self.part.as_ref().is_none_or(has_all)
     }
 
     /// An event says that its socket may hold datagrams.
@@ -213,9 +225,9 @@ impl Peer {
         let session = self.session.poll_timeout().map(|deadline| deadline.at);
         let links = [self.uplink.next_at(), self.downlink.next_at()];
         let part = self.part.as_ref().map_or(Timestamp::NEVER, |part| {
-            // Only who is logged in can do what these two want.
+            // Only who is logged in can do what these want.
             let plays = if self.state().is_logged_in() {
-                part.pilot.next_at().min(part.speaker.next_at())
+                part.pilot.next_at().min(part.speaker.next_at()).min(part.inquiry.next_at())
             } else {
                 Timestamp::NEVER
             };
@@ -227,17 +239,18 @@ impl Peer {
     /// One turn: the cable, what arrived, timers, events, what it does by itself, and what leaves.
     pub(super) fn turn(
         &mut self,
-        now: Timestamp,
+        wake: Wake,
         buffers: &mut Buffers,
         registry: &Registry,
     ) -> Result<(), Failure> {
+        let now = wake.now;
         self.turn_cable(now, registry)?;
         self.receive(now, buffers);
         self.session.handle_timeout(now);
         self.handle_events(now, &mut buffers.payload);
         self.notice_return(now);
         self.play(now);
-        self.note_rtt(now);
+        self.measure(wake);
         self.transmit(now, buffers);
         Ok(())
     }
@@ -324,6 +337,7 @@ impl Peer {
             (BULK_LANE, Some(part)) => part.download.handle(now, message),
             (CONTROL_LANE, Some(part)) => match Answer::read(message) {
                 Some(Answer::BulkRefused) => part.download.handle_refused(),
+                Some(Answer::Figures(figures)) => part.inquiry.handle_answer(figures),
                 None => {}
             },
             _ => {}
@@ -364,38 +378,60 @@ impl Peer {
     }
 
     fn play(&mut self, now: Timestamp) {
-        let Some(part) = &mut self.part else { return };
         if !self.session.state().is_logged_in() {
             return;
         }
-        let server_tick = self.session.server_tick(now).unwrap_or(0);
-        if let Some((tick, controls)) = part.pilot.poll(now, server_tick, self.session.move_high_water())
-            && self.session.send_move(tick, &controls.to_bytes()).is_ok()
-        {
-            part.pilot.handle_sent(tick);
-        }
+        self.steer(now);
+        let (session, Some(part)) = (&mut self.session, &mut self.part) else { return };
         if let Some(text) = part.speaker.due(now) {
-            match self.session.send(CHAT_LANE, text.write(&self.tag).as_bytes()) {
+            match session.send(CHAT_LANE, text.write(&self.tag).as_bytes()) {
                 Ok(()) => part.speaker.handle_said(now),
                 Err(_) => part.speaker.handle_refused(now),
             }
         }
         // If the lane is full now, there is another turn.
         if let Some(request) = part.download.due()
-            && self.session.send(CONTROL_LANE, &Request::Bulk(request).to_bytes()).is_ok()
+            && session.send(CONTROL_LANE, &Request::Bulk(request).to_bytes()).is_ok()
         {
             part.download.handle_asked(now, request);
         }
+        if now >= part.inquiry.next_at() {
+            let sent = session.send(CONTROL_LANE, &Request::Figures.to_bytes());
+            part.inquiry.handle_asked(now, sent.is_ok());
+        }
     }
 
-    fn note_rtt(&mut self, now: Timestamp) {
-        if now < self.rtt_due_at || self.is_away() {
+    fn steer(&mut self, now: Timestamp) {
+        let (session, Some(part)) = (&mut self.session, &mut self.part) else { return };
+        let lead_ticks = session
+            .recommended_lead_ticks()
+            .map_or_else(|| pilot::guessed_lead_ticks(session.rtt(), session.tick_rate_hz()), u64::from);
+        let tick = session.server_tick(now).unwrap_or(0).saturating_add(lead_ticks);
+        if let Some(controls) = part.pilot.poll(now, tick, session.move_high_water())
+            && session.send_move(tick, &controls.to_bytes()).is_ok()
+        {
+            part.pilot.handle_sent(tick);
+        }
+    }
+
+    fn measure(&mut self, wake: Wake) {
+        if wake.now < self.measure_due_at {
             return;
         }
-        self.rtt_due_at = now.plus_micros(RTT_EVERY_MICROS);
-        if let Some(rtt) = self.session.rtt() {
+        self.measure_due_at = wake.now.plus_micros(MEASURE_EVERY_MICROS);
+        if let Some(rtt) = self.session.rtt().filter(|_| !self.is_away()) {
             self.tally.rtt.add(u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX));
         }
+        if let Some(micros) = self.clock_error_micros(wake) {
+            self.tally.clock_error.add(micros);
+        }
+    }
+
+    /// By how much it is wrong about the server's clock; `None` while there is nothing to compare.
+    fn clock_error_micros(&self, wake: Wake) -> Option<u64> {
+        let figures = self.part.as_ref()?.inquiry.newest()?;
+        let estimate = self.session.server_clock(wake.now)?;
+        clock_error_micros(estimate, self.session.tick_rate_hz()?, figures, wake.unix_micros?)
     }
 
     fn transmit(&mut self, now: Timestamp, buffers: &mut Buffers) {

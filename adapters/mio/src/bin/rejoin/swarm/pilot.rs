@@ -1,13 +1,14 @@
 //! The hand on one client's controls: which way it steers, and which inputs the server has seen.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use rejoin::Timestamp;
 
 use crate::arena_wire::Controls;
 
-/// Ticks that an input is numbered ahead of the server's clock, so that it is there when its tick comes.
-const LEAD_TICKS: u64 = 3;
+/// Ticks that an input is numbered ahead of the server's clock beside its time on the way, before the server has said how inputs come.
+const SPARE_TICKS: u64 = 3;
 
 /// Inputs whose acknowledgement is awaited; older ones count as never acknowledged.
 const UNACKNOWLEDGED_MAX: usize = 4_096;
@@ -55,22 +56,16 @@ impl Pilot {
         self.next_at = Timestamp::NEVER;
     }
 
-    /// The input that is due by now, with its tick. None where the server's clock has not moved on since the last one.
-    pub(crate) fn poll(
-        &mut self,
-        now: Timestamp,
-        server_tick: u64,
-        high_water: Option<u64>,
-    ) -> Option<(u64, Controls)> {
+    /// The input that is due by now, for this tick. None if there was one for the tick already.
+    pub(crate) fn poll(&mut self, now: Timestamp, tick: u64, high_water: Option<u64>) -> Option<Controls> {
         if now < self.next_at {
             return None;
         }
         self.next_at = self.next_at.plus_micros(self.pause_micros).max(now);
-        let tick = server_tick.saturating_add(LEAD_TICKS);
         if tick <= self.last_tick || high_water.is_some_and(|seen| tick <= seen) {
             return None;
         }
-        Some((tick, self.steer()))
+        Some(self.steer())
     }
 
     /// The session took the input.
@@ -117,6 +112,13 @@ impl Pilot {
     }
 }
 
+/// How far ahead inputs are numbered as long as nobody recommends anything.
+pub(crate) fn guessed_lead_ticks(rtt: Option<Duration>, tick_rate_hz: Option<u64>) -> u64 {
+    let one_way_micros = rtt.unwrap_or_default().as_micros() / 2;
+    let ticks = one_way_micros.saturating_mul(tick_rate_hz.unwrap_or(0).into()).div_ceil(1_000_000);
+    u64::try_from(ticks).unwrap_or(u64::MAX).saturating_add(SPARE_TICKS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,7 +132,8 @@ mod tests {
         let mut pilot = Pilot::new(50, at(0), 1);
         let mut ticks = Vec::new();
         for millis in 0..1_000 {
-            if let Some((tick, _)) = pilot.poll(at(millis), millis / 16, None) {
+            let tick = 3 + millis / 16;
+            if pilot.poll(at(millis), tick, None).is_some() {
                 pilot.handle_sent(tick);
                 ticks.push(tick);
             }
@@ -140,18 +143,25 @@ mod tests {
     }
 
     #[test]
+    fn a_guessed_lead_covers_the_way_to_the_server() {
+        assert_eq!(guessed_lead_ticks(None, None), 3);
+        assert_eq!(guessed_lead_ticks(Some(Duration::from_millis(100)), Some(60)), 6);
+        assert_eq!(guessed_lead_ticks(Some(Duration::MAX), Some(u64::MAX)), u64::MAX);
+    }
+
+    #[test]
     fn no_input_is_numbered_at_or_below_what_the_server_has_seen() {
         let mut pilot = Pilot::new(50, at(0), 1);
-        assert_eq!(pilot.poll(at(0), 10, Some(13)), None);
-        assert!(pilot.poll(at(20), 11, Some(13)).is_some_and(|(tick, _)| tick == 14));
+        assert_eq!(pilot.poll(at(0), 13, Some(13)), None);
+        assert!(pilot.poll(at(20), 14, Some(13)).is_some());
     }
 
     #[test]
     fn a_late_pilot_does_not_send_a_burst() {
         let mut pilot = Pilot::new(50, at(0), 1);
-        assert!(pilot.poll(at(5_000), 100, None).is_some());
+        assert!(pilot.poll(at(5_000), 103, None).is_some());
         pilot.handle_sent(103);
-        assert!(pilot.poll(at(5_000), 101, None).is_some());
+        assert!(pilot.poll(at(5_000), 104, None).is_some());
         assert!(pilot.next_at() > at(5_000));
     }
 

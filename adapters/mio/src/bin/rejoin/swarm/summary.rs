@@ -10,7 +10,7 @@ use crate::report::{Report, Samples};
 pub(super) fn report(now: Timestamp, peers_planned: u32, peers: &mut [Peer]) -> Report {
     let spoken = spoken(peers);
     let mut report = Report { peers: peers_planned.into(), reliable_sent: spoken, ..Report::default() };
-    let (mut rtt, mut resume) = (Samples::default(), Samples::default());
+    let [mut rtt, mut resume, mut clock_error] = <[Samples; 3]>::default();
     let mut bulk = DownloadTally::default();
     for peer in peers {
         add_peer(&mut report, peer, spoken);
@@ -20,10 +20,12 @@ pub(super) fn report(now: Timestamp, peers_planned: u32, peers: &mut [Peer]) -> 
         }
         rtt.append(&mut peer.tally.rtt);
         resume.append(&mut peer.tally.resume);
+        clock_error.append(&mut peer.tally.clock_error);
     }
     report.logins_failed = report.peers - report.logins_succeeded;
     (report.rtt_ms_p50, report.rtt_ms_p99) = (rtt.percentile_ms(50), rtt.percentile_ms(99));
     (report.resume_ms_p50, report.resume_ms_p99) = (resume.percentile_ms(50), resume.percentile_ms(99));
+    report.clock_error_ms_p99 = clock_error.percentile_ms(99);
     report.bulk_requests_completed = bulk.completed;
     report.bulk_kib_delivered = bulk.bytes / 1_024;
     report.bulk_wrong = bulk.wrong;
@@ -58,4 +60,8 @@ fn add_part(report: &mut Report, now: Timestamp, part: &Part) {
     report.moves_sent += part.pilot.sent;
     report.moves_acknowledged += part.pilot.acknowledged;
     report.bulk_stalled += u64::from(part.download.is_stalled(now));
+    if let Some(figures) = part.inquiry.newest() {
+        *report.moves_late.get_or_insert(0) += figures.moves_late;
+        *report.moves_duplicate.get_or_insert(0) += figures.moves_duplicate;
+    }
 }
