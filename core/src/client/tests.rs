@@ -4,6 +4,7 @@ mod clock;
 mod connecting;
 mod key_switch;
 mod laws;
+mod ledger;
 mod messages;
 mod pair;
 mod purse;

@@ -5,6 +5,7 @@ mod edges;
 mod harness;
 mod heartbeats;
 mod laws;
+mod ledger;
 mod limits;
 mod peer;
 mod ticket;

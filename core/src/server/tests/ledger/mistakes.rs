@@ -1,0 +1,157 @@
+//! What callers are told about their own mistakes; none of it is counted as somebody else's.
+
+use alloc::collections::BTreeSet;
+use alloc::vec;
+use core::net::SocketAddr;
+
+use crate::{
+    BanError, ClientId, Config, ConfigError, LoginError, LoginPolicy, MultiSessionManager, SendError,
+    SessionId, Timestamp, UnknownSession,
+};
+
+use super::super::harness::{Harness, client_address, framed_config, raw_config};
+
+const ANNA: u64 = 11;
+const BEN: u64 = 22;
+
+/// Checks that every place from 0 to the last is taken.
+fn assert_complete(places: impl IntoIterator<Item = usize>, count: usize) {
+    assert_eq!(places.into_iter().collect::<BTreeSet<_>>(), (0..count).collect());
+}
+
+/// A session that has ended.
+fn stale(server: &mut Harness) -> SessionId {
+    server.guest(BEN, 2);
+    let id = server.id_of(BEN);
+    server.call(|manager, now| manager.remove(now, id)).unwrap();
+    id
+}
+
+#[test]
+fn each_reason_why_something_cannot_be_sent_is_reached() {
+    fn place(error: SendError) -> usize {
+        match error {
+            SendError::UnknownSession => 0,
+            SendError::NotLoggedIn => 1,
+            SendError::Size { .. } => 2,
+            SendError::NoSuchLane => 3,
+            SendError::Full { .. } => 4,
+            SendError::RawPayloads => 5,
+        }
+    }
+    let mut server = Harness::new(Config { lane_queue_bytes_max: 1_200, ..framed_config() });
+    let stale = stale(&mut server);
+    let _anna = server.player(ANNA, 1);
+    let _ben = server.guest(BEN, 2);
+    let (anna, ben) = (server.id_of(ANNA), server.id_of(BEN));
+    let mut raw = Harness::raw();
+    raw.raw_player(ANNA, 1);
+    let raw_anna = raw.id_of(ANNA);
+    let before = server.manager.counters().clone();
+    server.manager.send(server.now, anna, 0, &[7; 1_000]).unwrap();
+
+    let refusals = [
+        server.manager.send(server.now, stale, 0, b"x"),
+        server.manager.send(server.now, ben, 0, b"x"),
+        server.manager.send(server.now, anna, 0, b""),
+        server.manager.send(server.now, anna, 4, b"x"),
+        server.manager.send(server.now, anna, 0, &[7; 201]),
+        raw.manager.send(raw.now, raw_anna, 0, b"x"),
+    ]
+    .map(Result::unwrap_err);
+
+    assert_eq!(
+        refusals,
+        [
+            SendError::UnknownSession,
+            SendError::NotLoggedIn,
+            SendError::Size { bytes: 0, max: 1_200 },
+            SendError::NoSuchLane,
+            SendError::Full { bytes_to_acknowledge: 1_000 },
+            SendError::RawPayloads,
+        ]
+    );
+    assert_complete(refusals.map(place), 6);
+    assert_eq!(server.manager.counters(), &before);
+    server.close();
+    raw.close();
+}
+
+#[test]
+fn each_reason_why_a_login_cannot_be_answered_is_reached() {
+    fn place(error: LoginError) -> usize {
+        match error {
+            LoginError::UnknownSession => 0,
+            LoginError::NotPending => 1,
+        }
+    }
+    let mut server = Harness::framed();
+    let stale = stale(&mut server);
+    let _anna = server.guest(ANNA, 1);
+    let guest = server.id_of(ANNA);
+    let before = server.manager.counters().clone();
+
+    let accepted = [stale, guest].map(|id| server.manager.accept_login(server.now, id).unwrap_err());
+    let rejected = [stale, guest].map(|id| server.manager.reject_login(server.now, id, 1, "").unwrap_err());
+
+    assert_eq!(accepted, rejected);
+    assert_complete(accepted.map(place), 2);
+    assert_eq!(server.manager.counters(), &before);
+    server.close();
+}
+
+#[test]
+fn a_full_list_of_bans_and_a_stale_handle_are_told() {
+    fn place(error: BanError) -> usize {
+        match error {
+            BanError::Full => 0,
+        }
+    }
+    let mut server = Harness::new(Config { bans_max: 1, ..framed_config() });
+    let stale = stale(&mut server);
+    server.manager.ban(server.now, ClientId(BEN), Timestamp::NEVER).unwrap();
+    let before = server.manager.counters().clone();
+
+    let full = server.manager.ban(server.now, ClientId(ANNA), Timestamp::NEVER);
+
+    assert_complete(full.err().map(place), 1);
+    assert_eq!(server.manager.disconnect(server.now, stale, 1, b""), Err(UnknownSession));
+    assert_eq!(server.manager.remove(server.now, stale), Err(UnknownSession));
+    assert_eq!(server.manager.counters(), &before);
+    server.close();
+}
+
+#[test]
+fn each_reason_why_a_configuration_is_refused_is_reached_before_anything_is_made() {
+    fn place(error: &ConfigError) -> usize {
+        match error {
+            ConfigError::OutOfRange { .. } => 0,
+            ConfigError::PublicAddresses { .. } => 1,
+            ConfigError::UnreachableAddress(_) => 2,
+            ConfigError::RawNeedsTokenLogin => 3,
+        }
+    }
+    let wildcard = SocketAddr::from(([0, 0, 0, 0], 40_000));
+    let configs = [
+        Config { tick_hz: 0, ..framed_config() },
+        Config { public_addresses: vec![], ..framed_config() },
+        Config { public_addresses: vec![client_address(1); 33], ..framed_config() },
+        Config { public_addresses: vec![wildcard], ..framed_config() },
+        Config { login: LoginPolicy::Explicit, ..raw_config() },
+    ];
+
+    let refusals = configs
+        .map(|config| MultiSessionManager::new(config, [1; 32], Timestamp::ZERO, 0).map(|_| ()).unwrap_err());
+
+    assert_eq!(
+        refusals,
+        [
+            ConfigError::OutOfRange { field: "tick_hz", value: 0, min: 1, max: 1_000 },
+            ConfigError::PublicAddresses { count: 0 },
+            ConfigError::PublicAddresses { count: 33 },
+            ConfigError::UnreachableAddress(wildcard),
+            ConfigError::RawNeedsTokenLogin,
+        ]
+    );
+    assert_complete(refusals.iter().map(place), 4);
+}
