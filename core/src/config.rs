@@ -95,7 +95,9 @@ pub struct Config {
     /// Packets of one session whose fate is remembered until they are acknowledged or lost, 16 to 8,192; about 110 bytes each, taken
     /// as they are needed. While so many are under way, reliable messages wait. Default 1,024.
     pub packets_in_flight_max: u16,
-    /// Bytes of events that wait for `poll_event`, with the events themselves, 1,200 to 268,435,456. Default 1,048,576.
+    /// Bytes of events that wait for `poll_event`, with the events themselves, 1,200 to 268,435,456. A payload that does not fit is
+    /// refused; one that fits may pass the bound by the events it brings forth, at most one for two of its bytes and one for each
+    /// message its lanes held back. Default 1,048,576.
     pub event_queue_bytes_max: usize,
     /// Bytes of handshake answers that wait for `poll_transmit`, 1,200 to 268,435,456. Default 262,144.
     pub reply_queue_bytes_max: usize,
