@@ -73,7 +73,7 @@ impl Framed {
             terms: None,
             restored_terms: None,
             login: Login::default(),
-            moves: OutgoingMoves::new(config.move_redundancy),
+            moves: OutgoingMoves::new(config),
             newest_state_tick: None,
             clock: None,
             lead: MoveLead::default(),
@@ -138,6 +138,7 @@ impl Framed {
         input: &[u8],
     ) -> Result<(), ClientSendError> {
         self.moves.push(tick, input)?;
+        self.moves.observe(&self.link.statistics());
         if let Some(clock) = self.server_clock(now) {
             self.lead.on_move_sent(tick, clock.tick);
         }
@@ -158,6 +159,11 @@ impl Framed {
     /// The same with its error.
     pub(super) fn server_clock(&self, now: Timestamp) -> Option<ServerClock> {
         self.clock.as_ref()?.clock_at(now)
+    }
+
+    /// How many packets carry each move.
+    pub(super) fn move_redundancy(&self) -> u8 {
+        self.moves.redundancy()
     }
 
     /// How far ahead of the server's tick moves should be numbered.

@@ -40,6 +40,7 @@ mod login;
 mod moves;
 mod path;
 mod raw;
+mod redundancy;
 mod resume;
 mod saved;
 mod state;
@@ -452,6 +453,12 @@ impl ClientSession {
     #[must_use]
     pub fn server_clock(&self, now: Timestamp) -> Option<ServerClock> {
         self.content.framed()?.server_clock(now.max(self.now))
+    }
+
+    /// How many packets carry each move input at present, as the loss on the way to the server asks for (P48). `None` where payloads are raw.
+    #[must_use]
+    pub fn move_redundancy(&self) -> Option<u8> {
+        Some(self.content.framed()?.move_redundancy())
     }
 
     /// How many ticks past `server_clock(now).tick` the next move input should be numbered, so that also those that take longest arrive one

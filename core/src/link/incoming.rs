@@ -60,6 +60,7 @@ impl Link {
         if acked.packets > 0 {
             self.probe_packets = 0;
         }
+        self.totals.packets_acknowledged += u64::from(acked.packets);
         self.detect_lost(now);
         Ok(())
     }

@@ -132,6 +132,7 @@ struct Totals {
     packets_received: u64,
     bytes_sent: u64,
     bytes_received: u64,
+    packets_acknowledged: u64,
     packets_lost: u64,
 }
 
@@ -265,6 +266,7 @@ impl Link {
             packets_received: self.totals.packets_received,
             bytes_sent: self.totals.bytes_sent,
             bytes_received: self.totals.bytes_received,
+            packets_acknowledged: self.totals.packets_acknowledged,
             packets_lost: self.totals.packets_lost,
             congestion_window_bytes: self.congestion.window_bytes(),
             slow_start_threshold_bytes: self.congestion.slow_start_threshold_bytes(),

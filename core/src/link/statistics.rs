@@ -11,6 +11,8 @@ pub struct LinkStatistics {
     pub bytes_sent: u64,
     /// Bytes of the payloads received, without the netcode header.
     pub bytes_received: u64,
+    /// Sent packets that were acknowledged before they were found lost.
+    pub packets_acknowledged: u64,
     /// Sent packets that were found lost; those that a change of connection cut off are not among them.
     pub packets_lost: u64,
     /// How many bytes of payload may be under way before reliable messages wait for acknowledgements.

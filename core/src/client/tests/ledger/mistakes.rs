@@ -22,8 +22,8 @@ fn assert_complete(places: impl IntoIterator<Item = usize>, count: usize) {
 }
 
 fn bad_config() -> (ClientConfig, ClientConfigError) {
-    let config = ClientConfig { move_redundancy: 0, ..ClientConfig::default() };
-    (config, ClientConfigError { field: "move_redundancy", value: 0, min: 1, max: 32 })
+    let config = ClientConfig { move_redundancy_min: 0, ..ClientConfig::default() };
+    (config, ClientConfigError { field: "move_redundancy_min", value: 0, min: 1, max: 8 })
 }
 
 fn player() -> Bench {

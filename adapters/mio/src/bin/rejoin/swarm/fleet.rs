@@ -251,10 +251,8 @@ impl<'a> Fleet<'a> {
         };
         let unix_time_s = self.clock.unix_time_s();
         let token = request.mint(unix_time_s).map_err(Failure::unsuccessful)?;
-        let config = ClientConfig::default();
-        let moves_repeated = config.move_redundancy.into();
-        let mut session =
-            ClientSession::new(config, draw()?, now, &token, unix_time_s).map_err(Failure::unsuccessful)?;
+        let mut session = ClientSession::new(ClientConfig::default(), draw()?, now, &token, unix_time_s)
+            .map_err(Failure::unsuccessful)?;
         let name = chat::player_name(&self.plan.tag, u32::try_from(index).unwrap_or(u32::MAX));
         session.login(name.as_bytes()).map_err(Failure::unsuccessful)?;
         let spec = PeerSpec {
@@ -264,7 +262,6 @@ impl<'a> Fleet<'a> {
             session,
             conditions: self.plan.conditions,
             moves_address: self.plan.outages.is_some_and(|outages| outages.moves_address),
-            moves_repeated,
             speakers: chat::speakers(self.plan.peers),
             seed: self.seed(index),
         };

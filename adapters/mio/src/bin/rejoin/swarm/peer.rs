@@ -118,8 +118,6 @@ pub(super) struct Peer {
     downlink: Conditioner,
     part: Option<Part>,
     moves_address: bool,
-    /// How many of the newest move inputs each packet carries.
-    moves_repeated: usize,
     outage: Outage,
     /// Something came through since the cable was plugged in.
     heard_since_mend: bool,
@@ -137,7 +135,6 @@ pub(super) struct PeerSpec {
     pub(super) session: ClientSession,
     pub(super) conditions: LinkConditions,
     pub(super) moves_address: bool,
-    pub(super) moves_repeated: usize,
     pub(super) speakers: u32,
     pub(super) seed: u64,
 }
@@ -157,7 +154,6 @@ impl Peer {
             downlink: Conditioner::new(spec.conditions, spec.seed.wrapping_add(1)),
             part: None,
             moves_address: spec.moves_address,
-            moves_repeated: spec.moves_repeated,
             outage: Outage::default(),
             heard_since_mend: false,
             measure_due_at: Timestamp::ZERO,
@@ -368,7 +364,7 @@ impl Peer {
             return;
         }
         if let Some(micros) = part.outages.handle_return(now) {
-            part.pilot.handle_return(self.moves_repeated);
+            part.pilot.handle_return(self.session.move_redundancy().map_or(0, usize::from));
             if self.outage.is_within_window {
                 self.tally.resumes += 1;
                 self.tally.same_session += u64::from(self.session.session_id() == self.outage.session);
