@@ -234,7 +234,11 @@ impl World {
 impl World {
     /// Lets this much time pass, event by event.
     pub fn run_for_ms(&mut self, millis: u64) {
-        let end = self.now.plus_millis(millis);
+        self.run_to(self.now.plus_millis(millis));
+    }
+
+    /// Lets time pass until a moment that is not over yet.
+    pub fn run_to(&mut self, end: Timestamp) {
         self.settle();
         while let Some(next) = self.next_event().filter(|&next| next <= end) {
             self.step_to(next);

@@ -2,11 +2,17 @@
 
 #[path = "world/adversary.rs"]
 mod adversary;
+#[path = "world/clock.rs"]
+mod clock;
 #[path = "world/continuity.rs"]
 mod continuity;
+#[path = "world/game.rs"]
+mod game;
 #[path = "world/independence.rs"]
 mod independence;
 #[path = "world/lanes.rs"]
 mod lanes;
+#[path = "world/movement.rs"]
+mod movement;
 #[path = "world/specification.rs"]
 mod specification;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use rejoin::Timestamp;
 
-use super::Chance;
+use super::{Chance, server_address};
 
 /// One UDP datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ impl Conditions {
 pub struct Wire {
     /// What happens to those that are sent from now on.
     pub conditions: Conditions,
+    /// What happens to those to the server, where that is something else.
+    pub conditions_up: Option<Conditions>,
     /// Every datagram that was ever sent, if recording is on.
     pub record: Option<Vec<Datagram>>,
     under_way: BTreeMap<(Timestamp, u64), Datagram>,
@@ -52,7 +54,14 @@ pub struct Wire {
 
 impl Wire {
     pub(super) fn new(chance: Chance) -> Self {
-        Self { conditions: Conditions::GOOD, record: None, under_way: BTreeMap::new(), sent: 0, chance }
+        Self {
+            conditions: Conditions::GOOD,
+            conditions_up: None,
+            record: None,
+            under_way: BTreeMap::new(),
+            sent: 0,
+            chance,
+        }
     }
 
     /// Puts a datagram on the wire.
@@ -60,17 +69,21 @@ impl Wire {
         if let Some(record) = &mut self.record {
             record.push(datagram.clone());
         }
-        if self.chance.percent(self.conditions.duplicate_percent) {
-            self.put(now, datagram.clone());
+        let conditions = match self.conditions_up {
+            Some(conditions) if datagram.to == server_address() => conditions,
+            _ => self.conditions,
+        };
+        if self.chance.percent(conditions.duplicate_percent) {
+            self.put(now, conditions, datagram.clone());
         }
-        if !self.chance.percent(self.conditions.loss_percent) {
-            self.put(now, datagram);
+        if !self.chance.percent(conditions.loss_percent) {
+            self.put(now, conditions, datagram);
         }
     }
 
-    fn put(&mut self, now: Timestamp, datagram: Datagram) {
-        let jitter_micros = self.chance.below(self.conditions.jitter_ms * 1_000 + 1);
-        let arrival = now.plus_millis(self.conditions.delay_ms).plus_micros(jitter_micros);
+    fn put(&mut self, now: Timestamp, conditions: Conditions, datagram: Datagram) {
+        let jitter_micros = self.chance.below(conditions.jitter_ms * 1_000 + 1);
+        let arrival = now.plus_millis(conditions.delay_ms).plus_micros(jitter_micros);
         self.sent += 1;
         self.under_way.insert((arrival, self.sent), datagram);
     }
