@@ -13,6 +13,8 @@ use rejoin_mio::{ClientNetworkHost, Clock, Session, TokenRequest, development_ke
 
 const PROTOCOL_ID: u64 = 0x5245_4A4F_494E_0001;
 const STEP: Option<Duration> = Some(Duration::from_millis(20));
+/// The reliable lane that the arena's chat goes by.
+const CHAT_LANE: u8 = 1;
 /// Far beyond what any test takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -179,10 +181,10 @@ fn a_chat_line_reaches_everybody_and_states_come() {
         player.wait_for(|event| *event == ClientEvent::LoggedIn);
     }
 
-    players[0].host.commands().send(0, b"hello").unwrap();
+    players[0].host.commands().send(CHAT_LANE, b"hello").unwrap();
 
     for player in &mut players {
-        let (_, line) = player.wait_for(|event| matches!(event, ClientEvent::Message { lane: 0 }));
+        let (_, line) = player.wait_for(|event| matches!(event, ClientEvent::Message { lane: CHAT_LANE }));
         assert_eq!(line, b"\x03Adahello");
         player.wait_for(|event| matches!(event, ClientEvent::State { .. }));
     }
@@ -199,15 +201,15 @@ fn a_player_who_floods_the_chat_is_put_out_and_one_who_listens_late_is_not() {
     let clock = Clock::start();
     while flooder.host.session().state() != ClientState::Disconnected {
         assert!(clock.now().since(Timestamp::ZERO) < PATIENCE);
-        while flooder.host.commands().send(0, &[b'x'; 256]).is_ok() {}
+        while flooder.host.commands().send(CHAT_LANE, &[b'x'; 256]).is_ok() {}
         flooder.poll();
     }
 
     let (_, words) = flooder.wait_for(|event| matches!(event, ClientEvent::Disconnected { .. }));
     assert_eq!(text(&words), "too much chat");
-    late.host.commands().send(0, b"still here").unwrap();
+    late.host.commands().send(CHAT_LANE, b"still here").unwrap();
     late.wait_for(|event| matches!(event, ClientEvent::Message { .. }));
-    late.host.commands().send(0, b"and well").unwrap();
+    late.host.commands().send(CHAT_LANE, b"and well").unwrap();
     late.wait_for_line(b"\x03Adaand well");
 }
 
