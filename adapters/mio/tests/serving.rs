@@ -214,6 +214,30 @@ fn a_player_who_floods_the_chat_is_put_out_and_one_who_listens_late_is_not() {
 }
 
 #[test]
+fn bulk_beyond_the_bound_is_refused_and_bulk_within_it_comes_whole() {
+    let (control_lane, bulk_lane) = (0, 2);
+    let request = |bytes: u64| [&[1], &7_u64.to_le_bytes()[..], &bytes.to_le_bytes()].concat();
+    let server = Server::start(&[]);
+    let mut player = Player::log_in(&server, 1, "Ada");
+    player.wait_for(|event| *event == ClientEvent::LoggedIn);
+
+    player.host.commands().send(control_lane, &request(u64::MAX)).unwrap();
+    player.wait_for_line(&[1]);
+
+    player.host.commands().send(control_lane, &request(20_000)).unwrap();
+    let is_bulk = |event: &ClientEvent| *event == ClientEvent::Message { lane: bulk_lane };
+    let clock = Clock::start();
+    let mut lens = Vec::new();
+    while lens.iter().sum::<usize>() < 20_000 {
+        assert!(clock.now().since(Timestamp::ZERO) < PATIENCE, "{lens:?}");
+        player.poll();
+        let bulk = player.events.iter().filter(|(event, _)| is_bulk(event));
+        lens = bulk.map(|(_, bytes)| bytes.len()).collect();
+    }
+    assert_eq!(lens, [8_192, 8_192, 20_000 - 2 * 8_192]);
+}
+
+#[test]
 fn a_raw_server_sends_payloads_back() {
     let server = Server::start(&["--raw"]);
     let mut player = Player::connect(&server, 1, ClientConfig::raw());
@@ -231,7 +255,7 @@ fn a_swarm_with_bad_networks_ends_well_and_says_so_in_one_json_object() {
     let server = Server::start(&["--timeout-ms", "800", "--heartbeat-ms", "200"]);
     let address = server.address.to_string();
     let line = "--peers 6 --seconds 5 --loss 0.05 --duplicate 0.02 --delay-ms 10 --jitter-ms 5 \
-        --outage-every-s 2.5 --outage-for-s 1.5 --move-address --json --server";
+        --outage-every-s 2.5 --outage-for-s 1.5 --move-address --bulk-kib 16 --json --server";
     let mut arguments: Vec<_> = ["swarm"].into_iter().chain(line.split_whitespace()).collect();
     arguments.push(&address);
 
@@ -246,6 +270,11 @@ fn a_swarm_with_bad_networks_ends_well_and_says_so_in_one_json_object() {
     assert_eq!(report["reliable_delivered"], report["reliable_expected"]);
     assert!(report["reliable_delivered"].as_u64().unwrap() > 100, "{report}");
     assert!(report["moves_acknowledged"].as_u64().unwrap() > 100, "{report}");
+    assert!(report["bulk_requests_completed"].as_u64().unwrap() >= 6, "{report}");
+    assert!(report["goodput_kib_s"].as_f64().unwrap() > 0.0, "{report}");
+    for figure in ["clock_error_ms_p99", "moves_late", "moves_duplicate"] {
+        assert!(report[figure].is_number(), "{figure}: {report}");
+    }
 }
 
 #[test]
