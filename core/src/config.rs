@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 
 use crate::lifecycle::{DuplicateIdentity, LifecyclePolicy, LoginPolicy};
 use crate::link::frame::LANES_MAX;
+use crate::link::lane::LaneWindow;
 use crate::netcode::Key;
 
 /// What netcode payloads carry.
@@ -81,12 +82,15 @@ pub struct Config {
     pub move_ticks_ahead_max: u64,
     /// The longest state published for one session, in bytes, 0 to 1,150. Default 1,150.
     pub state_bytes_max: usize,
-    /// Reliable, ordered lanes of a session in each direction, 1 to 16. Default 4. One that is used holds back at most 65,536 received
-    /// bytes and what has come of one unfinished message, in memory of at most twice that; one that is not takes no memory.
+    /// Reliable, ordered lanes of a session in each direction, 1 to 16. Default 4. One that is used holds back at most
+    /// `lane_window_bytes` of what it receives and what has come of one unfinished message, in memory of at most twice that; one that is not takes no memory.
     pub ordered_lanes: u8,
     /// The longest message on a lane, in either direction, in bytes, 1 to 16,777,216; one that is longer than `lane_queue_bytes_max`
     /// cannot be sent. Default 262,144.
     pub message_bytes_max: u32,
+    /// How far a lane's sender may be ahead of its receiver, in either direction, in bytes, 16,384 to 1,048,576. A lane moves at most this much
+    /// in a round trip, and may hold as much back. Default 131,072.
+    pub lane_window_bytes: u32,
     /// Reliable messages queued on one lane of one session, in bytes, 1,200 to 16,777,216; a session has `ordered_lanes` such queues
     /// and one for the lane without order, each of which takes memory only when it is used. Default 262,144.
     pub lane_queue_bytes_max: usize,
@@ -142,6 +146,7 @@ impl Config {
             state_bytes_max: 1_150,
             ordered_lanes: 4,
             message_bytes_max: 262_144,
+            lane_window_bytes: 131_072,
             lane_queue_bytes_max: 262_144,
             datagram_queue_bytes_max: 16_384,
             packets_in_flight_max: 1_024,
@@ -182,7 +187,7 @@ impl Config {
         Ok(())
     }
 
-    fn ranges(&self) -> [(&'static str, u64, u64, u64); 26] {
+    fn ranges(&self) -> [(&'static str, u64, u64, u64); 27] {
         let timeout_max_ms = u64::from(self.timeout_max_ms);
         let heartbeat_ms = u64::from(self.heartbeat_ms);
         [
@@ -202,6 +207,12 @@ impl Config {
             ("state_bytes_max", self.state_bytes_max as u64, 0, 1_150),
             ("ordered_lanes", self.ordered_lanes.into(), 1, LANES_MAX.into()),
             ("message_bytes_max", self.message_bytes_max.into(), 1, 16_777_216),
+            (
+                "lane_window_bytes",
+                self.lane_window_bytes.into(),
+                LaneWindow::BYTES_MIN.into(),
+                LaneWindow::BYTES_MAX.into(),
+            ),
             ("lane_queue_bytes_max", self.lane_queue_bytes_max as u64, 1_200, 16_777_216),
             ("datagram_queue_bytes_max", self.datagram_queue_bytes_max as u64, 1_200, 16_777_216),
             ("packets_in_flight_max", self.packets_in_flight_max.into(), 16, 8_192),

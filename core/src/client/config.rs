@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::config::Payloads;
 use crate::link::frame::LANES_MAX;
+use crate::link::lane::LaneWindow;
 
 /// The settings of a [`ClientSession`](super::ClientSession).
 ///
@@ -33,12 +34,15 @@ pub struct ClientConfig {
     /// The longest such pause, in milliseconds, up to 3,600,000. Default 4,000.
     pub retry_max_ms: u32,
     /// Reliable, ordered lanes that the application sends on, 1 to 16; a server that has fewer is not for it, and its welcome is dropped.
-    /// Default 4. A lane that is used holds back at most 65,536 received bytes and what has come of one unfinished message, in memory
-    /// of at most twice that; one that is not takes no memory.
+    /// Default 4. A lane that is used holds back at most `lane_window_bytes` of what it receives and what has come of one unfinished
+    /// message, in memory of at most twice that; one that is not takes no memory.
     pub ordered_lanes: u8,
     /// The longest message on a lane that the application takes, in bytes, 1 to 16,777,216; a server that may send longer ones is not for
     /// it, and its welcome is dropped. Default 262,144.
     pub message_bytes_max: u32,
+    /// The largest window of a lane that the application has memory for, in bytes, 16,384 to 1,048,576; the server names the window, and one
+    /// with a larger is not for it: its welcome is dropped. Default 131,072.
+    pub lane_window_bytes: u32,
     /// Reliable messages of one lane that wait or are unacknowledged, in bytes, 1,200 to 16,777,216. Default 262,144.
     pub lane_queue_bytes_max: usize,
     /// Unreliable messages that wait, in bytes, 1,200 to 16,777,216; the oldest gives way. Default 16,384.
@@ -62,6 +66,7 @@ impl Default for ClientConfig {
             retry_max_ms: 4_000,
             ordered_lanes: 4,
             message_bytes_max: 262_144,
+            lane_window_bytes: 131_072,
             lane_queue_bytes_max: 262_144,
             datagram_queue_bytes_max: 16_384,
             packets_in_flight_max: 1_024,
@@ -90,6 +95,12 @@ impl ClientConfig {
             ("retry_min_ms", self.retry_min_ms.into(), 10, retry_max_ms),
             ("ordered_lanes", self.ordered_lanes.into(), 1, LANES_MAX.into()),
             ("message_bytes_max", self.message_bytes_max.into(), 1, 16_777_216),
+            (
+                "lane_window_bytes",
+                self.lane_window_bytes.into(),
+                LaneWindow::BYTES_MIN.into(),
+                LaneWindow::BYTES_MAX.into(),
+            ),
             ("lane_queue_bytes_max", self.lane_queue_bytes_max as u64, 1_200, 16_777_216),
             ("datagram_queue_bytes_max", self.datagram_queue_bytes_max as u64, 1_200, 16_777_216),
             ("packets_in_flight_max", self.packets_in_flight_max.into(), 16, 8_192),

@@ -13,7 +13,7 @@ use super::saved::SavedTerms;
 use crate::Timestamp;
 use crate::link::control::Control;
 use crate::link::frame::{FrameWriter, HeartbeatResponse, Hello, Role, UNORDERED_LANE, Welcome};
-use crate::link::lane::LaneSendError;
+use crate::link::lane::{LaneSendError, LaneWindow};
 use crate::link::source::{FrameSource, Written};
 use crate::link::{Link, LinkLimits, LinkStatistics};
 
@@ -36,6 +36,8 @@ pub(super) struct Framed {
     ordered_lanes: u8,
     /// The most bytes of a message that it takes.
     message_bytes_max: u32,
+    /// The largest window of a lane that it has memory for.
+    lane_window_bytes: u32,
     /// Whether the welcome of this key epoch has come.
     is_open: bool,
     is_logged_in: bool,
@@ -58,6 +60,7 @@ impl Framed {
             ordered_lanes: config.ordered_lanes,
             lane_queue_bytes_max: config.lane_queue_bytes_max,
             message_bytes_max: config.message_bytes_max,
+            lane_window: LaneWindow::new(config.lane_window_bytes),
             lane_queue_pieces_max: QUEUE_MESSAGES_MAX,
             datagram_queue_bytes_max: config.datagram_queue_bytes_max,
             datagram_queue_messages_max: QUEUE_MESSAGES_MAX,
@@ -68,6 +71,7 @@ impl Framed {
             lane_epoch,
             ordered_lanes: config.ordered_lanes,
             message_bytes_max: config.message_bytes_max,
+            lane_window_bytes: config.lane_window_bytes,
             is_open: false,
             is_logged_in: false,
             terms: None,

@@ -59,7 +59,7 @@ impl Link {
     /// The reliable message that goes out next, if its lane's window has room for it.
     pub(super) fn next_message(&self) -> Option<OutgoingPiece<'_>> {
         let queues = self.traffic.get().filter(|_| self.is_open())?;
-        queues.lanes_out.next_to_send(|_| true)
+        queues.lanes_out.next_to_send(self.limits.lane_window, |_| true)
     }
 
     /// Whether a packet with something reliable can be recorded. A probe always can.

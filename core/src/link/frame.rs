@@ -118,6 +118,8 @@ pub(crate) struct Welcome {
     pub(crate) ordered_lanes: u8,
     /// The most bytes of a message on them, at least 1 (P54).
     pub(crate) message_bytes_max: u32,
+    /// The window of each of them in bytes, 16,384 to 1,048,576 (P51).
+    pub(crate) lane_window_bytes: u32,
     /// The highest move tick accepted from this session (P26).
     pub(crate) move_high_water: Option<u64>,
 }

@@ -87,7 +87,7 @@ impl Link {
     /// Takes a piece of a lane's message and delivers the messages that become complete, in order. `None` while the lanes are closed: the payload
     /// must not count as received then.
     ///
-    /// One call delivers at most 256 messages and, beside the piece, what was [held back](Self::held_back_bytes).
+    /// One call delivers at most a window of messages and, beside the piece, what was [held back](Self::held_back_bytes).
     /// [`Violation::of_arrival`](crate::Violation::of_arrival) says which arrivals break the protocol.
     pub(crate) fn handle_lane(
         &mut self,
@@ -103,6 +103,6 @@ impl Link {
             return Some(LaneArrival::NoSuchLane);
         }
         let lanes_in = &mut self.traffic.get_or_create(&self.limits).lanes_in;
-        Some(lanes_in.receive(lane, number, piece, self.limits.message_bytes_max(lane), deliver))
+        Some(lanes_in.receive(lane, number, piece, self.limits.lane_terms(lane), deliver))
     }
 }

@@ -7,6 +7,7 @@ mod receiver;
 mod sender;
 mod set;
 mod unordered;
+mod window;
 
 #[cfg(test)]
 mod tests;
@@ -18,8 +19,13 @@ pub(crate) use receiver::{LaneArrival, ReliableReceiver};
 pub(crate) use sender::{LaneSendError, OutgoingPiece, ReliableSender};
 pub(crate) use set::{LaneReceivers, LaneSenders};
 use unordered::UnorderedReceiver;
+pub(crate) use window::LaneWindow;
 
-/// The most pieces of one lane from the oldest unacknowledged one to the newest sent one (P51).
-const WINDOW_PIECES: u64 = 256;
-/// The most bytes of them, and the most that a receiver holds back (P51).
-const WINDOW_BYTES: usize = 65_536;
+/// What a receiver takes on a lane.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LaneTerms {
+    /// How far the sender may be ahead (P51).
+    pub(crate) window: LaneWindow,
+    /// The most bytes of a message (P54).
+    pub(crate) message_bytes_max: usize,
+}

@@ -35,8 +35,9 @@ use crate::Timestamp;
 use congestion::Congestion;
 use control::ControlQueue;
 use draft::{Carried, CarriedList};
-use frame::{PIECE_BYTES_MAX, Role};
+use frame::{PIECE_BYTES_MAX, Role, Welcome};
 use heartbeat::Heartbeat;
+use lane::{LaneTerms, LaneWindow};
 use pacer::Pacer;
 use preface::Preface;
 use received::ReceivedPackets;
@@ -51,7 +52,7 @@ const HELLO_INTERVAL_MICROS: u64 = 100_000;
 
 /// The bounds of one link's memory.
 ///
-/// Beside them each lane holds back at most 65,536 received bytes (P51) and what has come of one unfinished message, in memory
+/// Beside them each lane holds back at most a window of received bytes (P51) and what has come of one unfinished message, in memory
 /// of at most twice that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LinkLimits {
@@ -61,6 +62,8 @@ pub(crate) struct LinkLimits {
     pub(crate) lane_queue_bytes_max: usize,
     /// The most bytes of one reliable message, in either direction (P54).
     pub(crate) message_bytes_max: u32,
+    /// How far a lane's sender may be ahead of its receiver, in either direction (P51).
+    pub(crate) lane_window: LaneWindow,
     /// Pieces of reliable messages on each lane; 16 bytes each beside their content.
     pub(crate) lane_queue_pieces_max: usize,
     /// Bytes of unreliable messages that wait.
@@ -76,6 +79,11 @@ impl LinkLimits {
     fn message_bytes_max(&self, lane: u8) -> usize {
         let bytes = usize::try_from(self.message_bytes_max).unwrap_or(usize::MAX);
         if lane == UNORDERED_LANE { bytes.min(PIECE_BYTES_MAX) } else { bytes }
+    }
+
+    /// What the receiver takes on a lane.
+    fn lane_terms(&self, lane: u8) -> LaneTerms {
+        LaneTerms { window: self.lane_window, message_bytes_max: self.message_bytes_max(lane) }
     }
 
     /// Whether the session has this lane (P50, P56).
@@ -201,10 +209,11 @@ impl Link {
         queues.lanes_out.restart()
     }
 
-    /// The session has so many lanes in each direction, and messages on them of at most so many bytes.
-    pub(crate) const fn set_lane_terms(&mut self, ordered_lanes: u8, message_bytes_max: u32) {
-        self.limits.ordered_lanes = ordered_lanes;
-        self.limits.message_bytes_max = message_bytes_max;
+    /// The session has the lanes that a welcome says: so many in each direction, with messages and a window of so many bytes.
+    pub(crate) const fn set_lane_terms(&mut self, welcome: &Welcome) {
+        self.limits.ordered_lanes = welcome.ordered_lanes;
+        self.limits.message_bytes_max = welcome.message_bytes_max;
+        self.limits.lane_window = LaneWindow::new(welcome.lane_window_bytes);
     }
 
     /// The most bytes of a message that can be queued on a lane.

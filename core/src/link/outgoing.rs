@@ -207,11 +207,12 @@ impl Link {
         if !self.may_send_messages(now) {
             return;
         }
+        let window = self.limits.lane_window;
         let Some(queues) = self.traffic.get_mut() else { return };
         let has_place = |draft: &Draft<'_>, message: &OutgoingPiece<'_>| {
             draft.has_place_for_message(message.lane, message.number)
         };
-        while let Some(message) = queues.lanes_out.next_to_send(|message| has_place(draft, message)) {
+        while let Some(message) = queues.lanes_out.next_to_send(window, |message| has_place(draft, message)) {
             let (lane, number) = (message.lane, message.number);
             let is_written = if message.continues {
                 draft.writer.write_fragment(lane, number, message.bytes)

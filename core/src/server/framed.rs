@@ -10,6 +10,7 @@ use crate::link::frame::{
     CheckedPayload, Frame, FrameWriter, HeartbeatResponse, Hello, LoginRejected, RESUME_TOKEN_BYTES_MAX,
     ResumeToken, Role, State, Welcome,
 };
+use crate::link::lane::LaneWindow;
 use crate::link::source::{FrameSource, Written};
 use crate::link::{Link, LinkLimits};
 use crate::movement::{Movement, MovementRules};
@@ -58,6 +59,7 @@ impl Framed {
             ordered_lanes: config.ordered_lanes,
             lane_queue_bytes_max: config.lane_queue_bytes_max,
             message_bytes_max: config.message_bytes_max,
+            lane_window: LaneWindow::new(config.lane_window_bytes),
             lane_queue_pieces_max: config.lane_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
             datagram_queue_bytes_max: config.datagram_queue_bytes_max,
             datagram_queue_messages_max: config.datagram_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
@@ -208,6 +210,7 @@ impl FrameSource for ServerFrames<'_> {
             reconnect_window_ms: self.config.reconnect_window_ms.unwrap_or(0).into(),
             ordered_lanes: self.config.ordered_lanes,
             message_bytes_max: self.config.message_bytes_max,
+            lane_window_bytes: self.config.lane_window_bytes,
             move_high_water: self.movement.as_deref().and_then(Movement::high_water),
         })
     }

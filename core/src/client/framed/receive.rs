@@ -164,20 +164,21 @@ impl ClientSession {
 }
 
 impl Framed {
-    /// Whether the welcome answers this client's hello, in its version, with lanes enough and no message too long (P23, P50,
-    /// P54).
+    /// Whether the welcome answers this client's hello, in its version, with lanes enough, no message too long and no window
+    /// too large (P23, P50, P51, P54).
     const fn accepts(&self, welcome: &Welcome) -> bool {
         welcome.version == PROTOCOL_VERSION
             && welcome.lane_epoch == self.lane_epoch
             && welcome.ordered_lanes >= self.ordered_lanes
             && welcome.message_bytes_max <= self.message_bytes_max
+            && welcome.lane_window_bytes <= self.lane_window_bytes
     }
 
     fn open(&mut self, welcome: &Welcome, is_first: bool, now: crate::Timestamp) {
         self.is_open = true;
         self.terms = Some(*welcome);
         self.link.end_preface();
-        self.link.set_lane_terms(welcome.ordered_lanes, welcome.message_bytes_max);
+        self.link.set_lane_terms(welcome);
         // P24: the first welcome of a session discards nothing.
         self.link.open_lanes(is_first || welcome.lanes_kept);
         self.link.start_heartbeat(now, welcome.heartbeat_ms);

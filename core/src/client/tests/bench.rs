@@ -322,6 +322,7 @@ pub(super) fn welcome() -> Welcome {
         reconnect_window_ms: WINDOW_MS,
         ordered_lanes: 4,
         message_bytes_max: 262_144,
+        lane_window_bytes: 131_072,
         move_high_water: None,
     }
 }

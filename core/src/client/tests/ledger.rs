@@ -121,12 +121,12 @@ fn violation_scene(violation: Violation) -> Option<Scene> {
         }
         Violation::HoldBackFull => {
             return Some(of_player(|bench, token| {
-                for number in 1..=57 {
+                for number in 1..=114 {
                     let taken =
                         bench.give_frames(token, |writer| writer.write_lane(0, number, (&[7; 1_149], &[])));
                     assert_eq!(taken, Verdict::Accepted);
                 }
-                payload(bench, token, &[&[0x10, 0, 58, 44][..], &[7; 44]].concat())
+                payload(bench, token, &[&[0x10, 0, 115, 87][..], &[7; 87]].concat())
             }));
         }
         Violation::LaneEpochChanged | Violation::DataBeforeLogin => return None,

@@ -7,6 +7,7 @@ use super::{
     Hello, LANES_MAX, LoginRejected, MESSAGE_BYTES_MAX, MOVES_MAX, MoveArrival, Moves, PAYLOAD_BYTES_MAX,
     RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, UNORDERED_LANE, Welcome, flag, kind,
 };
+use crate::link::lane::LaneWindow;
 use crate::link::varint::{VarintError, read_varint};
 
 /// The frames of a payload, until the first that cannot be read.
@@ -156,6 +157,7 @@ fn read_welcome(cursor: &mut Cursor<'_>) -> Result<Welcome, FrameError> {
         reconnect_window_ms: cursor.varint()?,
         ordered_lanes: read_ordered_lanes(cursor)?,
         message_bytes_max: read_message_bytes_max(cursor)?,
+        lane_window_bytes: read_lane_window_bytes(cursor)?,
         move_high_water: if flags & flag::MOVE_HIGH_WATER == 0 { None } else { Some(cursor.varint()?) },
     })
 }
@@ -223,6 +225,12 @@ fn read_ordered_lanes(cursor: &mut Cursor<'_>) -> Result<u8, FrameError> {
 /// The longest message of a lane; at least one byte (P54).
 fn read_message_bytes_max(cursor: &mut Cursor<'_>) -> Result<u32, FrameError> {
     u32::try_from(cursor.varint()?).ok().filter(|&bytes| bytes > 0).ok_or(FrameError::OutOfRange)
+}
+
+/// The window of a lane (P51).
+fn read_lane_window_bytes(cursor: &mut Cursor<'_>) -> Result<u32, FrameError> {
+    let range = LaneWindow::BYTES_MIN..=LaneWindow::BYTES_MAX;
+    u32::try_from(cursor.varint()?).ok().filter(|bytes| range.contains(bytes)).ok_or(FrameError::OutOfRange)
 }
 
 /// The lane, number and bytes of a message or of a piece of one, on a lane up to `lane_max`.

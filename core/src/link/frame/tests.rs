@@ -43,6 +43,7 @@ fn welcome() -> Welcome {
         reconnect_window_ms: 30_000,
         ordered_lanes: 4,
         message_bytes_max: 262_144,
+        lane_window_bytes: 131_072,
         move_high_water: Some(299),
     }
 }
@@ -255,7 +256,7 @@ fn values_outside_their_range_are_refused() {
     };
     let count_at = token_bytes.len() - ADDRESSES.len() - 1;
     let welcome_bytes = all_frames()[1].1.clone();
-    let lanes_at = welcome_bytes.len() - varint_len(299) - varint_len(262_144) - 1;
+    let lanes_at = welcome_bytes.len() - varint_len(299) - varint_len(262_144) - varint_len(131_072) - 1;
     let welcome_with_lanes = |lanes: u8| {
         let mut changed = welcome_bytes.clone();
         changed[lanes_at] = lanes;
@@ -265,6 +266,13 @@ fn values_outside_their_range_are_refused() {
         let (bytes, len) = write_varint(limit);
         [&welcome_bytes[..=lanes_at], &bytes[..len], &[1]].concat()
     };
+    let welcome_with_window = |window: u64| {
+        let (bytes, len) = write_varint(window);
+        let window_at = lanes_at + 1 + varint_len(262_144);
+        [&welcome_bytes[..window_at], &bytes[..len], &[1]].concat()
+    };
+    assert!(check_form(&welcome_with_window(16_384), Role::Server).is_ok());
+    assert!(check_form(&welcome_with_window(1_048_576), Role::Server).is_ok());
     let from_server = [
         ("generation 0", with(1, 0)),
         ("no address", with(count_at, 0)),
@@ -274,6 +282,8 @@ fn values_outside_their_range_are_refused() {
         ("no lanes", welcome_with_lanes(0)),
         ("message limit 0", welcome_with_limit(0)),
         ("message limit 2^32", welcome_with_limit(1 << 32)),
+        ("lane window of 16,383 bytes", welcome_with_window(16_383)),
+        ("lane window above 1 MiB", welcome_with_window(1_048_577)),
         ("17 lanes", welcome_with_lanes(17)),
         ("text not UTF-8", payload(&[Bytes(&[8, 1, 1, 0, 1, 0xFF])])),
         ("text of 256 bytes", payload(&[Bytes(&[8, 1, 1, 0]), Varint(256), Bytes(&[b'a'; 256])])),

@@ -77,6 +77,7 @@ impl<'a> FrameWriter<'a> {
             fields.varint(welcome.reconnect_window_ms)?;
             fields.bytes(&[welcome.ordered_lanes])?;
             fields.varint(welcome.message_bytes_max.into())?;
+            fields.varint(welcome.lane_window_bytes.into())?;
             welcome.move_high_water.map_or(Some(()), |tick| fields.varint(tick))
         })
     }

@@ -3,11 +3,13 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::{Piece, WINDOW_BYTES, WINDOW_PIECES};
+use super::{LaneTerms, LaneWindow, Piece};
 
 /// The memory for what is held back. What it has beside the window is the distance between two times at which holes are closed, so
 /// that an arriving byte moves at most four others, however it arrives.
-const HELD_MEMORY_BYTES: usize = WINDOW_BYTES + WINDOW_BYTES / 4;
+const fn held_memory_bytes(window: LaneWindow) -> usize {
+    window.bytes() + window.bytes() / 4
+}
 
 /// What became of a piece that arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,31 +58,32 @@ pub(crate) struct ReliableReceiver {
 }
 
 impl ReliableReceiver {
-    /// Takes a piece and delivers the messages that become complete, each of at most `message_bytes_max` bytes.
+    /// Takes a piece and delivers the messages that become complete.
     pub(crate) fn receive(
         &mut self,
         number: u64,
         piece: Piece<'_>,
-        message_bytes_max: usize,
+        terms: LaneTerms,
         mut deliver: impl FnMut(&[u8]),
     ) -> LaneArrival {
+        let LaneTerms { window, message_bytes_max } = terms;
         let Some(ahead) = number.checked_sub(self.next_number) else { return self.duplicate() };
-        if ahead >= WINDOW_PIECES {
+        if ahead >= window.pieces() {
             return LaneArrival::BeyondWindow;
         }
         if ahead > 0 {
-            return self.hold_back(number, piece);
+            return self.hold_back(number, piece, window);
         }
         if self.unfinished.len() + piece.bytes.len() > message_bytes_max {
             return LaneArrival::TooLong;
         }
-        let mut delivered = u64::from(join(&mut self.unfinished, piece, &mut deliver));
+        let mut delivered = u64::from(join(&mut self.unfinished, piece, window, &mut deliver));
         self.next_number = self.next_number.saturating_add(1);
         while let Some(held) = self.take_held() {
             if self.unfinished.len() + held.len > message_bytes_max {
                 return LaneArrival::TooLong;
             }
-            delivered += u64::from(self.join_held(held, &mut deliver));
+            delivered += u64::from(self.join_held(held, window, &mut deliver));
         }
         LaneArrival::Delivered(delivered)
     }
@@ -121,15 +124,15 @@ impl ReliableReceiver {
         LaneArrival::Duplicate
     }
 
-    fn hold_back(&mut self, number: u64, piece: Piece<'_>) -> LaneArrival {
+    fn hold_back(&mut self, number: u64, piece: Piece<'_>, window: LaneWindow) -> LaneArrival {
         let Err(place) = self.held.binary_search_by_key(&number, |held| held.number) else {
             return self.duplicate();
         };
         let Piece { bytes, continues } = piece;
-        if self.held_len + bytes.len() > WINDOW_BYTES {
+        if self.held_len + bytes.len() > window.bytes() {
             return LaneArrival::HoldBackFull;
         }
-        self.make_room(bytes.len());
+        self.make_room(bytes.len(), held_memory_bytes(window));
         self.held.insert(place, Held { number, offset: self.held_bytes.len(), len: bytes.len(), continues });
         self.held_bytes.extend_from_slice(bytes);
         self.held_len += bytes.len();
@@ -145,24 +148,24 @@ impl ReliableReceiver {
     }
 
     /// Adds a piece that was held to its message; says whether that completed it.
-    fn join_held(&mut self, held: Held, deliver: &mut impl FnMut(&[u8])) -> bool {
+    fn join_held(&mut self, held: Held, window: LaneWindow, deliver: &mut impl FnMut(&[u8])) -> bool {
         let bytes = self.held_bytes.get(held.offset..held.offset + held.len).unwrap_or_default();
         self.next_number = self.next_number.saturating_add(1);
-        join(&mut self.unfinished, Piece { bytes, continues: held.continues }, deliver)
+        join(&mut self.unfinished, Piece { bytes, continues: held.continues }, window, deliver)
     }
 
-    /// Sees to it that so many more bytes of the window find room.
-    fn make_room(&mut self, bytes: usize) {
+    /// Sees to it that so many more bytes of the window find room, in at most `memory_bytes_max`.
+    fn make_room(&mut self, bytes: usize, memory_bytes_max: usize) {
         if self.held.is_empty() {
             self.held_bytes.clear();
         }
-        if self.held_bytes.len() + bytes > HELD_MEMORY_BYTES {
+        if self.held_bytes.len() + bytes > memory_bytes_max {
             self.close_holes();
         }
         let (len, capacity) = (self.held_bytes.len(), self.held_bytes.capacity());
         if len + bytes > capacity {
             // It doubles, as a vector does by itself, but never past its bound.
-            let wanted = (2 * capacity).clamp(len + bytes, HELD_MEMORY_BYTES.max(len + bytes));
+            let wanted = (2 * capacity).clamp(len + bytes, memory_bytes_max.max(len + bytes));
             self.held_bytes.reserve_exact(wanted - len);
         }
     }
@@ -187,7 +190,12 @@ impl ReliableReceiver {
 }
 
 /// Adds a piece to what has come of its message; delivers the message and says so if that completes it.
-fn join(unfinished: &mut Vec<u8>, piece: Piece<'_>, deliver: &mut impl FnMut(&[u8])) -> bool {
+fn join(
+    unfinished: &mut Vec<u8>,
+    piece: Piece<'_>,
+    window: LaneWindow,
+    deliver: &mut impl FnMut(&[u8]),
+) -> bool {
     if piece.continues {
         unfinished.extend_from_slice(piece.bytes);
         return false;
@@ -200,6 +208,6 @@ fn join(unfinished: &mut Vec<u8>, piece: Piece<'_>, deliver: &mut impl FnMut(&[u
     deliver(unfinished);
     unfinished.clear();
     // A long message is rare: its memory is given back, that of shorter ones is kept for the next.
-    unfinished.shrink_to(WINDOW_BYTES);
+    unfinished.shrink_to(window.bytes());
     true
 }

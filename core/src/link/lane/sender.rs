@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use super::{KeptBytes, Message, WINDOW_BYTES, WINDOW_PIECES};
+use super::{KeptBytes, LaneWindow, Message};
 use crate::link::byte_ring::TwoParts;
 use crate::link::frame::PIECE_BYTES_MAX;
 
@@ -112,16 +112,16 @@ impl ReliableSender {
         Ok(number)
     }
 
-    /// The piece to be sent next, as one of `lane`, if the window of P51 has room for it: what was lost goes ahead of what
+    /// The piece to be sent next, as one of `lane`, if the window has room for it (P51): what was lost goes ahead of what
     /// is new (P15).
-    pub(crate) fn next_to_send(&self, lane: u8) -> Option<OutgoingPiece<'_>> {
+    pub(crate) fn next_to_send(&self, lane: u8, window: LaneWindow) -> Option<OutgoingPiece<'_>> {
         let index = if self.requeued > 0 {
             self.records.iter().position(|record| record.progress == Progress::Queued)?
         } else {
             self.sent_once
         };
         let record = self.records.get(index)?;
-        if index as u64 >= WINDOW_PIECES || !self.is_in_byte_window(record) {
+        if index as u64 >= window.pieces() || self.bytes_up_to(record) > window.bytes() as u64 {
             return None;
         }
         let number = self.first_number.saturating_add(index as u64);
@@ -228,9 +228,9 @@ impl ReliableSender {
         usize::try_from(number.checked_sub(self.first_number)?).ok()
     }
 
-    fn is_in_byte_window(&self, record: &Record) -> bool {
-        let Some(oldest) = self.records.front() else { return false };
-        let span = record.position.wrapping_sub(oldest.position).saturating_add(u64::from(record.len));
-        span <= WINDOW_BYTES as u64
+    /// The bytes from the oldest record to the end of this one.
+    fn bytes_up_to(&self, record: &Record) -> u64 {
+        let start = self.records.front().map_or(record.position, |oldest| oldest.position);
+        record.position.wrapping_sub(start).saturating_add(u64::from(record.len))
     }
 }

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::{
-    LaneArrival, LaneSendError, Message, OutgoingPiece, Piece, ReliableReceiver, ReliableSender,
-    UnorderedReceiver,
+    LaneArrival, LaneSendError, LaneTerms, LaneWindow, Message, OutgoingPiece, Piece, ReliableReceiver,
+    ReliableSender, UnorderedReceiver,
 };
 use crate::link::LinkLimits;
 use crate::link::frame::UNORDERED_LANE;
@@ -75,12 +75,13 @@ impl LaneSenders {
     /// The piece to be sent next, of the lane whose turn it is among those that have one `is_wanted` says yes to.
     pub(crate) fn next_to_send(
         &self,
+        window: LaneWindow,
         is_wanted: impl Fn(&OutgoingPiece<'_>) -> bool,
     ) -> Option<OutgoingPiece<'_>> {
         let start = self.lanes.place(self.turn).unwrap_or_else(|place| place);
         let (later, first) = self.lanes.0.split_at(start);
         let in_turn = first.iter().chain(later);
-        in_turn.filter_map(|(lane, sender)| sender.next_to_send(*lane)).find(is_wanted)
+        in_turn.filter_map(|(lane, sender)| sender.next_to_send(*lane, window)).find(is_wanted)
     }
 
     /// To be called when [`next_to_send`](Self::next_to_send) was written into a packet: the turn passes on.
@@ -133,18 +134,15 @@ impl LaneReceivers {
         lane: u8,
         number: u64,
         piece: Piece<'_>,
-        message_bytes_max: usize,
+        terms: LaneTerms,
         deliver: impl FnMut(&[u8]),
     ) -> LaneArrival {
         if lane == UNORDERED_LANE {
-            return self.unordered.receive(number, piece.bytes, deliver);
+            return self.unordered.receive(number, piece.bytes, terms.window, deliver);
         }
-        self.ordered.get_or_insert_with(lane, ReliableReceiver::default).receive(
-            number,
-            piece,
-            message_bytes_max,
-            deliver,
-        )
+        self.ordered
+            .get_or_insert_with(lane, ReliableReceiver::default)
+            .receive(number, piece, terms, deliver)
     }
 
     /// Expects number 0 next on each lane and drops what is held back (P24).
@@ -175,6 +173,7 @@ mod tests {
         ordered_lanes: LANES_MAX,
         lane_queue_bytes_max: 1_000,
         message_bytes_max: 1_000,
+        lane_window: LaneWindow::new(65_536),
         lane_queue_pieces_max: 10,
         datagram_queue_bytes_max: 0,
         datagram_queue_messages_max: 0,
@@ -194,7 +193,7 @@ mod tests {
     }
 
     fn send_next(senders: &mut LaneSenders) -> Option<(u8, u64)> {
-        let message = senders.next_to_send(|_| true)?;
+        let message = senders.next_to_send(LIMITS.lane_window, |_| true)?;
         let sent = (message.lane, message.number);
         senders.on_sent(sent.0, sent.1);
         Some(sent)
@@ -210,11 +209,11 @@ mod tests {
     #[test]
     fn a_lane_that_is_not_wanted_keeps_its_turn() {
         let mut senders = senders(&[(1, 2), (2, 2)]);
-        let unwanted = senders.next_to_send(|message| message.lane != 1).unwrap();
+        let unwanted = senders.next_to_send(LIMITS.lane_window, |message| message.lane != 1).unwrap();
         assert_eq!((unwanted.lane, unwanted.number), (2, 0));
         senders.on_sent(2, 0);
         assert_eq!(send_next(&mut senders), Some((1, 0)));
-        assert!(senders.next_to_send(|_| false).is_none());
+        assert!(senders.next_to_send(LIMITS.lane_window, |_| false).is_none());
     }
 
     #[test]
@@ -244,7 +243,7 @@ mod tests {
         let mut receivers = LaneReceivers::default();
         let mut delivered = vec![];
         let mut receive = |lane, number| {
-            receivers.receive(lane, number, Piece::last(&[lane]), 1, |message| {
+            receivers.receive(lane, number, Piece::last(&[lane]), LIMITS.lane_terms(lane), |message| {
                 delivered.push((message.to_vec(), number));
             })
         };
@@ -261,7 +260,7 @@ mod tests {
         assert_eq!(senders(&[]).lanes.0.capacity(), 0);
         assert_eq!(senders(&[(15, 1)]).lanes.0.capacity(), 1);
         let mut receivers = LaneReceivers::default();
-        receivers.receive(15, 0, Piece::last(b"m"), 1, |_| {});
+        receivers.receive(15, 0, Piece::last(b"m"), LIMITS.lane_terms(15), |_| {});
         assert_eq!(receivers.ordered.0.capacity(), 1);
     }
 }

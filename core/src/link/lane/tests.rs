@@ -4,6 +4,9 @@ use alloc::vec::Vec;
 
 use super::*;
 
+const WINDOW: LaneWindow = LaneWindow::new(65_536);
+const TERMS: LaneTerms = LaneTerms { window: WINDOW, message_bytes_max: 262_144 };
+
 fn sender() -> ReliableSender {
     ReliableSender::new(1 << 20, 4_096)
 }
@@ -16,7 +19,7 @@ fn push_all(sender: &mut ReliableSender, count: u64, message: &[u8]) {
 
 /// Takes the next message as a packet would.
 fn send_next(sender: &mut ReliableSender) -> Option<(u64, Vec<u8>)> {
-    let message = sender.next_to_send(0)?;
+    let message = sender.next_to_send(0, WINDOW)?;
     let sent = (message.number, [message.bytes.0, message.bytes.1].concat());
     sender.on_sent(sent.0);
     Some(sent)
@@ -28,14 +31,14 @@ fn sent_numbers(sender: &mut ReliableSender) -> Vec<u64> {
 
 /// Hands a piece of a message that goes on to the receiver.
 fn receive_fragment(receiver: &mut ReliableReceiver, number: u64, bytes: &[u8]) -> LaneArrival {
-    receiver.receive(number, Piece::continued(bytes), 262_144, |_| panic!("the message goes on"))
+    receiver.receive(number, Piece::continued(bytes), TERMS, |_| panic!("the message goes on"))
 }
 
 /// Hands a message to the receiver; returns its fate and what was delivered.
 fn receive(receiver: &mut ReliableReceiver, number: u64, message: &[u8]) -> (LaneArrival, Vec<Vec<u8>>) {
     let mut delivered = Vec::new();
     let arrival =
-        receiver.receive(number, Piece::last(message), 262_144, |message| delivered.push(message.to_vec()));
+        receiver.receive(number, Piece::last(message), TERMS, |message| delivered.push(message.to_vec()));
     (arrival, delivered)
 }
 
@@ -133,6 +136,26 @@ fn p51_at_most_65536_bytes_are_under_way() {
 }
 
 #[test]
+fn p51_a_larger_window_lets_more_be_under_way_and_be_held_back() {
+    let window = LaneWindow::new(300_000);
+    let mut sender = sender();
+    push_all(&mut sender, 400, &[0; 1_000]);
+    let mut sent = 0;
+    while let Some(piece) = sender.next_to_send(0, window) {
+        let number = piece.number;
+        sender.on_sent(number);
+        sent += 1;
+    }
+    assert_eq!(sent, 292, "300,000 / 1,024");
+
+    let mut receiver = ReliableReceiver::default();
+    let terms = LaneTerms { window, ..TERMS };
+    let mut receive = |number, bytes: &[u8]| receiver.receive(number, Piece::last(bytes), terms, |_| {});
+    assert!((1..292).all(|number| receive(number, &[0; 1_027]) == LaneArrival::HeldBack), "299,884 bytes");
+    assert_eq!(receive(292, b"m"), LaneArrival::BeyondWindow);
+}
+
+#[test]
 fn p24_everything_unacknowledged_is_requeued_in_order() {
     let mut sender = sender();
     push_all(&mut sender, 5, b"m");
@@ -215,11 +238,11 @@ fn a_hold_back_that_never_empties_stays_within_its_bound() {
     let mut receiver = ReliableReceiver::default();
     let message = |number: u64| [number.to_le_bytes().as_slice(), &[7; 992]].concat();
     let mut receive = |number: u64, delivered: &mut u64| {
-        let arrival = receiver.receive(number, Piece::last(&message(number)), 262_144, |bytes| {
+        let arrival = receiver.receive(number, Piece::last(&message(number)), TERMS, |bytes| {
             assert_eq!(bytes, message(*delivered));
             *delivered += 1;
         });
-        assert!(receiver.held_bytes_capacity() <= WINDOW_BYTES * 5 / 4);
+        assert!(receiver.held_bytes_capacity() <= WINDOW.bytes() * 5 / 4);
         arrival
     };
     let mut delivered = 0;
@@ -252,9 +275,9 @@ fn a_window_filled_to_the_brim_moves_few_bytes_for_each_that_arrives() {
         assert_eq!(receive(&mut receiver, number, &[0]).0, LaneArrival::Delivered(2));
     }
 
-    assert_eq!(receiver.held_back_bytes(), WINDOW_BYTES - 34);
+    assert_eq!(receiver.held_back_bytes(), WINDOW.bytes() - 34);
     assert!(receiver.moved_bytes() <= 4 * arrived, "{} for {arrived}", receiver.moved_bytes());
-    assert!(receiver.held_bytes_capacity() <= WINDOW_BYTES * 5 / 4);
+    assert!(receiver.held_bytes_capacity() <= WINDOW.bytes() * 5 / 4);
 }
 
 #[test]

@@ -1,19 +1,19 @@
 //! The receiving half of the lane without order.
 
-use super::{LaneArrival, WINDOW_PIECES};
+use super::{LaneArrival, LaneWindow};
 
 /// How many bits one word of the window has.
 const WORD_BITS: u64 = 64;
 /// The words that hold a bit for each number of the window.
-const WORDS: usize = 4;
-const _: () = assert!(WINDOW_PIECES == 4 * WORD_BITS);
+const WORDS: usize = 16;
+const _: () = assert!(LaneWindow::PIECES_MAX == 16 * WORD_BITS);
 
 /// Delivers the messages of the lane without order once each, as they arrive (P56).
 #[derive(Debug, Default)]
 pub(crate) struct UnorderedReceiver {
     /// The lowest number that has not arrived.
     lowest_missing: u64,
-    /// For each number of the window above it, at its place modulo the window: whether it arrived.
+    /// For each number of the window above it, at its place modulo the largest window: whether it arrived.
     arrived: [u64; WORDS],
     duplicates: u64,
 }
@@ -24,10 +24,11 @@ impl UnorderedReceiver {
         &mut self,
         number: u64,
         message: &[u8],
+        window: LaneWindow,
         mut deliver: impl FnMut(&[u8]),
     ) -> LaneArrival {
         let ahead = number.checked_sub(self.lowest_missing);
-        if ahead.is_some_and(|ahead| ahead >= WINDOW_PIECES) {
+        if ahead.is_some_and(|ahead| ahead >= window.pieces()) {
             return LaneArrival::BeyondWindow;
         }
         if ahead.is_none() || self.has_arrived(number) {
@@ -69,7 +70,7 @@ impl UnorderedReceiver {
 
 /// The word and the bit of a number.
 fn place_of(number: u64) -> (usize, u64) {
-    let place = number % WINDOW_PIECES;
+    let place = number % LaneWindow::PIECES_MAX;
     // Below the number of words.
     let word = usize::try_from(place / WORD_BITS).unwrap_or_default();
     (word, 1 << (place % WORD_BITS))
@@ -80,8 +81,10 @@ mod tests {
     use super::*;
     use alloc::vec::Vec;
 
+    const WINDOW: LaneWindow = LaneWindow::new(65_536);
+
     fn arrivals(receiver: &mut UnorderedReceiver, numbers: &[u64]) -> Vec<LaneArrival> {
-        numbers.iter().map(|&number| receiver.receive(number, b"m", |_| {})).collect()
+        numbers.iter().map(|&number| receiver.receive(number, b"m", WINDOW, |_| {})).collect()
     }
 
     #[test]
@@ -103,12 +106,23 @@ mod tests {
     }
 
     #[test]
+    fn p51_the_largest_window_has_a_bit_for_each_of_its_numbers() {
+        let mut receiver = UnorderedReceiver::default();
+        let window = LaneWindow::new(LaneWindow::BYTES_MAX);
+        let mut receive = |number| receiver.receive(number, b"m", window, |_| {});
+        assert!((1..1_024).all(|number| receive(number) == LaneArrival::Delivered(1)));
+        assert!((1..1_024).all(|number| receive(number) == LaneArrival::Duplicate));
+        assert_eq!(receive(1_024), LaneArrival::BeyondWindow);
+        assert_eq!((receive(0), receive(2_047)), (LaneArrival::Delivered(1), LaneArrival::Delivered(1)));
+    }
+
+    #[test]
     fn numbers_are_told_apart_for_ever() {
         let mut receiver = UnorderedReceiver::default();
         let mut delivered = 0;
         for base in (0..20_000).step_by(100) {
             for number in (base..base + 100).rev().chain(base..base + 100) {
-                receiver.receive(number, b"m", |_| delivered += 1);
+                receiver.receive(number, b"m", WINDOW, |_| delivered += 1);
             }
         }
         assert_eq!((delivered, receiver.duplicates()), (20_000, 20_000));

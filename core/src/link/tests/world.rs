@@ -7,7 +7,7 @@ use crate::link::control::Control;
 use crate::link::frame::{
     Frame, FrameWriter, HeartbeatResponse, Hello, PAYLOAD_BYTES_MAX, ResumeToken, Role, State, Welcome,
 };
-use crate::link::lane::Piece;
+use crate::link::lane::{LaneWindow, Piece};
 use crate::link::source::{FrameSource, Written};
 use crate::link::{Link, LinkLimits};
 use crate::{Timestamp, Violation};
@@ -16,6 +16,7 @@ pub(super) const LIMITS: LinkLimits = LinkLimits {
     ordered_lanes: 4,
     lane_queue_bytes_max: 1 << 20,
     message_bytes_max: 262_144,
+    lane_window: LaneWindow::new(65_536),
     lane_queue_pieces_max: 4_096,
     datagram_queue_bytes_max: 8_192,
     datagram_queue_messages_max: 64,
@@ -63,6 +64,7 @@ impl FrameSource for Source {
             reconnect_window_ms: 30_000,
             ordered_lanes: 4,
             message_bytes_max: 262_144,
+            lane_window_bytes: 65_536,
             move_high_water: None,
         })
     }

@@ -13,7 +13,7 @@ const ANNA: u64 = 11;
 /// No frame that tells the application something is shorter.
 const BYTES_PER_EVENT_MIN: usize = 2;
 /// The bytes between the oldest missing piece of a lane and the newest (P51).
-const WINDOW_BYTES: usize = 65_536;
+const WINDOW_BYTES: usize = 131_072;
 
 fn patient_config() -> Config {
     Config { violations_max: 1_000, ..framed_config() }
@@ -190,7 +190,7 @@ fn p51_gaps_that_are_held_open_take_one_window_of_each_lane() {
     let mut server = Harness::new(patient_config());
     let mut anna = server.player(ANNA, 1);
     for lane in 0..4 {
-        for number in 1..100 {
+        for number in 1..150 {
             let piece = anna.frames(|writer| assert!(writer.write_lane(lane, number, (&[7; 1_000], &[]))));
             server.talk(&mut anna, &piece);
         }
@@ -199,10 +199,10 @@ fn p51_gaps_that_are_held_open_take_one_window_of_each_lane() {
     }
 
     let counters = server.manager.counters();
-    assert_eq!(counters.violations(Violation::HoldBackFull), 4 * (99 - 65));
+    assert_eq!(counters.violations(Violation::HoldBackFull), 4 * (149 - 131));
     assert_eq!(counters.violations(Violation::BeyondWindow), 4);
     let held_back = server.session_of(ANNA).link().message_bytes_held_back;
-    assert_eq!(held_back, 4 * 65_000);
+    assert_eq!(held_back, 4 * 131_000);
     assert!(held_back <= 4 * WINDOW_BYTES);
     assert!(server.events.iter().all(|(event, _)| !matches!(event, Event::Message { .. })));
     server.close();

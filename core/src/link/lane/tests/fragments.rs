@@ -11,7 +11,7 @@ fn p54_a_long_message_is_cut_into_pieces_of_which_all_but_the_last_continue() {
     assert_eq!(sender.push(Message::Borrowed(&[0; 1_150])), Ok(4));
 
     let mut pieces = vec![];
-    while let Some(piece) = sender.next_to_send(0) {
+    while let Some(piece) = sender.next_to_send(0, WINDOW) {
         let (number, continues) = (piece.number, piece.continues);
         pieces.push((number, continues, [piece.bytes.0, piece.bytes.1].concat()));
         sender.on_sent(number);
@@ -67,7 +67,7 @@ fn p54_pieces_are_put_together_in_the_order_of_their_numbers_however_they_arrive
 
     let mut delivered = Vec::new();
     let arrival =
-        receiver.receive(2, Piece::continued(b"c"), 262_144, |message| delivered.extend_from_slice(message));
+        receiver.receive(2, Piece::continued(b"c"), TERMS, |message| delivered.extend_from_slice(message));
 
     assert_eq!((arrival, delivered), (LaneArrival::Delivered(1), b"abcd".to_vec()));
     assert_eq!(receiver.held_back_bytes(), 0);
@@ -91,7 +91,9 @@ fn p55_a_repeated_or_contradicting_piece_does_nothing() {
 #[test]
 fn p54_a_message_longer_than_the_limit_is_a_violation_and_takes_no_memory_beyond_it() {
     let mut receiver = ReliableReceiver::default();
-    let mut receive = |number, piece| receiver.receive(number, piece, 10, |_| panic!("too long"));
+    let mut receive = |number, piece| {
+        receiver.receive(number, piece, LaneTerms { message_bytes_max: 10, ..TERMS }, |_| panic!("too long"))
+    };
     assert_eq!(receive(0, Piece::continued(b"123456")), LaneArrival::Delivered(0));
     assert_eq!(receive(1, Piece::continued(b"78901")), LaneArrival::TooLong);
     assert_eq!(receive(1, Piece::last(b"78901")), LaneArrival::TooLong);
@@ -118,7 +120,7 @@ fn the_memory_of_a_long_message_is_given_back_once_it_is_delivered() {
     }
     let (arrival, delivered) = receive(&mut receiver, 200, b"end");
     assert_eq!((arrival, delivered[0].len()), (LaneArrival::Delivered(1), 200 * 1_150 + 3));
-    assert!(receiver.held_bytes_capacity() <= 2 * WINDOW_BYTES);
+    assert!(receiver.held_bytes_capacity() <= 2 * WINDOW.bytes());
 }
 
 #[test]

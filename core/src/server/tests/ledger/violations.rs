@@ -53,11 +53,11 @@ fn scene(violation: Violation) -> Scene {
         Violation::NoSuchLane => payload(&[0x10, 4, 0, 1, b'x']),
         Violation::BeyondWindow => payload(&[0x10, 0, 0x80, 0x02, 1, b'x']),
         Violation::HoldBackFull => player(framed_config(), |server, anna| {
-            for number in 1..=57 {
+            for number in 1..=114 {
                 let piece = anna.message(number, &[7; 1_149]);
                 assert!(matches!(server.talk(anna, &piece), Verdict::Accepted(_)));
             }
-            anna.message(58, &[7; 44])
+            anna.message(115, &[7; 87])
         }),
         Violation::MessageTooLong => {
             player(Config { message_bytes_max: 3, ..framed_config() }, |_, anna| anna.message(0, b"four"))
