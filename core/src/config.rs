@@ -99,6 +99,10 @@ pub struct Config {
     /// Packets of one session whose fate is remembered until they are acknowledged or lost, 16 to 8,192; about 110 bytes each, taken
     /// as they are needed. While so many are under way, reliable messages wait. Default 1,024.
     pub packets_in_flight_max: u16,
+    /// Bytes that are sent to one session at most, in a second, 8,000 to 4,294,967,295, each packet counted with 53 bytes of headers. Inputs and states go
+    /// first, reliable messages take what they leave; when even they are more, datagrams are dropped, and of states only the newest leave. Only where
+    /// payloads are framed. `None`, the default: as many as the path carries.
+    pub bandwidth_max_bytes_per_s: Option<u32>,
     /// Bytes of events that wait for `poll_event`, with the events themselves, 1,200 to 268,435,456. A payload that does not fit is
     /// refused; one that fits may pass the bound by the events it brings forth, at most one for two of its bytes and one for each
     /// message its lanes held back. Default 1,048,576.
@@ -150,6 +154,7 @@ impl Config {
             lane_queue_bytes_max: 262_144,
             datagram_queue_bytes_max: 16_384,
             packets_in_flight_max: 1_024,
+            bandwidth_max_bytes_per_s: None,
             event_queue_bytes_max: 1_048_576,
             reply_queue_bytes_max: 262_144,
             stall_threshold_ms: 250,
@@ -187,7 +192,7 @@ impl Config {
         Ok(())
     }
 
-    fn ranges(&self) -> [(&'static str, u64, u64, u64); 27] {
+    fn ranges(&self) -> [(&'static str, u64, u64, u64); 28] {
         let timeout_max_ms = u64::from(self.timeout_max_ms);
         let heartbeat_ms = u64::from(self.heartbeat_ms);
         [
@@ -216,6 +221,12 @@ impl Config {
             ("lane_queue_bytes_max", self.lane_queue_bytes_max as u64, 1_200, 16_777_216),
             ("datagram_queue_bytes_max", self.datagram_queue_bytes_max as u64, 1_200, 16_777_216),
             ("packets_in_flight_max", self.packets_in_flight_max.into(), 16, 8_192),
+            (
+                "bandwidth_max_bytes_per_s",
+                self.bandwidth_max_bytes_per_s.unwrap_or(u32::MAX).into(),
+                8_000,
+                u32::MAX.into(),
+            ),
             ("event_queue_bytes_max", self.event_queue_bytes_max as u64, 1_200, 268_435_456),
             ("reply_queue_bytes_max", self.reply_queue_bytes_max as u64, 1_200, 268_435_456),
             ("stall_threshold_ms", self.stall_threshold_ms.into(), 10, 60_000),

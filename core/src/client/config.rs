@@ -50,6 +50,10 @@ pub struct ClientConfig {
     /// Packets whose fate is remembered until they are acknowledged or lost, 16 to 8,192; about 110 bytes each, taken as they are
     /// needed. While so many are under way, reliable messages wait. Default 1,024.
     pub packets_in_flight_max: u16,
+    /// Bytes that the session sends at most, in a second, 8,000 to 4,294,967,295, each packet counted with 53 bytes of headers. Inputs and states go
+    /// first, reliable messages take what they leave; when even they are more, datagrams are dropped, and of states only the newest leave. Only where
+    /// payloads are framed. `None`, the default: as many as the path carries.
+    pub bandwidth_max_bytes_per_s: Option<u32>,
     /// Bytes of events that wait for `poll_event`, 1,200 to 268,435,456; above it no payload is taken. Default 1,048,576.
     pub event_queue_bytes_max: usize,
 }
@@ -70,6 +74,7 @@ impl Default for ClientConfig {
             lane_queue_bytes_max: 262_144,
             datagram_queue_bytes_max: 16_384,
             packets_in_flight_max: 1_024,
+            bandwidth_max_bytes_per_s: None,
             event_queue_bytes_max: 1_048_576,
         }
     }
@@ -104,6 +109,12 @@ impl ClientConfig {
             ("lane_queue_bytes_max", self.lane_queue_bytes_max as u64, 1_200, 16_777_216),
             ("datagram_queue_bytes_max", self.datagram_queue_bytes_max as u64, 1_200, 16_777_216),
             ("packets_in_flight_max", self.packets_in_flight_max.into(), 16, 8_192),
+            (
+                "bandwidth_max_bytes_per_s",
+                self.bandwidth_max_bytes_per_s.unwrap_or(u32::MAX).into(),
+                8_000,
+                u32::MAX.into(),
+            ),
             ("event_queue_bytes_max", self.event_queue_bytes_max as u64, 1_200, 268_435_456),
         ];
         for (field, value, min, max) in ranges {

@@ -17,6 +17,7 @@ pub(crate) struct DatagramQueue {
     queue_bytes_max: usize,
     queue_messages_max: usize,
     dropped: u64,
+    dropped_over_bandwidth: u64,
 }
 
 impl DatagramQueue {
@@ -28,6 +29,7 @@ impl DatagramQueue {
             queue_bytes_max,
             queue_messages_max,
             dropped: 0,
+            dropped_over_bandwidth: 0,
         }
     }
 
@@ -72,14 +74,26 @@ impl DatagramQueue {
         self.bytes.clear();
     }
 
+    /// Drops everything because there is no bandwidth for it, and counts that apart.
+    pub(crate) fn drop_over_bandwidth(&mut self) {
+        self.dropped_over_bandwidth += self.lengths.len() as u64;
+        self.lengths.clear();
+        self.bytes.clear();
+    }
+
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.lengths.is_empty()
     }
 
-    /// How many messages were dropped without being sent.
+    /// How many messages were dropped without being sent, but not for want of bandwidth.
     pub(crate) const fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// How many messages were dropped for want of bandwidth.
+    pub(crate) const fn dropped_over_bandwidth(&self) -> u64 {
+        self.dropped_over_bandwidth
     }
 }
 
@@ -150,6 +164,15 @@ mod tests {
         queue.push(b"b").unwrap();
         queue.clear();
         assert!(queue.front().is_none());
-        assert_eq!(queue.dropped(), 2);
+        assert_eq!((queue.dropped(), queue.dropped_over_bandwidth()), (2, 0));
+    }
+
+    #[test]
+    fn what_is_dropped_over_bandwidth_is_counted_apart() {
+        let mut queue = DatagramQueue::new(100, 10);
+        queue.push(b"a").unwrap();
+        queue.drop_over_bandwidth();
+        assert!(queue.is_empty());
+        assert_eq!((queue.dropped(), queue.dropped_over_bandwidth()), (0, 1));
     }
 }

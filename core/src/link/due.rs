@@ -5,6 +5,10 @@ use super::pacer::Pace;
 use super::{Link, Openness};
 use crate::Timestamp;
 
+/// After so many packets in a row one may carry a reliable message that waits for nothing but bandwidth: it does not wait for
+/// ever where states and inputs use all of it.
+const PACKETS_OVER_BANDWIDTH_MAX: u8 = 16;
+
 impl Link {
     /// When something becomes due; pure. What is due already may be among it: [`has_output`](Self::has_output) tells.
     pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
@@ -22,10 +26,11 @@ impl Link {
     /// When the next packet may leave; `None` while nothing waits for one.
     fn output_due(&self) -> Option<Timestamp> {
         let content_due = if self.preface.crowds_out() { None } else { self.content_due() };
-        [self.preface.due(), self.heartbeat.output_due(), self.received.ack_due(), content_due]
+        let due = [self.preface.due(), self.heartbeat.output_due(), self.received.ack_due(), content_due]
             .into_iter()
             .flatten()
-            .min()
+            .min()?;
+        Some(due.max(self.bandwidth.due()))
     }
 
     /// The same for what has no time of its own.
@@ -38,9 +43,17 @@ impl Link {
         self.messages_due()
     }
 
-    /// When the next reliable message may leave as far as the windows and the pace go; `None` while it has to wait for an
-    /// acknowledgement, or there is none.
-    pub(super) fn messages_due(&self) -> Option<Timestamp> {
+    /// When the next reliable message may leave; `None` while it has to wait for an acknowledgement, or there is none.
+    fn messages_due(&self) -> Option<Timestamp> {
+        let is_starved = self.packets_without_message >= PACKETS_OVER_BANDWIDTH_MAX;
+        let is_probe = self.probe_packets > 0;
+        let bandwidth = &self.bandwidth;
+        let affordable = if is_starved || is_probe { bandwidth.due() } else { bandwidth.messages_due() };
+        self.messages_paced().map(|paced| paced.max(affordable))
+    }
+
+    /// The same as far as the windows and the pace go.
+    fn messages_paced(&self) -> Option<Timestamp> {
         self.next_message()?;
         if self.probe_packets > 0 {
             return Some(Timestamp::ZERO);
@@ -54,6 +67,11 @@ impl Link {
     /// Whether reliable messages may leave now.
     pub(super) fn may_send_messages(&self, now: Timestamp) -> bool {
         self.messages_due().is_some_and(|due| due <= now)
+    }
+
+    /// Whether a reliable message could leave now if it were not for the bandwidth.
+    pub(super) fn do_messages_wait_for_bandwidth(&self, now: Timestamp) -> bool {
+        self.messages_paced().is_some_and(|paced| paced <= now) && !self.may_send_messages(now)
     }
 
     /// The reliable message that goes out next, if its lane's window has room for it.
@@ -77,7 +95,7 @@ impl Link {
     /// it from being so.
     pub(super) fn is_window_used(&self, now: Timestamp) -> bool {
         !self.congestion.has_room(self.sent.bytes_in_flight())
-            || self.messages_due().is_some_and(|due| due > now)
+            || self.messages_paced().is_some_and(|paced| paced > now)
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -4,6 +4,7 @@
 //! heartbeats, reliable messages. It outlives key epochs. It knows nothing of addresses, keys, or who is logged in:
 //! its owner opens it, and writes the frames that speak of such things through a [`FrameSource`](source::FrameSource).
 
+mod bandwidth;
 mod byte_ring;
 mod congestion;
 pub(crate) mod control;
@@ -32,6 +33,7 @@ pub use frame::UNORDERED_LANE;
 pub use statistics::LinkStatistics;
 
 use crate::Timestamp;
+use bandwidth::Bandwidth;
 use congestion::Congestion;
 use control::ControlQueue;
 use draft::{Carried, CarriedList};
@@ -72,6 +74,8 @@ pub(crate) struct LinkLimits {
     pub(crate) datagram_queue_messages_max: usize,
     /// Recorded packets in flight; about 110 bytes each. Reliable data waits when they are used up.
     pub(crate) packets_in_flight_max: u16,
+    /// Bytes a second that it sends at most, headers included; `None` for as many as the path carries.
+    pub(crate) bandwidth_max_bytes_per_s: Option<u32>,
 }
 
 impl LinkLimits {
@@ -120,15 +124,18 @@ pub(crate) struct Link {
     rtt: RttEstimator,
     congestion: Congestion,
     pacer: Pacer,
+    bandwidth: Bandwidth,
     /// Packets that a probe may still send beyond the windows.
     probe_packets: u8,
     controls: ControlQueue,
     limits: LinkLimits,
     traffic: Traffic,
-    /// How many packets in a row had no room for a reliable message that might have left.
+    /// How many packets in a row had neither room nor bandwidth for a reliable message that might have left.
     packets_without_message: u8,
     moves_pending: bool,
     state_pending: bool,
+    /// The newest state never left.
+    is_state_unsent: bool,
     /// The server tick of the newest state that was sent.
     newest_state_sent: Option<u64>,
     totals: Totals,
@@ -142,6 +149,7 @@ struct Totals {
     bytes_received: u64,
     packets_acknowledged: u64,
     packets_lost: u64,
+    states_overwritten: u64,
 }
 
 impl Link {
@@ -157,6 +165,7 @@ impl Link {
             rtt: RttEstimator::new(),
             congestion: Congestion::new(),
             pacer: Pacer::default(),
+            bandwidth: Bandwidth::new(limits.bandwidth_max_bytes_per_s),
             probe_packets: 0,
             controls: ControlQueue::default(),
             limits: *limits,
@@ -164,6 +173,7 @@ impl Link {
             packets_without_message: 0,
             moves_pending: false,
             state_pending: false,
+            is_state_unsent: false,
             newest_state_sent: None,
             totals: Totals::default(),
         }
@@ -284,6 +294,9 @@ impl Link {
             bytes_in_flight: self.sent.bytes_in_flight(),
             message_bytes_queued: queues.map_or(0, |queues| queues.lanes_out.queue_bytes()),
             message_bytes_held_back: self.held_back_bytes(),
+            datagrams_dropped_over_bandwidth: queues
+                .map_or(0, |queues| queues.datagrams.dropped_over_bandwidth()),
+            states_overwritten: self.totals.states_overwritten,
             datagrams_dropped: queues.map_or(0, |queues| queues.datagrams.dropped()),
             messages_repeated: queues.map_or(0, |queues| queues.lanes_in.duplicates()),
             round_trip_micros: self.rtt.min_micros().map(|_| self.rtt.smoothed_micros()),

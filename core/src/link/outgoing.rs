@@ -47,7 +47,9 @@ impl Link {
     }
 
     /// The owner has a newer state to send.
-    pub(crate) const fn mark_state_pending(&mut self) {
+    pub(crate) fn mark_state_pending(&mut self) {
+        self.totals.states_overwritten += u64::from(self.is_state_unsent);
+        self.is_state_unsent = true;
         self.state_pending = true;
     }
 
@@ -185,6 +187,7 @@ impl Link {
                 draft.raise_urgency(AckUrgency::Lazy);
                 draft.carry(Carried::State(tick));
                 self.newest_state_sent = Some(tick);
+                self.is_state_unsent = false;
             }
             Written::NoRoom if !draft.writer.is_untouched() => return,
             Written::NoRoom => debug_assert!(false, "a state fits a packet"),
@@ -205,6 +208,9 @@ impl Link {
 
     fn write_messages(&mut self, now: Timestamp, draft: &mut Draft<'_>) {
         if !self.may_send_messages(now) {
+            let is_passed_over = self.do_messages_wait_for_bandwidth(now);
+            self.packets_without_message =
+                self.packets_without_message.saturating_add(u8::from(is_passed_over));
             return;
         }
         let window = self.limits.lane_window;
@@ -255,6 +261,13 @@ impl Link {
         }
         if urgency == AckUrgency::Urgent {
             self.probe_packets = self.probe_packets.saturating_sub(1);
+        }
+        self.bandwidth.on_sent(now, bytes);
+        if self.bandwidth.due() > now
+            && let Some(queues) = self.traffic.get_mut()
+        {
+            // They would be stale when they leave.
+            queues.datagrams.drop_over_bandwidth();
         }
         self.totals.packets_sent += 1;
         self.totals.bytes_sent += len as u64;

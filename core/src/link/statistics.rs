@@ -29,8 +29,12 @@ pub struct LinkStatistics {
     pub message_bytes_queued: usize,
     /// Received bytes of reliable messages that wait for an earlier one or for the rest of their message.
     pub message_bytes_held_back: usize,
-    /// Unreliable messages that gave way to newer ones before they were sent.
+    /// Unreliable messages that gave way to newer ones before they were sent, because their queue was full.
     pub datagrams_dropped: u64,
+    /// Unreliable messages that were dropped because the session had used up its bandwidth.
+    pub datagrams_dropped_over_bandwidth: u64,
+    /// States that a newer one replaced before they were sent.
+    pub states_overwritten: u64,
     /// Pieces of reliable messages (all of it, for a short one) that arrived again after they were delivered.
     pub messages_repeated: u64,
     /// The smoothed round-trip time; `None` before the first sample of the connection.

@@ -1,3 +1,4 @@
+mod bandwidth;
 mod congestion;
 mod lanes;
 mod recovery;

@@ -64,6 +64,7 @@ impl Framed {
             datagram_queue_bytes_max: config.datagram_queue_bytes_max,
             datagram_queue_messages_max: config.datagram_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
             packets_in_flight_max: config.packets_in_flight_max,
+            bandwidth_max_bytes_per_s: config.bandwidth_max_bytes_per_s,
         };
         Self {
             link: Link::new(Role::Server, &limits, now),

@@ -178,6 +178,7 @@ mod tests {
         datagram_queue_bytes_max: 0,
         datagram_queue_messages_max: 0,
         packets_in_flight_max: 1,
+        bandwidth_max_bytes_per_s: None,
     };
 
     const MESSAGE: Message<'_> = Message::Borrowed(b"m");

@@ -21,6 +21,7 @@ pub(super) const LIMITS: LinkLimits = LinkLimits {
     datagram_queue_bytes_max: 8_192,
     datagram_queue_messages_max: 64,
     packets_in_flight_max: 64,
+    bandwidth_max_bytes_per_s: None,
 };
 pub(super) const CLIENT: usize = 0;
 pub(super) const SERVER: usize = 1;
