@@ -86,6 +86,16 @@ impl DatagramQueue {
         self.lengths.is_empty()
     }
 
+    /// How many messages wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lengths.len()
+    }
+
+    /// How many bytes they have.
+    pub(crate) fn queue_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// How many messages were dropped without being sent, but not for want of bandwidth.
     pub(crate) const fn dropped(&self) -> u64 {
         self.dropped

@@ -277,32 +277,6 @@ impl Link {
         self.heartbeat.sent()
     }
 
-    /// What happened so far.
-    pub(crate) fn statistics(&self) -> LinkStatistics {
-        let queues = self.traffic.get();
-        LinkStatistics {
-            packets_sent: self.totals.packets_sent,
-            packets_received: self.totals.packets_received,
-            bytes_sent: self.totals.bytes_sent,
-            bytes_received: self.totals.bytes_received,
-            packets_acknowledged: self.totals.packets_acknowledged,
-            packets_lost: self.totals.packets_lost,
-            congestion_window_bytes: self.congestion.window_bytes(),
-            slow_start_threshold_bytes: self.congestion.slow_start_threshold_bytes(),
-            pacing_bytes_per_s: self.pace().map(|pace| pace.bytes_per_s()),
-            packets_in_flight: self.sent.packets_in_flight(),
-            bytes_in_flight: self.sent.bytes_in_flight(),
-            message_bytes_queued: queues.map_or(0, |queues| queues.lanes_out.queue_bytes()),
-            message_bytes_held_back: self.held_back_bytes(),
-            datagrams_dropped_over_bandwidth: queues
-                .map_or(0, |queues| queues.datagrams.dropped_over_bandwidth()),
-            states_overwritten: self.totals.states_overwritten,
-            datagrams_dropped: queues.map_or(0, |queues| queues.datagrams.dropped()),
-            messages_repeated: queues.map_or(0, |queues| queues.lanes_in.duplicates()),
-            round_trip_micros: self.rtt.min_micros().map(|_| self.rtt.smoothed_micros()),
-        }
-    }
-
     fn detect_lost(&mut self, now: Timestamp) {
         let Self { sent, rtt, controls, traffic, state_pending, newest_state_sent, .. } = self;
         let mut requeue = Requeue { controls, traffic, state_pending, newest_state_sent: *newest_state_sent };

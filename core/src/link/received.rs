@@ -36,6 +36,10 @@ pub(crate) struct ReceivedPackets {
     ack_wanted: bool,
     urgent_unacknowledged: u8,
     ack_due: Option<Timestamp>,
+    /// The sequence that came first in this key epoch.
+    first_sequence: u64,
+    /// Sequences that were passed over and have not come since, in all key epochs.
+    missed: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +60,7 @@ impl ReceivedPackets {
     /// When [`ACK_RANGES_MAX`] ranges are in use, the oldest gives way; a packet older than all of them is not
     /// remembered, so its sender takes it for lost and sends its content again.
     pub(crate) fn insert(&mut self, sequence: u64, now: Timestamp, wants_ack: AckUrgency) {
+        self.count_missed(sequence);
         let in_order = self.largest.is_none_or(|largest| sequence.checked_sub(largest.sequence) == Some(1));
         if self.largest.is_none_or(|largest| sequence > largest.sequence) {
             self.largest = Some(Arrival { sequence, at: now });
@@ -66,6 +71,12 @@ impl ReceivedPackets {
         }
         self.add_to_ranges(sequence);
         self.schedule_ack(now, wants_ack, in_order);
+    }
+
+    /// How many packets did not come, of those between the first and the newest of each key epoch. One that comes late is
+    /// taken off again.
+    pub(crate) const fn missed(&self) -> u64 {
+        self.missed
     }
 
     /// When an acknowledgement has to be sent by itself; `None` if nothing urgent waits for one.
@@ -115,11 +126,22 @@ impl ReceivedPackets {
         }
     }
 
-    /// Forgets everything, acknowledgements owed as well: sequences mean nothing under the next key.
+    /// Forgets everything but the count of missed packets, acknowledgements owed as well: sequences mean nothing under the next key.
     pub(crate) fn clear(&mut self) {
         self.ranges.clear();
         self.largest = None;
         self.on_ack_sent();
+    }
+
+    fn count_missed(&mut self, sequence: u64) {
+        match self.largest.map(|largest| largest.sequence) {
+            None => self.first_sequence = sequence,
+            Some(largest) if sequence > largest => {
+                self.missed = self.missed.saturating_add(sequence - largest - 1);
+            }
+            Some(_) if sequence > self.first_sequence => self.missed = self.missed.saturating_sub(1),
+            Some(_) => {}
+        }
     }
 
     fn schedule_ack(&mut self, now: Timestamp, wants_ack: AckUrgency, in_order: bool) {

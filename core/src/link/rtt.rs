@@ -70,7 +70,6 @@ impl RttEstimator {
     }
 
     /// The mean deviation from the smoothed round-trip time.
-    #[cfg(test)]
     pub(crate) fn variance_micros(&self) -> u64 {
         self.variance
     }

@@ -3,4 +3,5 @@ mod congestion;
 mod lanes;
 mod recovery;
 mod rules;
+mod statistics;
 mod world;

@@ -179,3 +179,21 @@ fn random_arrivals_are_remembered_like_in_a_set() {
         }
     }
 }
+
+#[test]
+fn packets_that_did_not_come_are_counted_until_they_do() {
+    let mut received = ReceivedPackets::default();
+    let missed_after = |received: &mut ReceivedPackets, sequence| {
+        received.insert(sequence, Timestamp::ZERO, AckUrgency::Lazy);
+        received.missed()
+    };
+    assert_eq!(missed_after(&mut received, 100), 0, "nobody knows what came before the first");
+    assert_eq!(missed_after(&mut received, 103), 2);
+    assert_eq!(missed_after(&mut received, 102), 1);
+    assert_eq!(missed_after(&mut received, 99), 1, "sent before the first that came");
+    assert_eq!(missed_after(&mut received, 104), 1);
+    received.clear();
+    assert_eq!(missed_after(&mut received, 5), 1, "the next key epoch has sequences of its own");
+    assert_eq!(missed_after(&mut received, 7), 2);
+    assert_eq!(missed_after(&mut received, u64::MAX), u64::MAX - 7 - 1 + 2);
+}
