@@ -75,6 +75,11 @@ impl Farewell {
         Some(Transmit { to: self.connection.address(), len })
     }
 
+    /// The memory it takes beyond its own place.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.goodbye.as_ref().map_or(0, |goodbye| goodbye.detail.len())
+    }
+
     /// Whether all is said.
     pub(crate) const fn is_over(&self) -> bool {
         self.goodbye.is_none() && self.disconnects_left == 0

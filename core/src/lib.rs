@@ -79,6 +79,7 @@ mod hash;
 mod ids;
 pub mod lifecycle;
 mod link;
+mod memory;
 mod movement;
 mod netcode;
 mod queue;

@@ -174,6 +174,16 @@ impl Movement {
         self.published.get()
     }
 
+    /// The memory it takes beyond its own place.
+    pub(crate) const fn memory_bytes(&self) -> usize {
+        self.published.memory_bytes()
+    }
+
+    /// The most memory it takes beyond its own place.
+    pub(crate) const fn memory_bytes_max() -> usize {
+        PublishedState::memory_bytes_max()
+    }
+
     fn verdict(
         &self,
         now: Timestamp,

@@ -3,20 +3,29 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use crate::memory::{deque_bytes, reserve_deque};
+
 /// Values with byte strings attached. Once its rings have grown, it allocates nothing.
 #[derive(Debug)]
 pub(crate) struct ByteQueue<T> {
     entries: VecDeque<(T, usize)>,
     bytes: VecDeque<u8>,
+    entries_max: usize,
+    bytes_max: usize,
 }
 
 impl<T> Default for ByteQueue<T> {
     fn default() -> Self {
-        Self { entries: VecDeque::new(), bytes: VecDeque::new() }
+        Self::new(usize::MAX, usize::MAX)
     }
 }
 
 impl<T> ByteQueue<T> {
+    /// An empty queue. Its owner keeps at most so many entries with at most so many bytes in it; it takes no more memory than they do.
+    pub(crate) const fn new(entries_max: usize, bytes_max: usize) -> Self {
+        Self { entries: VecDeque::new(), bytes: VecDeque::new(), entries_max, bytes_max }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -32,6 +41,8 @@ impl<T> ByteQueue<T> {
     }
 
     pub(crate) fn push(&mut self, value: T, bytes: &[u8]) {
+        reserve_deque(&mut self.entries, 1, self.entries_max);
+        reserve_deque(&mut self.bytes, bytes.len(), self.bytes_max);
         self.entries.push_back((value, bytes.len()));
         self.bytes.extend(bytes);
     }
@@ -47,6 +58,16 @@ impl<T> ByteQueue<T> {
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.bytes.clear();
+    }
+
+    /// The memory it takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        deque_bytes(&self.entries) + deque_bytes(&self.bytes)
+    }
+
+    /// The most memory that a queue with these bounds takes.
+    pub(crate) const fn memory_bytes_max(entries_max: usize, bytes_max: usize) -> usize {
+        entries_max * size_of::<(T, usize)>() + bytes_max
     }
 
     /// The length of the first entry's bytes.
@@ -79,7 +100,7 @@ mod tests {
 
     #[test]
     fn values_and_their_bytes_come_out_together_and_in_order() {
-        let mut queue = ByteQueue::default();
+        let mut queue = ByteQueue::new(3, 8);
         queue.push('a', b"one");
         queue.push('b', b"");
         queue.push('c', b"three");

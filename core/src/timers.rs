@@ -12,6 +12,7 @@
 use alloc::vec::Vec;
 
 use crate::Timestamp;
+use crate::memory::{doubling_bytes_max, vec_bytes};
 
 const SLOT_BITS: u32 = 6;
 const SLOTS_PER_LEVEL: u32 = 1 << SLOT_BITS;
@@ -72,6 +73,16 @@ impl TimerWheel {
             occupied: [0; LEVELS as usize],
             lists: alloc::vec![List::EMPTY; DUE as usize + 1],
         }
+    }
+
+    /// The memory it takes.
+    pub(crate) const fn memory_bytes(&self) -> usize {
+        vec_bytes(&self.timers) + vec_bytes(&self.lists)
+    }
+
+    /// The most memory it takes for so many sessions.
+    pub(crate) const fn memory_bytes_max(sessions: usize) -> usize {
+        doubling_bytes_max::<Timer>(sessions) + (DUE as usize + 1) * size_of::<List>()
     }
 
     /// Sets the one deadline of `index`, replacing an earlier one; a deadline in the past is due at once.

@@ -149,6 +149,12 @@ impl<'a> Sessions<'a> {
         self.manager.sessions()
     }
 
+    /// The memory that all sessions take, with everything beside them, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.manager.memory_bytes()
+    }
+
     /// How many sessions there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -2,18 +2,26 @@
 
 use alloc::collections::VecDeque;
 
+use crate::memory::{deque_bytes, reserve_deque, shrink_idle};
+
 /// The two parts in which a run of bytes lies in a ring; the second is empty unless the run wraps.
 pub(crate) type TwoParts<'a> = (&'a [u8], &'a [u8]);
 
 /// A queue of bytes in which a run is found by its position: how many bytes were pushed before it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ByteRing {
     bytes: VecDeque<u8>,
+    bytes_max: usize,
     /// The position of the oldest byte that is still here.
     start: u64,
 }
 
 impl ByteRing {
+    /// An empty ring whose owner keeps at most `bytes_max` bytes in it: it takes no more memory than that.
+    pub(crate) const fn new(bytes_max: usize) -> Self {
+        Self { bytes: VecDeque::new(), bytes_max, start: 0 }
+    }
+
     /// How many bytes it holds.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
@@ -32,15 +40,22 @@ impl ByteRing {
     /// Appends `bytes`; returns their position.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> u64 {
         let position = self.end();
+        reserve_deque(&mut self.bytes, bytes.len(), self.bytes_max);
         self.bytes.extend(bytes);
         position
     }
 
-    /// Removes the oldest `len` bytes.
+    /// Removes the oldest `len` bytes. A ring that becomes empty gives back what it had beyond a burst's worth.
     pub(crate) fn pop(&mut self, len: usize) {
         let len = len.min(self.bytes.len());
         self.bytes.drain(..len);
         self.start = self.start.wrapping_add(len as u64);
+        shrink_idle(&mut self.bytes);
+    }
+
+    /// The memory it takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        deque_bytes(&self.bytes)
     }
 
     /// Removes everything.
@@ -81,7 +96,7 @@ mod tests {
 
     #[test]
     fn runs_are_found_again_wherever_they_wrap() {
-        let mut ring = ByteRing::default();
+        let mut ring = ByteRing::new(1_500);
         let mut runs = VecDeque::new();
         for round in 0..2_000_u16 {
             let run: Vec<u8> = (0..round % 37).map(|offset| (round + offset).to_le_bytes()[0]).collect();
@@ -98,7 +113,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_gone_or_never_were_are_left_out() {
-        let mut ring = ByteRing::default();
+        let mut ring = ByteRing::new(1_500);
         let position = ring.push(b"gone");
         ring.push(b"here");
         ring.pop(4);
@@ -111,8 +126,21 @@ mod tests {
     }
 
     #[test]
+    fn a_ring_takes_no_more_than_its_bound_and_gives_back_a_burst() {
+        let mut ring = ByteRing::new(100_000);
+        for _ in 0..100 {
+            ring.push(&[1; 1_000]);
+            assert!(ring.memory_bytes() <= 100_000);
+        }
+        ring.pop(99_999);
+        assert_eq!(ring.memory_bytes(), 100_000);
+        ring.pop(1);
+        assert_eq!(ring.memory_bytes(), 65_536);
+    }
+
+    #[test]
     fn a_ring_in_steady_use_keeps_its_capacity() {
-        let mut ring = ByteRing::default();
+        let mut ring = ByteRing::new(1_500);
         ring.push(&[0; 1_000]);
         let capacity = ring.bytes.capacity();
         for _ in 0..100 {

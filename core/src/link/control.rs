@@ -2,6 +2,8 @@
 
 use smallvec::SmallVec;
 
+use crate::memory::{doubling_bytes_max, small_vec_bytes};
+
 /// Names a reliable control frame; what it says is written by the link's owner when it goes out.
 ///
 /// Their order is the order in which they are sent.
@@ -17,18 +19,68 @@ pub(crate) enum Control {
     ResumeToken(u64),
 }
 
+/// How many resume tokens wait at most: as many as a server has handed out and may still send.
+const RESUME_TOKENS_MAX: usize = 4;
+/// How many control frames wait at most, with the one that is queued beyond before the oldest gives way.
+const WAITING_MAX: usize = 3 + RESUME_TOKENS_MAX + 1;
+
+/// What a control frame is, whatever its number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ControlKind {
+    Login,
+    LoginAccepted,
+    LoginRejected,
+    ResumeToken,
+}
+
+impl ControlKind {
+    const fn waiting_max(self) -> usize {
+        match self {
+            Self::Login | Self::LoginAccepted | Self::LoginRejected => 1,
+            Self::ResumeToken => RESUME_TOKENS_MAX,
+        }
+    }
+}
+
+impl Control {
+    const fn kind(self) -> ControlKind {
+        match self {
+            Self::Login(_) => ControlKind::Login,
+            Self::LoginAccepted(_) => ControlKind::LoginAccepted,
+            Self::LoginRejected(_) => ControlKind::LoginRejected,
+            Self::ResumeToken(_) => ControlKind::ResumeToken,
+        }
+    }
+}
+
 /// The control frames that wait for a packet, each once, in the order of [`Control`].
 ///
-/// Its owner bounds it by how many different ones it makes: one login or answer and the unspent tokens.
+/// Of the logins, of their acceptances and of their rejections the newest one waits alone, and of the resume tokens the newest
+/// few: those before it are answered, or replaced, by it.
 #[derive(Debug, Default)]
 pub(crate) struct ControlQueue(SmallVec<[Control; 2]>);
 
 impl ControlQueue {
-    /// Queues `control` unless it waits already.
+    /// Queues `control` unless it waits already, or newer ones take its place.
     pub(crate) fn insert(&mut self, control: Control) {
-        if let Err(place) = self.0.binary_search(&control) {
-            self.0.insert(place, control);
+        let Err(place) = self.0.binary_search(&control) else { return };
+        self.0.insert(place, control);
+        let of_this_kind = || self.0.iter().filter(|other| other.kind() == control.kind());
+        if of_this_kind().count() > control.kind().waiting_max()
+            && let Some(&oldest) = of_this_kind().next()
+        {
+            self.remove(oldest);
         }
+    }
+
+    /// The memory it takes beyond its own place.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        small_vec_bytes(&self.0)
+    }
+
+    /// The most memory it takes beyond its own place.
+    pub(crate) const fn memory_bytes_max() -> usize {
+        doubling_bytes_max::<Control>(WAITING_MAX)
     }
 
     /// Takes `control` out, if it waits.
@@ -68,5 +120,23 @@ mod tests {
             queue.remove(expected);
         }
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn what_newer_ones_replace_does_not_wait() {
+        let mut queue = ControlQueue::default();
+        for number in [7, 3, 9, 8] {
+            queue.insert(Control::LoginAccepted(number));
+            queue.insert(Control::LoginRejected(number));
+        }
+        for generation in [3, 1, 2, 6, 5, 4, 1] {
+            queue.insert(Control::ResumeToken(generation));
+        }
+        let waiting: alloc::vec::Vec<_> =
+            core::iter::from_fn(|| queue.first().inspect(|&control| queue.remove(control))).collect();
+        let answers = [Control::LoginAccepted(9), Control::LoginRejected(9)];
+        assert_eq!(waiting[..2], answers);
+        assert_eq!(waiting[2..], [3, 4, 5, 6].map(Control::ResumeToken));
+        assert!(queue.memory_bytes() <= ControlQueue::memory_bytes_max());
     }
 }

@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 
 use super::byte_ring::{ByteRing, TwoParts};
 use super::frame::MESSAGE_BYTES_MAX;
+use crate::memory::{deque_bytes, reserve_deque};
 
 /// The message is empty or larger than one packet takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl DatagramQueue {
     /// A queue that holds at most `queue_bytes_max` bytes in at most `queue_messages_max` messages.
     pub(crate) fn new(queue_bytes_max: usize, queue_messages_max: usize) -> Self {
         Self {
-            bytes: ByteRing::default(),
+            bytes: ByteRing::new(queue_bytes_max),
             lengths: VecDeque::new(),
             queue_bytes_max,
             queue_messages_max,
@@ -50,6 +51,7 @@ impl DatagramQueue {
             self.dropped += 1;
         }
         self.bytes.push(message);
+        reserve_deque(&mut self.lengths, 1, self.queue_messages_max);
         self.lengths.push_back(len);
         Ok(())
     }
@@ -94,6 +96,16 @@ impl DatagramQueue {
     /// How many bytes they have.
     pub(crate) fn queue_bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// The memory it takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.bytes.memory_bytes() + deque_bytes(&self.lengths)
+    }
+
+    /// The most memory that a queue with these bounds takes.
+    pub(crate) const fn memory_bytes_max(queue_bytes_max: usize, queue_messages_max: usize) -> usize {
+        queue_bytes_max + queue_messages_max * size_of::<u16>()
     }
 
     /// How many messages were dropped without being sent, but not for want of bandwidth.

@@ -21,6 +21,9 @@ pub(crate) use set::{LaneReceivers, LaneSenders};
 use unordered::UnorderedReceiver;
 pub(crate) use window::LaneWindow;
 
+/// The shortest message that is kept in a buffer of several lanes: a reference to it takes half as much in each.
+pub(crate) const SHARED_BYTES_MIN: usize = 64;
+
 /// What a receiver takes on a lane.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LaneTerms {

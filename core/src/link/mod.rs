@@ -80,14 +80,22 @@ pub(crate) struct LinkLimits {
 
 impl LinkLimits {
     /// The most bytes of one message of a lane (P54, P56).
-    fn message_bytes_max(&self, lane: u8) -> usize {
-        let bytes = usize::try_from(self.message_bytes_max).unwrap_or(usize::MAX);
-        if lane == UNORDERED_LANE { bytes.min(PIECE_BYTES_MAX) } else { bytes }
+    const fn message_bytes_max(&self, lane: u8) -> usize {
+        let bytes = self.message_bytes_max as usize;
+        if lane == UNORDERED_LANE && bytes > PIECE_BYTES_MAX { PIECE_BYTES_MAX } else { bytes }
     }
 
     /// What the receiver takes on a lane.
-    fn lane_terms(&self, lane: u8) -> LaneTerms {
+    const fn lane_terms(&self, lane: u8) -> LaneTerms {
         LaneTerms { window: self.lane_window, message_bytes_max: self.message_bytes_max(lane) }
+    }
+
+    /// The most memory that a link with these limits takes beyond its own place.
+    pub(crate) const fn memory_bytes_max(&self) -> usize {
+        Traffic::memory_bytes_max(self)
+            + SentPackets::<CarriedList>::memory_bytes_max(self.packets_in_flight_max as usize)
+            + ReceivedPackets::memory_bytes_max()
+            + ControlQueue::memory_bytes_max()
     }
 
     /// Whether the session has this lane (P50, P56).
@@ -270,6 +278,14 @@ impl Link {
     /// Bytes that the next payload to arrive may set free beside its own.
     pub(crate) fn held_back_bytes(&self) -> usize {
         self.traffic.get().map_or(0, |queues| queues.lanes_in.held_back_bytes())
+    }
+
+    /// The memory it takes beyond its own place.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.traffic.memory_bytes()
+            + self.sent.memory_bytes()
+            + self.received.memory_bytes()
+            + self.controls.memory_bytes()
     }
 
     /// How many heartbeats left.

@@ -5,6 +5,7 @@ use core::ops::RangeInclusive;
 use smallvec::SmallVec;
 
 use crate::Timestamp;
+use crate::memory::{doubling_bytes_max, small_vec_bytes};
 
 /// The longest time that an acknowledgement somebody waits for is held back.
 pub(crate) const MAX_ACK_DELAY_MICROS: u64 = 25_000;
@@ -124,6 +125,16 @@ impl ReceivedPackets {
         if let Some(oldest) = self.ranges.last_mut() {
             oldest.low = oldest.low.max(sequence.saturating_add(1));
         }
+    }
+
+    /// The memory it takes beyond its own place.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        small_vec_bytes(&self.ranges)
+    }
+
+    /// The most memory it takes beyond its own place.
+    pub(crate) const fn memory_bytes_max() -> usize {
+        doubling_bytes_max::<SequenceRange>(ACK_RANGES_MAX)
     }
 
     /// Forgets everything but the count of missed packets, acknowledgements owed as well: sequences mean nothing under the next key.

@@ -9,6 +9,7 @@ use core::ops::RangeInclusive;
 use super::received::{AckUrgency, MAX_ACK_DELAY_MICROS};
 use super::rtt::RttEstimator;
 use crate::Timestamp;
+use crate::memory::{deque_bytes, reserve_deque};
 
 /// A packet is lost when one so many sequences later was acknowledged (RFC 9002, section 6.1.1).
 const PACKET_THRESHOLD: u64 = 3;
@@ -134,10 +135,8 @@ impl<T> SentPackets<T> {
             self.bytes_in_flight += u64::from(bytes);
             self.last_urgent_at = now;
         }
-        if self.packets.len() == self.packets.capacity() {
-            // An idle session has one or two packets in flight: the default growth would begin with room for four.
-            self.packets.reserve_exact(self.packets.len().max(1));
-        }
+        // An idle session has one or two packets in flight: the default growth would begin with room for four.
+        reserve_deque(&mut self.packets, 1, self.capacity);
         self.packets.push_back(SentPacket {
             sequence,
             sent_at: now,
@@ -290,6 +289,16 @@ impl<T> SentPackets<T> {
     /// How many packets are recorded.
     pub(crate) fn len(&self) -> usize {
         self.packets.len()
+    }
+
+    /// The memory it takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        deque_bytes(&self.packets)
+    }
+
+    /// The most memory that a record of `capacity` packets takes.
+    pub(crate) const fn memory_bytes_max(capacity: usize) -> usize {
+        capacity * size_of::<SentPacket<T>>()
     }
 
     /// How many packets are in flight: those that are acknowledged without delay, so that their silence means something.

@@ -33,6 +33,27 @@ impl Traffic {
         })
     }
 
+    /// The memory they take.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.get().map_or(0, |queues| {
+            size_of::<Queues>()
+                + queues.lanes_out.memory_bytes()
+                + queues.lanes_in.memory_bytes()
+                + queues.datagrams.memory_bytes()
+        })
+    }
+
+    /// The most memory that they take with these limits.
+    pub(crate) const fn memory_bytes_max(limits: &LinkLimits) -> usize {
+        size_of::<Queues>()
+            + LaneSenders::memory_bytes_max(limits)
+            + LaneReceivers::memory_bytes_max(limits)
+            + DatagramQueue::memory_bytes_max(
+                limits.datagram_queue_bytes_max,
+                limits.datagram_queue_messages_max,
+            )
+    }
+
     /// The queues, if there are any.
     pub(crate) fn get(&self) -> Option<&Queues> {
         self.0.as_deref()

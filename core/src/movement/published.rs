@@ -2,6 +2,9 @@
 
 use alloc::vec::Vec;
 
+use crate::link::frame::MESSAGE_BYTES_MAX;
+use crate::memory::{reserve_vec, vec_bytes};
+
 /// Latest-wins: only the newest state is worth sending.
 #[derive(Debug, Default)]
 pub(super) struct PublishedState {
@@ -13,6 +16,7 @@ impl PublishedState {
     pub(super) fn replace(&mut self, server_tick: u64, bytes: &[u8]) {
         self.server_tick = Some(server_tick);
         self.bytes.clear();
+        reserve_vec(&mut self.bytes, bytes.len(), MESSAGE_BYTES_MAX);
         self.bytes.extend_from_slice(bytes);
     }
 
@@ -20,8 +24,13 @@ impl PublishedState {
         self.server_tick.map(|server_tick| (server_tick, self.bytes.as_slice()))
     }
 
-    #[cfg(test)]
-    pub(super) fn capacity(&self) -> usize {
-        self.bytes.capacity()
+    /// The memory it takes beyond its own place: that of the longest state so far.
+    pub(super) const fn memory_bytes(&self) -> usize {
+        vec_bytes(&self.bytes)
+    }
+
+    /// The most memory it takes beyond its own place.
+    pub(super) const fn memory_bytes_max() -> usize {
+        MESSAGE_BYTES_MAX
     }
 }

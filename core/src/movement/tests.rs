@@ -184,12 +184,12 @@ fn the_latest_published_state_wins_and_reuses_the_buffer() {
     let mut movement = Movement::new(seconds(0));
     assert_eq!(movement.published(), None);
     movement.publish(7, b"a longer state");
-    let capacity = movement.published.capacity();
+    let capacity = movement.published.memory_bytes();
     movement.publish(8, b"");
     assert_eq!(movement.published(), Some((8, &b""[..])));
     movement.publish(6, b"short");
     assert_eq!(movement.published(), Some((6, &b"short"[..])));
-    assert_eq!(movement.published.capacity(), capacity);
+    assert_eq!(movement.published.memory_bytes(), capacity);
 }
 
 #[test]

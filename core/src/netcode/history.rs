@@ -19,8 +19,9 @@
 mod pending;
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 use core::mem;
 use core::net::SocketAddr;
 
@@ -29,6 +30,7 @@ use pending::PendingMappings;
 
 use super::Mac;
 use crate::hash::{KeyedMap, keyed_map};
+use crate::memory::{doubling_bytes_max, map_bytes_max};
 use crate::{ClientId, Timestamp};
 
 /// The most addresses one pending token is mapped to.
@@ -47,6 +49,20 @@ pub(crate) struct HistoryLimits {
     pub(crate) entries_max: usize,
     /// The most pending mappings of all tokens together.
     pub(crate) pending_max: usize,
+}
+
+/// What the list of a pending token's addresses takes.
+const LIST_BYTES: usize = MAPPINGS_PER_TOKEN_MAX * size_of::<SocketAddr>();
+
+impl HistoryLimits {
+    /// The most memory that a history with these limits takes.
+    pub(crate) const fn memory_bytes_max(&self) -> usize {
+        map_bytes_max::<Mac, Entry>(self.entries_max)
+            + doubling_bytes_max::<(u64, Mac)>(self.entries_max)
+            + map_bytes_max::<ClientId, usize>(self.entries_max)
+            + PendingMappings::memory_bytes_max(self.pending_max)
+            + self.pending_max * LIST_BYTES
+    }
 }
 
 /// Why a token is not admitted.
@@ -69,7 +85,8 @@ pub(crate) struct TokenHistory {
     limits: HistoryLimits,
     floor_unix: u64,
     entries: KeyedMap<Mac, Entry>,
-    by_expiry: BTreeSet<(u64, Mac)>,
+    /// The tokens by expiry, the earliest first.
+    by_expiry: BinaryHeap<Reverse<(u64, Mac)>>,
     tokens_of_client: KeyedMap<ClientId, usize>,
     pending: PendingMappings,
 }
@@ -95,10 +112,19 @@ impl TokenHistory {
             limits,
             floor_unix,
             entries: keyed_map(hash_key),
-            by_expiry: BTreeSet::new(),
+            by_expiry: BinaryHeap::new(),
             tokens_of_client: keyed_map(hash_key),
             pending: PendingMappings::new(hash_key),
         }
+    }
+
+    /// The memory it takes. Tokens that are mapped to several addresses are reckoned as if each mapping had a list to itself.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.entries.allocation_size()
+            + self.by_expiry.capacity() * size_of::<(u64, Mac)>()
+            + self.tokens_of_client.allocation_size()
+            + self.pending.memory_bytes()
+            + self.pending.len() * LIST_BYTES
     }
 
     /// The Unix second after which a token must expire to be admitted. It only ever rises.
@@ -196,9 +222,9 @@ impl TokenHistory {
     /// at most 64 in one call. The floor rises to their expiry.
     pub(crate) fn purge(&mut self, now_unix: u64) -> usize {
         for purged in 0..FREED_PER_CALL_MAX {
-            match self.by_expiry.first() {
-                Some(&(expire_unix, token_mac)) if expire_unix <= now_unix => {
-                    self.by_expiry.pop_first();
+            match self.by_expiry.peek() {
+                Some(&Reverse((expire_unix, token_mac))) if expire_unix <= now_unix => {
+                    self.by_expiry.pop();
                     self.floor_unix = self.floor_unix.max(expire_unix);
                     self.remove_entry(&token_mac);
                 }
@@ -239,7 +265,7 @@ impl TokenHistory {
     fn add_entry(&mut self, mapping: &PendingMapping) {
         let state = EntryState::Pending(Vec::new());
         self.entries.insert(mapping.token_mac, Entry { client_id: mapping.client_id, state });
-        self.by_expiry.insert((mapping.expire_unix, mapping.token_mac));
+        self.by_expiry.push(Reverse((mapping.expire_unix, mapping.token_mac)));
         *self.tokens_of_client.entry(mapping.client_id).or_insert(0) += 1;
     }
 
@@ -272,6 +298,10 @@ impl TokenHistory {
     fn unlist(&mut self, token_mac: &Mac, address: SocketAddr) {
         if let Some(Entry { state: EntryState::Pending(mapped), .. }) = self.entries.get_mut(token_mac) {
             mapped.retain(|&listed| listed != address);
+            if mapped.is_empty() {
+                // A token that was never completed stays known for as long as any.
+                *mapped = Vec::new();
+            }
         }
     }
 }

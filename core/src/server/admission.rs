@@ -52,7 +52,24 @@ pub(super) struct AdmissionSeeds {
     pub(super) hash_key: [u8; 16],
 }
 
+const fn history_limits(config: &Config) -> HistoryLimits {
+    HistoryLimits {
+        entries_max: config.token_history_max as usize,
+        pending_max: config.handshakes_max as usize,
+    }
+}
+
 impl Admission {
+    /// The memory it takes beyond its own place.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.history.memory_bytes()
+    }
+
+    /// The most memory it takes beyond its own place with these settings.
+    pub(super) const fn memory_bytes_max(config: &Config) -> usize {
+        history_limits(config).memory_bytes_max()
+    }
+
     pub(super) fn new(config: &Config, unix_s: u64, seeds: AdmissionSeeds) -> Self {
         let lifetime_s = u64::from(config.token_lifetime_max_s);
         let (floor_unix, former_until_unix) = match config.key_history {
@@ -63,10 +80,7 @@ impl Admission {
             }
             KeyHistory::Fresh => (0, 0),
         };
-        let limits = HistoryLimits {
-            entries_max: config.token_history_max as usize,
-            pending_max: config.handshakes_max as usize,
-        };
+        let limits = history_limits(config);
         Self {
             protocol_id: config.protocol_id,
             private_key: config.private_key.clone(),

@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 
+use crate::memory::{tree_bytes, tree_bytes_max};
 use crate::{ClientId, Timestamp};
 
 /// Who is banned, and until when.
@@ -14,6 +15,16 @@ pub(super) struct Bans {
 impl Bans {
     pub(super) const fn new(count_max: usize) -> Self {
         Self { until: BTreeMap::new(), count_max }
+    }
+
+    /// The memory it takes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        tree_bytes::<(ClientId, Timestamp)>(self.until.len())
+    }
+
+    /// The most memory that so many bans take.
+    pub(super) const fn memory_bytes_max(count_max: usize) -> usize {
+        tree_bytes_max::<(ClientId, Timestamp)>(count_max)
     }
 
     pub(super) fn is_banned(&self, client_id: ClientId, now: Timestamp) -> bool {

@@ -3,14 +3,11 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::link::lane::Message;
+use crate::link::lane::{Message, SHARED_BYTES_MIN};
 use crate::{SessionId, Timestamp};
 
 use super::commands::SendError;
 use super::manager::MultiSessionManager;
-
-/// The shortest message that the lanes of all players keep in one buffer: a reference to it takes half as much in each.
-const SHARED_BYTES_MIN: usize = 64;
 
 /// What became of a broadcast.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

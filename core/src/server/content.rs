@@ -9,7 +9,7 @@ use crate::netcode::PAYLOAD_BYTES_MAX;
 use crate::queue::ByteQueue;
 use crate::{Config, Payloads, Timestamp, Violation};
 
-use super::framed::Framed;
+use super::framed::{Framed, link_limits};
 
 /// The inside of the connection. It survives the connection.
 #[derive(Debug)]
@@ -23,18 +23,23 @@ pub(super) enum Content {
 pub(super) struct RawContent {
     queue: ByteQueue<()>,
     queue_bytes_max: usize,
+    queue_payloads_max: usize,
     /// Payloads given up: because the queue was full, the oldest first, or because the connection was replaced.
     dropped: u64,
 }
 
 impl RawContent {
-    pub(super) fn new(queue_bytes_max: usize) -> Self {
-        Self { queue: ByteQueue::default(), queue_bytes_max, dropped: 0 }
+    pub(super) const fn new(queue_bytes_max: usize, queue_payloads_max: usize) -> Self {
+        let queue = ByteQueue::new(queue_payloads_max, queue_bytes_max);
+        Self { queue, queue_bytes_max, queue_payloads_max, dropped: 0 }
     }
 
     /// Queues a payload; the oldest make room for it.
     pub(super) fn push(&mut self, payload: &[u8]) {
-        while !self.queue.is_empty() && self.queue.bytes_len() + payload.len() > self.queue_bytes_max {
+        while !self.queue.is_empty()
+            && (self.queue.len() >= self.queue_payloads_max
+                || self.queue.bytes_len() + payload.len() > self.queue_bytes_max)
+        {
             self.queue.drop_front();
             self.dropped += 1;
         }
@@ -61,7 +66,13 @@ impl RawContent {
 impl Content {
     pub(super) fn new(config: &Config, now: Timestamp) -> Self {
         match config.payloads {
-            Payloads::Raw => Self::Raw(RawContent::new(config.datagram_queue_bytes_max)),
+            Payloads::Raw => {
+                let limits = link_limits(config);
+                Self::Raw(RawContent::new(
+                    limits.datagram_queue_bytes_max,
+                    limits.datagram_queue_messages_max,
+                ))
+            }
             Payloads::Framed => Self::Framed(Box::new(Framed::new(config, now))),
         }
     }
@@ -100,6 +111,26 @@ impl Content {
         match self {
             Self::Raw(_) => None,
             Self::Framed(framed) => framed.last_violation,
+        }
+    }
+
+    /// The memory it takes beyond its own place.
+    pub(super) fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Raw(raw) => raw.queue.memory_bytes(),
+            Self::Framed(framed) => size_of::<Framed>() + framed.link.memory_bytes(),
+        }
+    }
+
+    /// The most memory that the content of a session takes with these settings.
+    pub(super) const fn memory_bytes_max(config: &Config) -> usize {
+        let limits = link_limits(config);
+        match config.payloads {
+            Payloads::Raw => ByteQueue::<()>::memory_bytes_max(
+                limits.datagram_queue_messages_max,
+                limits.datagram_queue_bytes_max,
+            ),
+            Payloads::Framed => size_of::<Framed>() + limits.memory_bytes_max(),
         }
     }
 

@@ -21,7 +21,7 @@ impl MultiSessionManager {
     fn ensure_progress(&mut self, index: u32) {
         let now = self.clock.now();
         let Some(session) = self.table.get(index) else { return };
-        let stuck = !session.is_due && self.timers.deadline_of(index).is_some_and(|at| at <= now);
+        let stuck = !self.due.contains(index) && self.timers.deadline_of(index).is_some_and(|at| at <= now);
         debug_assert!(!stuck, "session {} has a deadline in the past and no output", session.id);
         if stuck {
             self.timers.arm(index, now.plus_millis(1));
@@ -90,13 +90,12 @@ impl MultiSessionManager {
     pub(super) fn touch(&mut self, index: u32) {
         let now = self.clock.now();
         let heartbeat_micros = self.heartbeat_micros();
-        let Some(session) = self.table.get_mut(index) else { return };
+        let Some(session) = self.table.get(index) else { return };
         let mut next = session.peer_deadline_at(&self.clock);
-        if !session.has_output(now, heartbeat_micros) {
+        if session.has_output(now, heartbeat_micros) {
+            self.due.push(index);
+        } else {
             next = next.min(session.next_output(heartbeat_micros));
-        } else if !session.is_due {
-            session.is_due = true;
-            self.due.push_back(index);
         }
         // A deadline that moved later is noticed when the timer fires: moving it at each packet would cost more.
         if self.timers.deadline_of(index).is_none_or(|armed| next < armed) {

@@ -4,6 +4,9 @@ use core::net::SocketAddr;
 
 use crate::ClientId;
 use crate::hash::{KeyedMap, keyed_map};
+use crate::memory::map_bytes_max;
+
+use super::session::RESUME_HANDSHAKES_MAX;
 
 /// What an address leads to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +81,17 @@ impl Directory {
 
     pub(super) fn clear_resume(&mut self, address: SocketAddr, index: u32) {
         self.update(address, |place| clear(&mut place.resume, index));
+    }
+
+    /// The memory it takes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.places.allocation_size() + self.clients.allocation_size()
+    }
+
+    /// The most memory it takes with so many sessions: each has a path, an attempt, and the addresses it asks to come back from.
+    pub(super) const fn memory_bytes_max(sessions: usize) -> usize {
+        map_bytes_max::<SocketAddr, AddressEntry>(sessions * (2 + RESUME_HANDSHAKES_MAX))
+            + map_bytes_max::<ClientId, u32>(sessions)
     }
 
     /// How many addresses and identities are indexed, for leak checks.

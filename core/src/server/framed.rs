@@ -53,21 +53,25 @@ pub(super) enum Greeting {
     Contradiction,
 }
 
+/// The bounds of one session's queues, as the settings say.
+pub(super) const fn link_limits(config: &Config) -> LinkLimits {
+    LinkLimits {
+        ordered_lanes: config.ordered_lanes,
+        lane_queue_bytes_max: config.lane_queue_bytes_max,
+        message_bytes_max: config.message_bytes_max,
+        lane_window: LaneWindow::new(config.lane_window_bytes),
+        lane_queue_pieces_max: config.lane_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
+        datagram_queue_bytes_max: config.datagram_queue_bytes_max,
+        datagram_queue_messages_max: config.datagram_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
+        packets_in_flight_max: config.packets_in_flight_max,
+        bandwidth_max_bytes_per_s: config.bandwidth_max_bytes_per_s,
+    }
+}
+
 impl Framed {
     pub(super) fn new(config: &Config, now: Timestamp) -> Self {
-        let limits = LinkLimits {
-            ordered_lanes: config.ordered_lanes,
-            lane_queue_bytes_max: config.lane_queue_bytes_max,
-            message_bytes_max: config.message_bytes_max,
-            lane_window: LaneWindow::new(config.lane_window_bytes),
-            lane_queue_pieces_max: config.lane_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
-            datagram_queue_bytes_max: config.datagram_queue_bytes_max,
-            datagram_queue_messages_max: config.datagram_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
-            packets_in_flight_max: config.packets_in_flight_max,
-            bandwidth_max_bytes_per_s: config.bandwidth_max_bytes_per_s,
-        };
         Self {
-            link: Link::new(Role::Server, &limits, now),
+            link: Link::new(Role::Server, &link_limits(config), now),
             lane_epoch: None,
             is_greeted: false,
             restarts: false,

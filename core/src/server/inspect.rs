@@ -64,7 +64,7 @@ impl MultiSessionManager {
 
 /// A look at one session.
 #[derive(Clone, Copy)]
-pub struct SessionView<'a>(&'a Session);
+pub struct SessionView<'a>(pub(super) &'a Session);
 
 impl SessionView<'_> {
     /// Its handle.

@@ -1,6 +1,5 @@
 //! The owner of everything, and the calls that drive it.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
@@ -20,7 +19,8 @@ use super::admission::{Admission, AdmissionSeeds};
 use super::bans::Bans;
 use super::clock::Clock;
 use super::directory::Directory;
-use super::outbox::Outbox;
+use super::due::DueSessions;
+use super::outbox::{Outbox, OutboxLimits};
 use super::table::SessionTable;
 use super::way_back::ResumeMint;
 
@@ -56,7 +56,7 @@ pub struct MultiSessionManager {
     pub(super) mint: ResumeMint,
     pub(super) outbox: Outbox,
     /// Sessions with output, in the order of their turns.
-    pub(super) due: VecDeque<u32>,
+    pub(super) due: DueSessions,
     pub(super) counters: Counters,
     pub(super) rng: ChaCha20Rng,
     /// The game's tick and when it was set.
@@ -138,8 +138,8 @@ impl MultiSessionManager {
             admission: Admission::new(&config, unix_time_s, seeds),
             bans: Bans::new(config.bans_max as usize),
             mint: ResumeMint::new(config.protocol_id, config.private_key.clone(), boot_id, boot_secret),
-            outbox: Outbox::new(config.event_queue_bytes_max, config.reply_queue_bytes_max),
-            due: VecDeque::new(),
+            outbox: Outbox::new(OutboxLimits::of(&config)),
+            due: DueSessions::default(),
             counters: Counters::default(),
             rng,
             server_tick: None,

@@ -18,12 +18,9 @@ use super::session::{Session, UNCONFIRMED_KEEP_ALIVE_MICROS};
 impl MultiSessionManager {
     /// Lets the session whose turn it is write one packet; sessions take turns.
     pub(super) fn poll_due_session(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
-        while let Some(index) = self.due.pop_front() {
+        while let Some(index) = self.due.pop() {
             let transmit = self.poll_session(index, buffer);
-            if let Some(session) = self.table.get_mut(index) {
-                session.is_due = false;
-                self.touch(index);
-            }
+            self.touch(index);
             if transmit.is_some() {
                 return transmit;
             }

@@ -4,8 +4,13 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use crate::Config;
 use crate::event::Event;
 use crate::farewell::Farewell;
+use crate::link::frame::TEXT_BYTES_MAX;
+use crate::link::lane::LaneWindow;
+use crate::memory::{deque_bytes, doubling_bytes_max};
+use crate::netcode::{PAYLOAD_BYTES_MAX, USER_DATA_BYTES};
 use crate::queue::ByteQueue;
 
 use super::Transmit;
@@ -13,15 +18,75 @@ use super::Transmit;
 /// Events, answers to handshakes, and goodbyes.
 ///
 /// Each queue has a bound and a rule. Lifecycle events are never dropped: a call emits at most a constant number per session, and a slot
-/// is not used again before its last event was polled. Goodbyes are bounded in the same way. Everything else that does not fit is
+/// is not used again before its last event was polled. Of the goodbyes the oldest give way. Everything else that does not fit is
 /// refused to whoever pushes it.
 #[derive(Debug)]
 pub(super) struct Outbox {
     events: ByteQueue<Event>,
-    events_bytes_max: usize,
     replies: ByteQueue<SocketAddr>,
-    replies_bytes_max: usize,
     farewells: VecDeque<Farewell>,
+    limits: OutboxLimits,
+}
+
+/// The bounds of an [`Outbox`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OutboxLimits {
+    /// Bytes of events, with the events themselves, beyond which none is queued that may be refused.
+    refused_above_bytes: usize,
+    /// Events, with those that are never refused.
+    events_max: usize,
+    /// The bytes that belong to them.
+    event_payload_bytes_max: usize,
+    replies_bytes_max: usize,
+    farewells_max: usize,
+}
+
+/// Events of one session that are never refused, before the host polls again: it opens, logs in, falls silent, comes back, ends.
+const LIFECYCLE_EVENTS_MAX: usize = 8;
+/// The bytes that belong to them: what its tokens say.
+const LIFECYCLE_BYTES_MAX: usize = 2 * USER_DATA_BYTES;
+/// The most events that the frames of one payload bring about by themselves: move inputs, of two bytes each.
+const PAYLOAD_EVENTS_MAX: usize = PAYLOAD_BYTES_MAX / 2;
+/// The shortest answer to a handshake packet: denied.
+const REPLY_BYTES_MIN: usize = 25;
+/// Goodbyes that one session leaves: on its path, and where it waits on its way back.
+const FAREWELLS_PER_SESSION: usize = 2;
+
+impl OutboxLimits {
+    /// As the settings say.
+    pub(super) const fn of(config: &Config) -> Self {
+        let sessions_max = config.sessions_max as usize;
+        let lanes = config.ordered_lanes as usize;
+        let window = LaneWindow::new(config.lane_window_bytes);
+        // What one payload may set free beside its own content.
+        let held_back_bytes = lanes * (config.message_bytes_max as usize + window.bytes());
+        let one_payload_bytes = PAYLOAD_BYTES_MAX + held_back_bytes;
+        let refused_above_bytes = config.event_queue_bytes_max;
+        let payload_bytes =
+            if one_payload_bytes > refused_above_bytes { one_payload_bytes } else { refused_above_bytes };
+        Self {
+            refused_above_bytes,
+            events_max: refused_above_bytes / size_of::<Event>()
+                + PAYLOAD_EVENTS_MAX
+                + lanes * window.held_pieces_max()
+                + sessions_max * LIFECYCLE_EVENTS_MAX,
+            event_payload_bytes_max: payload_bytes + sessions_max * LIFECYCLE_BYTES_MAX,
+            replies_bytes_max: config.reply_queue_bytes_max,
+            farewells_max: sessions_max * FAREWELLS_PER_SESSION,
+        }
+    }
+
+    const fn replies_max(&self) -> usize {
+        self.replies_bytes_max / REPLY_BYTES_MIN
+    }
+
+    /// The most memory that an outbox with these bounds takes.
+    pub(super) const fn memory_bytes_max(&self) -> usize {
+        ByteQueue::<Event>::memory_bytes_max(self.events_max, self.event_payload_bytes_max)
+            + ByteQueue::<SocketAddr>::memory_bytes_max(self.replies_max(), self.replies_bytes_max)
+            + doubling_bytes_max::<Farewell>(self.farewells_max)
+            + self.farewells_max * TEXT_BYTES_MAX
+    }
 }
 
 /// Which part of the reply queue an answer may use.
@@ -34,14 +99,19 @@ pub(super) enum ReplyTo {
 }
 
 impl Outbox {
-    pub(super) fn new(events_bytes_max: usize, replies_bytes_max: usize) -> Self {
+    pub(super) const fn new(limits: OutboxLimits) -> Self {
         Self {
-            events: ByteQueue::default(),
-            events_bytes_max,
-            replies: ByteQueue::default(),
-            replies_bytes_max,
+            events: ByteQueue::new(limits.events_max, limits.event_payload_bytes_max),
+            replies: ByteQueue::new(limits.replies_max(), limits.replies_bytes_max),
             farewells: VecDeque::new(),
+            limits,
         }
+    }
+
+    /// The memory it takes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let details: usize = self.farewells.iter().map(Farewell::memory_bytes).sum();
+        self.events.memory_bytes() + self.replies.memory_bytes() + deque_bytes(&self.farewells) + details
     }
 
     /// Queues an event that must not be lost.
@@ -53,7 +123,7 @@ impl Outbox {
     /// it might never leave its sender.
     pub(super) fn has_room_for(&self, bytes: usize) -> bool {
         let queued_bytes = self.events.bytes_len() + self.events.len() * size_of::<Event>();
-        self.events.is_empty() || queued_bytes.saturating_add(bytes) <= self.events_bytes_max
+        self.events.is_empty() || queued_bytes.saturating_add(bytes) <= self.limits.refused_above_bytes
     }
 
     /// Queues an event that may be lost; `false` if it was, for want of room.
@@ -68,8 +138,8 @@ impl Outbox {
     /// Queues the answer to a handshake packet; `false` if there is no room.
     pub(super) fn push_reply(&mut self, to: SocketAddr, datagram: &[u8], whom: ReplyTo) -> bool {
         let bytes_max = match whom {
-            ReplyTo::Newcomer => self.replies_bytes_max / 4 * 3,
-            ReplyTo::Returner => self.replies_bytes_max,
+            ReplyTo::Newcomer => self.limits.replies_bytes_max / 4 * 3,
+            ReplyTo::Returner => self.limits.replies_bytes_max,
         };
         let fits = self.replies.bytes_len().saturating_add(datagram.len()) <= bytes_max;
         if fits {
@@ -78,8 +148,12 @@ impl Outbox {
         fits
     }
 
-    /// Queues the last packets of a connection. They are sealed as they leave.
+    /// Queues the last packets of a connection. They are sealed as they leave. The oldest give way: most of their packets have left,
+    /// or the host sends nothing.
     pub(super) fn push_farewell(&mut self, farewell: Farewell) {
+        if self.farewells.len() >= self.limits.farewells_max {
+            self.farewells.pop_front();
+        }
         self.farewells.push_back(farewell);
     }
 

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use crate::lifecycle::SessionState;
+use crate::memory::{doubling_bytes_max, vec_bytes};
 use crate::movement::Movement;
 use crate::netcode::connection::Connection;
 use crate::netcode::{Mac, USER_DATA_BYTES};
@@ -18,7 +19,7 @@ use super::way_back::ResumeLedger;
 /// Keep-alives to a peer that has not confirmed its handshake (netcode standard: ten a second).
 pub(super) const UNCONFIRMED_KEEP_ALIVE_MICROS: u64 = 100_000;
 /// Addresses from which one session's resume handshakes may be under way.
-const RESUME_HANDSHAKES_MAX: usize = 4;
+pub(super) const RESUME_HANDSHAKES_MAX: usize = 4;
 
 /// Everything about one peer, from the completed handshake to the end.
 #[derive(Debug)]
@@ -61,8 +62,6 @@ pub(super) struct Session {
     pub(super) liveness: PeerDeadline,
     /// Runs while the session is away.
     pub(super) reconnect: Option<PeerDeadline>,
-    /// Whether the session is in the list of those with output.
-    pub(super) is_due: bool,
 }
 
 /// A handshake of this identity that is complete but not confirmed. It ends without trace unless it is.
@@ -129,6 +128,16 @@ pub(super) struct TakeOvers(Vec<Timestamp>);
 impl TakeOvers {
     const WINDOW_MICROS: u64 = 60_000_000;
 
+    /// The memory it takes beyond its own place.
+    pub(super) const fn memory_bytes(&self) -> usize {
+        vec_bytes(&self.0)
+    }
+
+    /// The most memory it takes beyond its own place, where more than `take_overs_max` end the session.
+    pub(super) const fn memory_bytes_max(take_overs_max: usize) -> usize {
+        doubling_bytes_max::<Timestamp>(take_overs_max + 1)
+    }
+
     /// Counts one more; returns how many there were within the last minute.
     pub(super) fn count(&mut self, now: Timestamp) -> usize {
         self.0.retain(|&at| now.micros_since(at) <= Self::WINDOW_MICROS);
@@ -178,7 +187,6 @@ impl Session {
             last_live: now,
             liveness: new.liveness,
             reconnect: None,
-            is_due: false,
         }
     }
 

@@ -7,6 +7,7 @@ use slab::Slab;
 
 use super::session::Session;
 use crate::SessionId;
+use crate::memory::{doubling_bytes_max, vec_bytes};
 
 /// All sessions by slot. A slot whose session ended stays taken until the application has seen the end.
 #[derive(Debug, Default)]
@@ -16,6 +17,9 @@ pub(super) struct SessionTable {
     generations: Vec<u32>,
     live: usize,
 }
+
+/// What a slot takes: an occupied one is told from a free one, which knows the next free one.
+const SLOT_BYTES: usize = size_of::<Slot>() + size_of::<usize>();
 
 #[derive(Debug)]
 enum Slot {
@@ -87,6 +91,16 @@ impl SessionTable {
             self.slots.remove(slot);
             self.generations[slot] = id.generation.wrapping_add(1);
         }
+    }
+
+    /// The memory it takes, without what its sessions refer to.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.slots.capacity() * SLOT_BYTES + vec_bytes(&self.generations) + self.live * size_of::<Session>()
+    }
+
+    /// The most memory it takes with so many slots, without the sessions.
+    pub(super) const fn memory_bytes_max(slots: usize) -> usize {
+        doubling_bytes_max::<[u8; SLOT_BYTES]>(slots) + doubling_bytes_max::<u32>(slots)
     }
 
     /// All sessions that have not ended, by slot.

@@ -10,6 +10,7 @@ use core::net::SocketAddr;
 use ring::hkdf;
 use smallvec::SmallVec;
 
+use crate::memory::{doubling_bytes_max, small_vec_bytes};
 use crate::netcode::address::{ADDRESS_LIST_BYTES_MAX, ServerAddresses};
 use crate::netcode::{ConnectToken, Key, TokenSpec, USER_DATA_BYTES};
 use crate::{ClientId, SessionId};
@@ -245,6 +246,16 @@ impl ResumeLedger {
             self.outstanding.push(Outstanding { generation: self.minted, create_unix: unix_s });
             queue(self.minted);
         }
+    }
+
+    /// The memory it takes beyond its own place.
+    pub(super) fn memory_bytes(&self) -> usize {
+        small_vec_bytes(&self.outstanding)
+    }
+
+    /// The most memory it takes beyond its own place.
+    pub(super) const fn memory_bytes_max() -> usize {
+        doubling_bytes_max::<Outstanding>(OUTSTANDING_MAX)
     }
 
     /// When a generation was made, if it may still be sent.

@@ -3,13 +3,14 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 
-use super::Message;
+use super::{Message, SHARED_BYTES_MIN};
 use crate::link::byte_ring::{ByteRing, TwoParts};
+use crate::memory::{deque_bytes, reserve_deque, shrink_idle};
 
 /// A queue of message bytes: some copied into a ring of the lane's own, some in buffers that other lanes keep too.
 ///
 /// A byte is found by its position: how many bytes were pushed before it, whatever they lie in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct KeptBytes {
     copied: ByteRing,
     /// The messages that were not copied, oldest first.
@@ -17,6 +18,7 @@ pub(super) struct KeptBytes {
     /// The position of the oldest byte that is still here.
     start: u64,
     len: usize,
+    bytes_max: usize,
 }
 
 #[derive(Debug)]
@@ -33,7 +35,15 @@ impl SharedMessage {
     }
 }
 
+/// What a shared buffer takes beside its bytes: how often it is referred to.
+const BUFFER_HEADER_BYTES: usize = 2 * size_of::<usize>();
+
 impl KeptBytes {
+    /// An empty queue whose owner keeps at most `bytes_max` bytes in it.
+    pub(super) const fn new(bytes_max: usize) -> Self {
+        Self { copied: ByteRing::new(bytes_max), shared: VecDeque::new(), start: 0, len: 0, bytes_max }
+    }
+
     /// How many bytes it holds; shared ones count in full.
     pub(super) const fn len(&self) -> usize {
         self.len
@@ -46,11 +56,14 @@ impl KeptBytes {
             Message::Borrowed(bytes) => {
                 self.copied.push(bytes);
             }
-            Message::Shared(bytes) => self.shared.push_back(SharedMessage {
-                position,
-                copied_after: self.copied.end(),
-                bytes: Arc::clone(bytes),
-            }),
+            Message::Shared(bytes) => {
+                reserve_deque(&mut self.shared, 1, self.bytes_max / SHARED_BYTES_MIN);
+                self.shared.push_back(SharedMessage {
+                    position,
+                    copied_after: self.copied.end(),
+                    bytes: Arc::clone(bytes),
+                });
+            }
         }
         self.len += message.bytes().len();
         position
@@ -65,6 +78,7 @@ impl KeptBytes {
         if is_shared {
             let start = self.start;
             self.shared.pop_front_if(|first| first.end() <= start);
+            shrink_idle(&mut self.shared);
         } else {
             self.copied.pop(len);
         }
@@ -76,6 +90,24 @@ impl KeptBytes {
         self.len = 0;
         self.copied.clear();
         self.shared.clear();
+        shrink_idle(&mut self.shared);
+    }
+
+    /// The memory it takes; a shared buffer counts with the part that falls to each who keeps it.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let part = |message: &SharedMessage| {
+            let buffer_bytes =
+                (BUFFER_HEADER_BYTES + message.bytes.len()).next_multiple_of(size_of::<usize>());
+            buffer_bytes.div_ceil(Arc::strong_count(&message.bytes))
+        };
+        let buffers: usize = self.shared.iter().map(part).sum();
+        self.copied.memory_bytes() + deque_bytes(&self.shared) + buffers
+    }
+
+    /// The most memory that a queue of at most `bytes_max` bytes takes: its ring keeps its size while shared messages wait.
+    pub(super) const fn memory_bytes_max(bytes_max: usize) -> usize {
+        let shared_max = bytes_max / SHARED_BYTES_MIN;
+        2 * bytes_max + shared_max * (size_of::<SharedMessage>() + BUFFER_HEADER_BYTES + size_of::<usize>())
     }
 
     /// The `len` bytes at `position`, all of one message.
@@ -107,7 +139,7 @@ mod tests {
 
     #[test]
     fn copied_and_shared_messages_are_found_again_in_any_mixture() {
-        let mut kept = KeptBytes::default();
+        let mut kept = KeptBytes::new(1_000);
         let mut expected = VecDeque::new();
         for round in 0..3_000_u16 {
             let bytes: Vec<u8> = (0..=round % 37).map(|offset| (round + offset).to_le_bytes()[0]).collect();
@@ -134,7 +166,7 @@ mod tests {
     #[test]
     fn a_shared_buffer_is_let_go_when_its_last_byte_leaves() {
         let buffer = Arc::from(&b"for everybody"[..]);
-        let (mut one, mut other) = (KeptBytes::default(), KeptBytes::default());
+        let (mut one, mut other) = (KeptBytes::new(1_000), KeptBytes::new(1_000));
         for kept in [&mut one, &mut other] {
             kept.push(Message::Borrowed(b"own"));
             kept.push(Message::Shared(&buffer));

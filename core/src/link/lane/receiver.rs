@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::{LaneTerms, LaneWindow, Piece};
+use crate::memory::{deque_bytes, reserve_deque, reserve_vec, vec_bytes};
 
 /// The memory for what is held back. What it has beside the window is the distance between two times at which holes are closed, so
 /// that an arriving byte moves at most four others, however it arrives.
@@ -77,13 +78,13 @@ impl ReliableReceiver {
         if self.unfinished.len() + piece.bytes.len() > message_bytes_max {
             return LaneArrival::TooLong;
         }
-        let mut delivered = u64::from(join(&mut self.unfinished, piece, window, &mut deliver));
+        let mut delivered = u64::from(join(&mut self.unfinished, piece, terms, &mut deliver));
         self.next_number = self.next_number.saturating_add(1);
         while let Some(held) = self.take_held() {
             if self.unfinished.len() + held.len > message_bytes_max {
                 return LaneArrival::TooLong;
             }
-            delivered += u64::from(self.join_held(held, window, &mut deliver));
+            delivered += u64::from(self.join_held(held, terms, &mut deliver));
         }
         LaneArrival::Delivered(delivered)
     }
@@ -107,10 +108,16 @@ impl ReliableReceiver {
         self.duplicates
     }
 
-    /// How many bytes of memory the hold-back takes, and the unfinished message.
-    #[cfg(test)]
-    pub(crate) fn held_bytes_capacity(&self) -> usize {
-        self.held_bytes.capacity() + self.unfinished.capacity()
+    /// The memory it takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        deque_bytes(&self.held) + vec_bytes(&self.held_bytes) + vec_bytes(&self.unfinished)
+    }
+
+    /// The most memory that a lane with these terms takes.
+    pub(crate) const fn memory_bytes_max(terms: LaneTerms) -> usize {
+        terms.window.held_pieces_max() * size_of::<Held>()
+            + held_memory_bytes(terms.window)
+            + terms.message_bytes_max
     }
 
     /// How many bytes were moved to close holes.
@@ -132,7 +139,7 @@ impl ReliableReceiver {
         if self.held_len + bytes.len() > window.bytes() {
             return LaneArrival::HoldBackFull;
         }
-        self.make_room(bytes.len(), held_memory_bytes(window));
+        self.make_room(bytes.len(), window);
         self.held.insert(place, Held { number, offset: self.held_bytes.len(), len: bytes.len(), continues });
         self.held_bytes.extend_from_slice(bytes);
         self.held_len += bytes.len();
@@ -148,26 +155,23 @@ impl ReliableReceiver {
     }
 
     /// Adds a piece that was held to its message; says whether that completed it.
-    fn join_held(&mut self, held: Held, window: LaneWindow, deliver: &mut impl FnMut(&[u8])) -> bool {
+    fn join_held(&mut self, held: Held, terms: LaneTerms, deliver: &mut impl FnMut(&[u8])) -> bool {
         let bytes = self.held_bytes.get(held.offset..held.offset + held.len).unwrap_or_default();
         self.next_number = self.next_number.saturating_add(1);
-        join(&mut self.unfinished, Piece { bytes, continues: held.continues }, window, deliver)
+        join(&mut self.unfinished, Piece { bytes, continues: held.continues }, terms, deliver)
     }
 
-    /// Sees to it that so many more bytes of the window find room, in at most `memory_bytes_max`.
-    fn make_room(&mut self, bytes: usize, memory_bytes_max: usize) {
+    /// Sees to it that one more piece, of so many bytes of the window, finds room.
+    fn make_room(&mut self, bytes: usize, window: LaneWindow) {
+        let memory_bytes_max = held_memory_bytes(window);
         if self.held.is_empty() {
             self.held_bytes.clear();
         }
         if self.held_bytes.len() + bytes > memory_bytes_max {
             self.close_holes();
         }
-        let (len, capacity) = (self.held_bytes.len(), self.held_bytes.capacity());
-        if len + bytes > capacity {
-            // It doubles, as a vector does by itself, but never past its bound.
-            let wanted = (2 * capacity).clamp(len + bytes, memory_bytes_max.max(len + bytes));
-            self.held_bytes.reserve_exact(wanted - len);
-        }
+        reserve_deque(&mut self.held, 1, window.held_pieces_max());
+        reserve_vec(&mut self.held_bytes, bytes, memory_bytes_max);
     }
 
     /// Moves the held bytes together, in place.
@@ -193,9 +197,12 @@ impl ReliableReceiver {
 fn join(
     unfinished: &mut Vec<u8>,
     piece: Piece<'_>,
-    window: LaneWindow,
+    terms: LaneTerms,
     deliver: &mut impl FnMut(&[u8]),
 ) -> bool {
+    if piece.continues || !unfinished.is_empty() {
+        reserve_vec(unfinished, piece.bytes.len(), terms.message_bytes_max);
+    }
     if piece.continues {
         unfinished.extend_from_slice(piece.bytes);
         return false;
@@ -208,6 +215,6 @@ fn join(
     deliver(unfinished);
     unfinished.clear();
     // A long message is rare: its memory is given back, that of shorter ones is kept for the next.
-    unfinished.shrink_to(window.bytes());
+    unfinished.shrink_to(terms.window.bytes());
     true
 }

@@ -5,6 +5,7 @@ use alloc::collections::VecDeque;
 use super::{KeptBytes, LaneWindow, Message};
 use crate::link::byte_ring::TwoParts;
 use crate::link::frame::PIECE_BYTES_MAX;
+use crate::memory::{deque_bytes, reserve_deque, shrink_idle};
 
 /// Why a message was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,7 @@ impl ReliableSender {
     /// A lane that keeps at most `queue_bytes_max` bytes in at most `queue_pieces_max` pieces.
     pub(crate) fn new(queue_bytes_max: usize, queue_pieces_max: usize) -> Self {
         Self {
-            bytes: KeptBytes::default(),
+            bytes: KeptBytes::new(queue_bytes_max),
             records: VecDeque::new(),
             first_number: 0,
             sent_once: 0,
@@ -101,6 +102,7 @@ impl ReliableSender {
         }
         let number = self.first_number.saturating_add(self.records.len() as u64);
         let mut position = self.bytes.push(message);
+        reserve_deque(&mut self.records, pieces, self.queue_pieces_max);
         let mut chunks = bytes.chunks(PIECE_BYTES_MAX).peekable();
         while let Some(chunk) = chunks.next() {
             // No chunk is longer than a packet.
@@ -157,6 +159,7 @@ impl ReliableSender {
             self.first_number = self.first_number.saturating_add(1);
             self.sent_once -= 1;
         }
+        shrink_idle(&mut self.records);
     }
 
     /// The packet that carried the piece is lost: it is queued again.
@@ -184,6 +187,7 @@ impl ReliableSender {
     pub(crate) fn restart(&mut self) -> u64 {
         let discarded = self.unacknowledged_messages();
         self.records.clear();
+        shrink_idle(&mut self.records);
         self.bytes.clear();
         self.first_number = 0;
         self.sent_once = 0;
@@ -194,6 +198,16 @@ impl ReliableSender {
     /// How many bytes are kept, acknowledged ones that wait for older ones included.
     pub(crate) fn queue_bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// The memory it takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.bytes.memory_bytes() + deque_bytes(&self.records)
+    }
+
+    /// The most memory that a lane with these bounds takes.
+    pub(crate) const fn memory_bytes_max(queue_bytes_max: usize, queue_pieces_max: usize) -> usize {
+        KeptBytes::memory_bytes_max(queue_bytes_max) + queue_pieces_max * size_of::<Record>()
     }
 
     /// How many bytes, in whole pieces from the oldest on, have to leave the queue before so much fits.

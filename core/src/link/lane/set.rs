@@ -8,6 +8,7 @@ use super::{
 };
 use crate::link::LinkLimits;
 use crate::link::frame::UNORDERED_LANE;
+use crate::memory::vec_bytes;
 
 /// Lanes in the order of their numbers; those that were never used are not among them.
 #[derive(Debug)]
@@ -114,6 +115,20 @@ impl LaneSenders {
         self.lanes.values_mut().map(ReliableSender::restart).sum()
     }
 
+    /// The memory they take.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let lanes: usize = self.lanes.values().map(ReliableSender::memory_bytes).sum();
+        vec_bytes(&self.lanes.0) + lanes
+    }
+
+    /// The most memory that they take with these limits.
+    pub(crate) const fn memory_bytes_max(limits: &LinkLimits) -> usize {
+        let lanes = limits.ordered_lanes as usize + 1;
+        let content_bytes =
+            ReliableSender::memory_bytes_max(limits.lane_queue_bytes_max, limits.lane_queue_pieces_max);
+        lanes * (size_of::<(u8, ReliableSender)>() + content_bytes)
+    }
+
     /// How many bytes all lanes keep.
     pub(crate) fn queue_bytes(&self) -> usize {
         self.lanes.values().map(ReliableSender::queue_bytes).sum()
@@ -154,6 +169,18 @@ impl LaneReceivers {
     /// Bytes that wait for an earlier piece or for the rest of their message, on all lanes.
     pub(crate) fn held_back_bytes(&self) -> usize {
         self.ordered.values().map(ReliableReceiver::held_back_bytes).sum()
+    }
+
+    /// The memory they take.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let lanes: usize = self.ordered.values().map(ReliableReceiver::memory_bytes).sum();
+        vec_bytes(&self.ordered.0) + lanes
+    }
+
+    /// The most memory that they take with these limits.
+    pub(crate) const fn memory_bytes_max(limits: &LinkLimits) -> usize {
+        let content_bytes = ReliableReceiver::memory_bytes_max(limits.lane_terms(0));
+        limits.ordered_lanes as usize * (size_of::<(u8, ReliableReceiver)>() + content_bytes)
     }
 
     /// How many pieces arrived again after they were handled.

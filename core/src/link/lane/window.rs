@@ -34,6 +34,12 @@ impl LaneWindow {
         let pieces = self.bytes as u64 / BYTES_PER_PIECE;
         if pieces > PIECES_MIN { pieces } else { PIECES_MIN }
     }
+
+    /// The most pieces that a receiver holds back: the one whose turn it is does not wait.
+    #[expect(clippy::cast_possible_truncation, reason = "at most 1,023")]
+    pub(crate) const fn held_pieces_max(self) -> usize {
+        self.pieces() as usize - 1
+    }
 }
 
 #[cfg(test)]

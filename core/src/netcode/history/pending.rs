@@ -7,6 +7,7 @@ use core::net::SocketAddr;
 use zeroize::Zeroizing;
 
 use crate::hash::{KeyedMap, keyed_map};
+use crate::memory::{map_bytes_max, tree_bytes, tree_bytes_max};
 use crate::netcode::{Key, Mac, USER_DATA_BYTES};
 use crate::{ClientId, Timestamp};
 
@@ -47,6 +48,20 @@ impl PendingMappings {
 
     pub(super) fn len(&self) -> usize {
         self.by_address.len()
+    }
+
+    /// The memory they take.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.by_address.allocation_size()
+            + tree_bytes::<(Timestamp, SocketAddr)>(self.by_deadline.len())
+            + self.len() * size_of::<PendingMapping>()
+    }
+
+    /// The most memory that so many take.
+    pub(super) const fn memory_bytes_max(mappings: usize) -> usize {
+        map_bytes_max::<SocketAddr, Timed>(mappings)
+            + tree_bytes_max::<(Timestamp, SocketAddr)>(mappings)
+            + mappings * size_of::<PendingMapping>()
     }
 
     pub(super) fn get(&self, address: SocketAddr) -> Option<&PendingMapping> {

@@ -43,7 +43,7 @@ fn pending_mac(history: &TokenHistory, port: u16) -> Option<Mac> {
 /// Each address is listed by the token that is mapped there, and every bound holds.
 fn assert_consistent(history: &TokenHistory) {
     let mut listed = 0;
-    for (_, token_mac) in &history.by_expiry {
+    for Reverse((_, token_mac)) in &history.by_expiry {
         if let EntryState::Pending(mapped) = &history.entries[token_mac].state {
             assert!(mapped.len() <= MAPPINGS_PER_TOKEN_MAX);
             for &address in mapped {
@@ -327,7 +327,7 @@ fn no_sequence_of_calls_lets_a_token_complete_twice_or_breaks_a_bound() {
     for seed in 0..20 {
         let mut history = history(HistoryLimits { entries_max: 12, pending_max: 9 });
         let mut random = Lcg(seed);
-        let mut completed = BTreeSet::new();
+        let mut completed = std::collections::BTreeSet::new();
         for step in 0..600 {
             let number = u8::try_from(random.below(40)).unwrap();
             let address = at(u16::try_from(random.below(10)).unwrap());

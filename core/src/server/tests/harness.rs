@@ -4,6 +4,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use allocation_counter::measure;
+
 use crate::event::LifecycleEvent;
 use crate::lifecycle::{LifecycleEventKind, SessionState};
 use crate::{
@@ -54,6 +56,10 @@ pub(super) struct Harness {
     pub(super) sent: Vec<(SocketAddr, Vec<u8>)>,
     inboxes: BTreeMap<SocketAddr, Vec<Vec<u8>>>,
     laws: Laws,
+    /// What the manager has allocated and not freed, in the calls that were measured.
+    live_bytes: i64,
+    /// For the bytes of an event: with so much room that it never grows.
+    payload: Vec<u8>,
 }
 
 impl Harness {
@@ -64,14 +70,19 @@ impl Harness {
     pub(super) fn with_seed(config: Config, seed: [u8; 32]) -> Self {
         let now = Timestamp::from_millis(1_000);
         let backend = Backend::new(config.private_key.clone(), server_address());
+        let mut manager = None;
+        let allocated =
+            measure(|| manager = Some(MultiSessionManager::new(config, seed, now, UNIX_S).unwrap()));
         Self {
-            manager: MultiSessionManager::new(config, seed, now, UNIX_S).unwrap(),
+            manager: manager.expect("the measured closure ran"),
             backend,
             now,
             events: Vec::new(),
             sent: Vec::new(),
             inboxes: BTreeMap::new(),
             laws: Laws::default(),
+            live_bytes: allocated.bytes_current,
+            payload: Vec::with_capacity(1 << 20),
         }
     }
 
@@ -103,7 +114,8 @@ impl Harness {
 
     /// Gives the manager a datagram and takes nothing: one of several in a batch.
     pub(super) fn read(&mut self, from: SocketAddr, datagram: &[u8]) -> Verdict {
-        let verdict = self.manager.handle_datagram(self.now, from, &mut datagram.to_vec());
+        let mut bytes = datagram.to_vec();
+        let verdict = self.measured(|manager, now| manager.handle_datagram(now, from, &mut bytes));
         let is_response = datagram.first().is_some_and(|prefix| prefix & 0x0f == 3);
         self.laws.on_receipt(from, datagram.len(), is_response && verdict == Verdict::Answered);
         verdict
@@ -128,9 +140,20 @@ impl Harness {
 
     /// Calls the manager, and takes everything that follows.
     pub(super) fn call<T>(&mut self, command: impl FnOnce(&mut MultiSessionManager, Timestamp) -> T) -> T {
-        let result = command(&mut self.manager, self.now);
+        let result = self.measured(command);
         self.settle();
         result
+    }
+
+    /// Calls the manager and takes nothing. What it allocates is counted, so the call should give nothing that has to be freed.
+    pub(super) fn measured<T>(
+        &mut self,
+        command: impl FnOnce(&mut MultiSessionManager, Timestamp) -> T,
+    ) -> T {
+        let mut result = None;
+        let (manager, now) = (&mut self.manager, self.now);
+        self.live_bytes += measure(|| result = Some(command(manager, now))).bytes_current;
+        result.expect("the measured closure ran")
     }
 
     /// Lets time pass, from deadline to deadline.
@@ -161,8 +184,13 @@ impl Harness {
         for _ in 0..ROUNDS_MAX {
             self.drain();
             match self.manager.poll_timeout() {
-                Some(deadline) if deadline.at <= self.now => self.manager.handle_timeout(self.now),
-                _ => return self.check_index(),
+                Some(deadline) if deadline.at <= self.now => {
+                    self.measured(MultiSessionManager::handle_timeout);
+                }
+                _ => {
+                    self.check_index();
+                    return self.check_memory();
+                }
             }
         }
         panic!("the manager spins: {:?}", self.manager.poll_timeout());
@@ -174,7 +202,7 @@ impl Harness {
         assert_eq!(self.manager.poll_timeout(), asked_for, "asking changes nothing");
         let mut taken = 0;
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        while let Some(transmit) = self.manager.poll_transmit(self.now, &mut buffer) {
+        while let Some(transmit) = self.measured(|manager, now| manager.poll_transmit(now, &mut buffer)) {
             taken += 1;
             assert!(taken < ROUNDS_MAX, "output comes to an end");
             let datagram = buffer[..transmit.len].to_vec();
@@ -182,12 +210,13 @@ impl Harness {
             self.inboxes.entry(transmit.to).or_default().push(datagram.clone());
             self.sent.push((transmit.to, datagram));
         }
-        let mut payload = Vec::new();
-        while let Some(event) = self.manager.poll_event(&mut payload) {
+        let mut payload = core::mem::take(&mut self.payload);
+        while let Some(event) = self.measured(|manager, _| manager.poll_event(&mut payload)) {
             taken += 1;
             self.laws.on_event(&event);
             self.events.push((event, payload.clone()));
         }
+        self.payload = payload;
         let was_announced = asked_for.is_some_and(|deadline| deadline.at <= self.now);
         assert!(taken == 0 || was_announced, "output now, but asked for {asked_for:?}");
     }
@@ -230,6 +259,28 @@ impl Harness {
             known.extend([here].into_iter().chain(attempt_at));
         }
         assert!(addresses <= known.len(), "an address of no session is indexed");
+    }
+
+    /// Nobody, and all together, take more memory than the settings say.
+    pub(super) fn check_memory(&self) {
+        let config = self.manager.config();
+        let (taken, most) = (self.manager.memory_bytes(), config.memory_bytes_max());
+        assert!(taken <= most, "the manager takes {taken} bytes, of {most}");
+        for view in self.manager.sessions() {
+            let (taken, most) = (view.memory_bytes(), config.session_bytes_max());
+            assert!(taken <= most, "a session takes {taken} bytes, of {most}");
+        }
+    }
+
+    /// What the manager says it takes is what it has allocated, beyond its own place, give or take `tolerance_bytes`.
+    pub(super) fn check_reckoning(&self, tolerance_bytes: usize) {
+        self.check_memory();
+        let allocated = usize::try_from(self.live_bytes).expect("more allocated than freed");
+        let reckoned = self.manager.memory_bytes() - size_of::<MultiSessionManager>();
+        assert!(
+            reckoned.abs_diff(allocated) <= tolerance_bytes,
+            "reckoned with {reckoned} bytes, allocated are {allocated}"
+        );
     }
 
     /// Ends the test: everything is let go, and nothing is left.

@@ -7,6 +7,7 @@ mod heartbeats;
 mod laws;
 mod ledger;
 mod limits;
+mod memory;
 mod peer;
 mod ticket;
 
