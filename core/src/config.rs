@@ -32,7 +32,8 @@ pub enum KeyHistory {
 /// The settings of a [`MultiSessionManager`](crate::MultiSessionManager).
 ///
 /// Make one with [`Config::new`] and change what differs; the manager checks it when it is made. Each field says its unit, its range and,
-/// where it costs memory, how much.
+/// where it costs memory, how much; [`session_bytes_max`](Self::session_bytes_max) and [`memory_bytes_max`](Self::memory_bytes_max) add it
+/// all up.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
@@ -70,11 +71,11 @@ pub struct Config {
     pub token_lifetime_max_s: u32,
     /// How far the backend's clock may be ahead of this server's, in seconds, up to 3,600. Default 5.
     pub clock_skew_s: u32,
-    /// Handshakes under way at most, 1 to 1,048,576; about 0.5 KiB each. Default 1,024.
+    /// Handshakes under way at most, 1 to 1,048,576; about 800 bytes each. Default 1,024.
     pub handshakes_max: u32,
-    /// Unexpired backend tokens remembered at most, `handshakes_max` to 16,777,216; about 100 bytes each. Default 65,536.
+    /// Unexpired backend tokens remembered at most, `handshakes_max` to 16,777,216; about 300 bytes each. Default 65,536.
     pub token_history_max: u32,
-    /// Banned identities at most, 1 to 16,777,216; about 30 bytes each. Default 65,536.
+    /// Banned identities at most, 1 to 16,777,216; about 45 bytes each. Default 65,536.
     pub bans_max: u32,
     /// The game's ticks a second, 1 to 1,000. Default 60.
     pub tick_hz: u32,
@@ -83,7 +84,7 @@ pub struct Config {
     /// The longest state published for one session, in bytes, 0 to 1,150. Default 1,150.
     pub state_bytes_max: usize,
     /// Reliable, ordered lanes of a session in each direction, 1 to 16. Default 4. One that is used holds back at most
-    /// `lane_window_bytes` of what it receives and what has come of one unfinished message, in memory of at most twice that; one that is not takes no memory.
+    /// `lane_window_bytes` of what it receives and what has come of one unfinished message; one that is not takes no memory.
     pub ordered_lanes: u8,
     /// The longest message on a lane, in either direction, in bytes, 1 to 16,777,216; one that is longer than `lane_queue_bytes_max`
     /// cannot be sent. Default 262,144.

@@ -6,6 +6,7 @@
 mod delivery;
 pub mod drive;
 mod lifecycle;
+mod memory;
 mod overdue;
 mod ticks;
 mod trace;
@@ -16,6 +17,7 @@ use std::fmt;
 
 pub use delivery::Lane;
 pub use lifecycle::Lifecycles;
+pub use memory::check_memory;
 pub use overdue::check_nobody_overdue;
 pub use ticks::AscendingTicks;
 pub use trace::trace_hash;

@@ -54,8 +54,7 @@ const HELLO_INTERVAL_MICROS: u64 = 100_000;
 
 /// The bounds of one link's memory.
 ///
-/// Beside them each lane holds back at most a window of received bytes (P51) and what has come of one unfinished message, in memory
-/// of at most twice that.
+/// Beside them each lane holds back at most a window of received bytes (P51) and what has come of one unfinished message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LinkLimits {
     /// Reliable lanes in each direction, 1 to [`LANES_MAX`](frame::LANES_MAX). Those that are not used take no memory.

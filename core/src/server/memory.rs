@@ -31,19 +31,20 @@ impl Config {
     ///
     /// | what | how many | bytes each |
     /// |---|---|---|
-    /// | the session, its link, its movement | 1 | about 2,500 |
-    /// | sending halves of lanes | lanes + 1 | *L* copied, *L* shared by a broadcast, 3/4 *L* to refer to shared messages |
+    /// | the session, its link, its movement | 1 | about 1,400 |
+    /// | sending halves of lanes | lanes + 1 | *L* copied, *L* shared by broadcasts, 7/8 *L* to refer to what is shared |
     /// | pieces that are not acknowledged | (lanes + 1) × *L* / 16 | 16 |
-    /// | receiving halves of lanes | lanes | *M* of one unfinished message, 65,536 held back |
+    /// | receiving halves of lanes | lanes | *M* of one unfinished message, 81,920 for what is held back |
     /// | pieces held back | lanes × 255 | 32 |
     /// | unreliable messages | 1 | `datagram_queue_bytes_max`, and an eighth of it for their lengths |
-    /// | packets in flight | 256 | about 110 |
+    /// | packets in flight | `packets_in_flight_max` | about 110 |
     /// | states | 1 | 1,150 |
     /// | take-overs within a minute | `take_overs_max` + 1 | 8 |
-    /// | ways back under way | 4 and 1 | 56 and 600 |
+    /// | handshakes on the way back | 4, and 1 that is complete | 56, and 480 |
     ///
-    /// A lane that is not used takes nothing, and the queues of one that became idle are given back but for 65,536 bytes each: the figure is
-    /// what a peer can bring about that attacks in every way at once. An ordinary session takes a few kilobytes.
+    /// A lane that is not used takes nothing, and a queue that became empty gives back what it had beyond 65,536 bytes, as an unfinished
+    /// message does when it is complete: the figure is for a session whose peer and application fill everything at once. An ordinary one
+    /// takes a few kilobytes.
     #[must_use]
     pub const fn session_bytes_max(&self) -> usize {
         let attempt_bytes = size_of::<Attempt>() + USER_DATA_BYTES;
@@ -65,15 +66,15 @@ impl Config {
     ///
     /// | what | how many | bytes each |
     /// |---|---|---|
-    /// | slots, timers, turns | `sessions_max` | about 100 |
-    /// | addresses and identities of sessions | 7 × `sessions_max` | about 150 |
+    /// | slots, timers, turns | `sessions_max` | about 50, up to twice that where it is no power of two |
+    /// | addresses and identities of sessions | 7 × `sessions_max` | about 140 |
     /// | used tokens | `token_history_max` | about 300 |
-    /// | handshakes under way | `handshakes_max` | about 1,000 |
+    /// | handshakes under way | `handshakes_max` | about 800 |
     /// | bans | `bans_max` | about 45 |
     /// | events | 1 | 2 × `event_queue_bytes_max`; more, where one payload may set free more that was held back |
-    /// | lifecycle events that wait to be polled | 8 × `sessions_max` | about 100, and user data |
+    /// | lifecycle events that wait to be polled | 8 × `sessions_max` | about 110, with user data |
     /// | answers to handshakes | 1 | 3 × `reply_queue_bytes_max` |
-    /// | goodbyes that wait to leave | 2 × `sessions_max` | about 450 |
+    /// | goodbyes that wait to leave | 2 × `sessions_max` | about 480 |
     ///
     /// It holds for a host that polls events and datagrams as the laws of the [`MultiSessionManager`] ask.
     #[must_use]

@@ -8,7 +8,8 @@ use rejoin::lifecycle::LifecyclePolicy;
 use rejoin::{ClientId, Config, Continuity, Event, LifecycleEvent, SessionId};
 
 use super::{
-    AscendingTicks, Lane, Lifecycles, Violation, check_addresses, check_nobody_overdue, check_views, ensure,
+    AscendingTicks, Lane, Lifecycles, Violation, check_addresses, check_memory, check_nobody_overdue,
+    check_views, ensure,
 };
 use crate::world::World;
 
@@ -115,6 +116,7 @@ impl Watch {
             self.check_player(world, player)?;
         }
         self.lifecycles.check_at_rest()?;
+        check_memory(&world.server)?;
         check_views(&world.server, &self.lifecycles)?;
         self.addresses.extend(world.server.sessions().map(|view| view.address()));
         check_addresses(&world.server, &self.addresses)?;

@@ -58,6 +58,8 @@ pub(super) struct Harness {
     laws: Laws,
     /// What the manager has allocated and not freed, in the calls that were measured.
     live_bytes: i64,
+    /// The most that it ever was, in the middle of a call too.
+    peak_bytes: i64,
     /// For the bytes of an event: with so much room that it never grows.
     payload: Vec<u8>,
 }
@@ -82,6 +84,7 @@ impl Harness {
             inboxes: BTreeMap::new(),
             laws: Laws::default(),
             live_bytes: allocated.bytes_current,
+            peak_bytes: 0,
             payload: Vec::with_capacity(1 << 20),
         }
     }
@@ -152,7 +155,10 @@ impl Harness {
     ) -> T {
         let mut result = None;
         let (manager, now) = (&mut self.manager, self.now);
-        self.live_bytes += measure(|| result = Some(command(manager, now))).bytes_current;
+        let allocated = measure(|| result = Some(command(manager, now)));
+        let peak_bytes = self.live_bytes.saturating_add_unsigned(allocated.bytes_max);
+        self.peak_bytes = self.peak_bytes.max(peak_bytes);
+        self.live_bytes += allocated.bytes_current;
         result.expect("the measured closure ran")
     }
 
@@ -276,6 +282,8 @@ impl Harness {
     pub(super) fn check_reckoning(&self, tolerance_bytes: usize) {
         self.check_memory();
         let allocated = usize::try_from(self.live_bytes).expect("more allocated than freed");
+        let (peak, most) = (self.peak_bytes, self.manager.config().memory_bytes_max());
+        assert!(usize::try_from(peak).is_ok_and(|peak| peak <= most), "{peak} bytes at a time, of {most}");
         let reckoned = self.manager.memory_bytes() - size_of::<MultiSessionManager>();
         assert!(
             reckoned.abs_diff(allocated) <= tolerance_bytes,

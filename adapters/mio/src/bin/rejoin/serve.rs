@@ -25,7 +25,7 @@ pub(crate) fn run(options: &cli::Serve) -> Result<(), Failure> {
     host.watch_signals()
         .map_err(|error| Failure::unsuccessful(format!("the system gives no signals: {error}")))?;
     announce(&host.bound_addresses());
-    log_bounds(host.sessions().config());
+    tell_bounds(host.sessions().config());
     let ended = if options.raw {
         host.run(&mut Journal(Echo))
     } else {
@@ -78,7 +78,13 @@ fn announce(addresses: &[SocketAddr]) {
 }
 
 /// Says how much memory the network can make this process use.
-fn log_bounds(config: &Config) {
+fn tell_bounds(config: &Config) {
+    output::remark(&format!(
+        "rejoin: at most {} KiB of memory for each session, and {} KiB for all {} with everything beside them\n",
+        config.session_bytes_max().div_ceil(1_024),
+        config.memory_bytes_max().div_ceil(1_024),
+        config.sessions_max
+    ));
     log::info!(
         "at most {} sessions, each with {} lanes of {} reliable and {} unreliable bytes queued; {} handshakes, {} bytes of events",
         config.sessions_max,
