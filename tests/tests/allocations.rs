@@ -142,7 +142,7 @@ fn the_steady_state_allocates_nothing() {
 
 #[test]
 fn a_broadcast_is_kept_once_however_many_players_it_waits_for() {
-    const BYTES: u32 = 20_000;
+    const BYTES: u32 = 10_000;
     let mut bench = Bench::new();
     let broadcast = |bench: &mut Bench| {
         let now = bench.world.now;
