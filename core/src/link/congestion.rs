@@ -105,10 +105,19 @@ impl Congestion {
     }
 
     /// A packet sent at `sent_at` took so long. If a whole round of packets did, it is the queue in front of the
-    /// narrowest part of the path that delays them: the window shrinks to what the path holds without it.
-    pub(crate) fn on_round_trip(&mut self, now: Timestamp, sent_at: Timestamp, round_trip_micros: u64) {
+    /// narrowest part of the path that delays them: the window shrinks to what the path holds without it. Not where the window
+    /// was not in use, for then the queue is others'.
+    pub(crate) fn on_round_trip(
+        &mut self,
+        now: Timestamp,
+        sent_at: Timestamp,
+        round_trip_micros: u64,
+        is_window_used: bool,
+    ) {
         let is_in_slow_start = self.is_in_slow_start();
-        if let Some(queue) = self.guard.on_sample(now, sent_at, round_trip_micros, is_in_slow_start) {
+        if let Some(queue) = self.guard.on_sample(now, sent_at, round_trip_micros, is_in_slow_start)
+            && is_window_used
+        {
             let drained = u64::from(self.window_bytes) * queue.path_micros / queue.round_micros.max(1);
             let drained = u32::try_from(drained).unwrap_or(self.window_bytes);
             self.reduce_to(drained.max(self.window_bytes / 2));

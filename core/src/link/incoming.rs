@@ -55,7 +55,7 @@ impl Link {
             }
         })?;
         if let Some(sent_at) = acked.sample_sent_at {
-            congestion.on_round_trip(now, sent_at, rtt.latest_micros());
+            congestion.on_round_trip(now, sent_at, rtt.latest_micros(), is_window_used);
         }
         if acked.packets > 0 {
             self.probe_packets = 0;

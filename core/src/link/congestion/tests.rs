@@ -119,7 +119,7 @@ fn reductions(
     for millis in millis {
         let micros = round_trip_micros(millis);
         let before = congestion.window_bytes();
-        congestion.on_round_trip(ms(millis).plus_micros(micros), ms(millis), micros);
+        congestion.on_round_trip(ms(millis).plus_micros(micros), ms(millis), micros, true);
         count += usize::from(congestion.window_bytes() < before);
     }
     count
@@ -143,6 +143,16 @@ fn a_window_shrinks_to_half_at_most_and_once_in_a_round() {
     assert_eq!(reductions(&mut congestion, 100..500, |_| 400_000), 1, "the others left before it shrank");
     assert_eq!(congestion.window_bytes(), 60_000);
     assert_eq!(reductions(&mut congestion, 500..700, |_| 400_000), 1);
+}
+
+#[test]
+fn the_queue_of_others_does_not_shrink_a_window_that_is_not_used() {
+    let mut congestion = Congestion::new();
+    for millis in 0..1_000 {
+        let micros = if millis < 100 { PATH_MICROS } else { 400_000 };
+        congestion.on_round_trip(ms(millis).plus_micros(micros), ms(millis), micros, false);
+    }
+    assert_eq!((congestion.window_bytes(), congestion.slow_start_threshold_bytes()), (12_000, None));
 }
 
 #[test]

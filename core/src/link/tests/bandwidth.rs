@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::world::{End, LIMITS};
+use super::world::{CLIENT, End, LIMITS, Path, SERVER, World};
 use crate::Timestamp;
 use crate::link::LinkLimits;
 use crate::link::frame::{Frame, Role, check_form};
@@ -138,4 +138,26 @@ fn states_that_use_all_the_bandwidth_starve_no_reliable_message() {
     };
     let (left_at, _) = sent.iter().find(lane).unwrap();
     assert!(*left_at <= Timestamp::from_millis(4_200), "{left_at}");
+}
+
+#[test]
+fn everything_reliable_arrives_over_a_rough_path_at_the_speed_of_the_limit() {
+    let limits = LinkLimits { bandwidth_max_bytes_per_s: Some(20_000), ..LIMITS };
+    let path = Path { loss_percent: 5, duplicate_percent: 10, latency_ms: 30, jitter_ms: 5 };
+    let mut world = World::with_limits(path, 4, &limits);
+    world.run_for_ms(1_000);
+    let (begin, before) = (world.now, world.ends[SERVER].link.statistics());
+    for _ in 0..200 {
+        world.ends[SERVER].link.queue_message(0, &[7; 1_000]).unwrap();
+    }
+
+    let deadline = world.now.plus_millis(60_000);
+    assert!(world.run_until(deadline, |world| world.ends[CLIENT].messages.len() == 200));
+
+    let after = world.ends[SERVER].link.statistics();
+    let packets = after.packets_sent - before.packets_sent;
+    let sent = after.bytes_sent - before.bytes_sent + packets * HEADER_BYTES;
+    let allowed = world.now.micros_since(begin) * BYTES_PER_S / 1_000_000 + BURST_BYTES;
+    assert!(sent <= allowed, "{sent} of {allowed}");
+    assert!(sent > allowed * 8 / 10, "{sent} of {allowed}");
 }
