@@ -25,6 +25,9 @@ pub use path::{Endpoint, Path};
 /// What IPv4 and UDP put before a payload.
 pub const PACKET_OVERHEAD_BYTES: u64 = 28;
 
+/// How often the delay of a pipe with jitter changes.
+const JITTER_PERIOD_MICROS: u64 = 10_000;
+
 /// Where packets wait for the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entrance {
@@ -44,7 +47,8 @@ pub struct PipeSettings {
     pub bits_per_s: u64,
     /// From the last byte on the wire to the arrival, in microseconds.
     pub delay_micros: u64,
-    /// How much longer it may take, in microseconds. Packets do not overtake each other.
+    /// How much longer it may take, in microseconds: drawn anew every 10 ms, as where a radio's schedule decides. Packets do not
+    /// overtake each other.
     pub jitter_micros: u64,
     /// How many of a thousand packets are lost on the wire.
     pub loss_per_mille: u64,
@@ -80,6 +84,9 @@ pub struct Pipe {
     settings: PipeSettings,
     /// When the last packet's last byte is on the wire, in nanoseconds, so that rounding costs no rate.
     free_at_nanos: u64,
+    /// What packets take longer than the delay at present, in microseconds, and until when.
+    jitter_micros: u64,
+    jitter_until: Timestamp,
     under_way: VecDeque<(Timestamp, Packet)>,
     counters: PipeCounters,
     chance: Chance,
@@ -92,6 +99,8 @@ impl Pipe {
         Self {
             settings,
             free_at_nanos: 0,
+            jitter_micros: 0,
+            jitter_until: Timestamp::ZERO,
             under_way: VecDeque::new(),
             counters: PipeCounters::default(),
             chance: Chance::new(seed),
@@ -101,6 +110,7 @@ impl Pipe {
     /// Is another pipe from now on, but that what is under way arrives as it would have.
     pub fn change(&mut self, settings: PipeSettings, seed: u64) {
         self.settings = settings;
+        self.jitter_until = Timestamp::ZERO;
         self.chance = Chance::new(seed);
         self.counters = PipeCounters::default();
     }
@@ -154,9 +164,12 @@ impl Pipe {
     }
 
     fn arrival(&mut self) -> Timestamp {
-        let jitter_micros = self.chance.below(self.settings.jitter_micros + 1);
         let on_wire_at = to_timestamp(self.free_at_nanos);
-        let arrival = on_wire_at.plus_micros(self.settings.delay_micros + jitter_micros);
+        if on_wire_at >= self.jitter_until {
+            self.jitter_micros = self.chance.below(self.settings.jitter_micros + 1);
+            self.jitter_until = on_wire_at.plus_micros(JITTER_PERIOD_MICROS);
+        }
+        let arrival = on_wire_at.plus_micros(self.settings.delay_micros + self.jitter_micros);
         self.under_way.back().map_or(arrival, |&(before, _)| arrival.max(before))
     }
 
