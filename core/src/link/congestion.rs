@@ -134,9 +134,13 @@ impl Congestion {
     }
 
     fn reduce_to(&mut self, bytes: u32) {
+        let former_bytes = self.window_bytes;
         self.window_bytes = bytes.max(WINDOW_BYTES_MIN);
         self.slow_start_threshold_bytes = self.window_bytes;
-        self.acked_bytes = 0;
+        // What came through before is not lost: it stays the same share of the next packet. It is less than a window, so it fits.
+        let acked_bytes =
+            u64::from(self.acked_bytes) * u64::from(self.window_bytes) / u64::from(former_bytes);
+        self.acked_bytes = u32::try_from(acked_bytes).unwrap_or(0);
     }
 }
 

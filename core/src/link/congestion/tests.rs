@@ -69,6 +69,17 @@ fn after_a_loss_a_whole_window_of_acknowledgements_is_worth_one_packet() {
 }
 
 #[test]
+fn what_was_acknowledged_before_a_loss_is_still_worth_its_share_of_a_packet() {
+    let mut congestion = Congestion::new();
+    loses(&mut congestion, ms(100), ms(50));
+    acks(&mut congestion, 3, ms(101));
+    loses(&mut congestion, ms(200), ms(150));
+    assert_eq!(congestion.window_bytes(), 3_000);
+    acks(&mut congestion, 1, ms(201));
+    assert_eq!(congestion.window_bytes(), 4_200, "three fifths of a window before, two fifths after");
+}
+
+#[test]
 fn two_packets_may_always_be_under_way() {
     let mut congestion = Congestion::new();
     for round in 1..20 {
