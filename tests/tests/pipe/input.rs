@@ -19,6 +19,8 @@ const INTERVAL_20_HZ_MICROS: u64 = 50_000;
 const BEATS: u64 = 1_200;
 /// More than three seconds of the path's rate: whoever fills it drops nothing and makes everything late.
 const DEEP_QUEUE_BYTES: u64 = 400_000;
+/// Eleven twelfths of the path's rate.
+const BANDWIDTH_MAX_BYTES_PER_S: u32 = 115_000;
 /// What a transfer may let wait in a queue that would hold seconds.
 const QUEUE_P50_MICROS_MAX: u64 = 100_000;
 const QUEUE_P99_MICROS_MAX: u64 = 200_000;
@@ -78,6 +80,11 @@ impl Measured {
 
 /// A path of 1 Mbit/s and 100 ms there and back.
 fn narrow_path(entrance: Entrance) -> SessionPath {
+    capped_path(entrance, None)
+}
+
+/// Such a path, and at both ends a limit of what the session sends.
+fn capped_path(entrance: Entrance, bandwidth_max_bytes_per_s: Option<u32>) -> SessionPath {
     let pipe = PipeSettings {
         bits_per_s: BITS_PER_S,
         delay_micros: 50_000,
@@ -85,7 +92,11 @@ fn narrow_path(entrance: Entrance) -> SessionPath {
         loss_per_mille: 0,
         entrance,
     };
-    logged_in_path(config(), ClientConfig::default(), pipe, pipe, 1)
+    let mut config = config();
+    config.bandwidth_max_bytes_per_s = bandwidth_max_bytes_per_s;
+    let mut client_config = ClientConfig::default();
+    client_config.bandwidth_max_bytes_per_s = bandwidth_max_bytes_per_s;
+    logged_in_path(config, client_config, pipe, pipe, 1)
 }
 
 /// Begins a transfer without end and, when it is under way, a steady beat in the same direction.
@@ -148,5 +159,17 @@ fn a_transfer_fills_no_deep_queue_before_moves_and_states() {
 
         measured.print(&format!("{direction:?} at 60 Hz, deep queue"));
         measured.assert_waits(QUEUE_P50_MICROS_MAX, QUEUE_P99_MICROS_MAX);
+    }
+}
+
+#[test]
+fn a_limit_below_the_rate_of_the_path_leaves_nothing_to_wait_for_in_its_queue() {
+    for direction in [Direction::Up, Direction::Down] {
+        let deep = Entrance::Queue { bytes_max: DEEP_QUEUE_BYTES };
+        let path = capped_path(deep, Some(BANDWIDTH_MAX_BYTES_PER_S));
+        let measured = measure(path, direction, INTERVAL_60_HZ_MICROS);
+
+        measured.print(&format!("{direction:?} at 60 Hz, deep queue, limited"));
+        measured.assert_prompt();
     }
 }
