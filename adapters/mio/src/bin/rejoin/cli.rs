@@ -71,6 +71,10 @@ pub(crate) struct Serve {
     /// Ticks of the arena per second, 1 to 1000.
     #[arg(long, value_name = "HZ", value_parser = value_parser!(u32).range(1..=1_000), default_value_t = 60)]
     pub(crate) tick_hz: u32,
+    /// KiB a second that are sent to one player at most, 8 to 4194303, headers included; bulk gives way first [default: as many as the
+    /// path carries].
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(8..=4_194_303), conflicts_with = "raw")]
+    pub(crate) bandwidth_kib_s: Option<u32>,
     /// Send every payload back as it came, to foreign netcode clients; no arena and no login.
     #[arg(long)]
     pub(crate) raw: bool,

@@ -64,6 +64,7 @@ fn host_config(options: &cli::Serve, key: Key) -> Result<HostConfig, Failure> {
     sessions.reconnect_window_ms = (options.reconnect_window_ms > 0).then_some(options.reconnect_window_ms);
     sessions.login_timeout_ms = options.login_timeout_ms;
     sessions.tick_hz = options.tick_hz;
+    sessions.bandwidth_max_bytes_per_s = options.bandwidth_kib_s.map(|kib_s| kib_s.saturating_mul(1_024));
     if options.raw {
         config.sessions = config.sessions.raw();
     }

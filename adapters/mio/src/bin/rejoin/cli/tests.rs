@@ -54,6 +54,8 @@ fn a_wrong_value_is_told_in_one_line_with_its_option_and_what_it_must_be() {
         ("rejoin serve --protocol-id 0x", ["--protocol-id", "0x", "64 bits"]),
         ("rejoin serve --protocol-id 0x+1", ["--protocol-id", "0x+1", "64 bits"]),
         ("rejoin serve --tick-hz 0", ["--tick-hz", "0", "1..=1000"]),
+        ("rejoin serve --bandwidth-kib-s 7", ["--bandwidth-kib-s", "7", "8..=4194303"]),
+        ("rejoin serve --bandwidth-kib-s 8 --raw", ["--bandwidth-kib-s", "--raw", "cannot be used"]),
         ("rejoin serve --max-sessions -1", ["-1", "rejoin", "--help"]),
         ("rejoin swarm --loss 1.5", ["--loss", "1.5", "0 to 1"]),
         ("rejoin swarm --loss NaN", ["--loss", "NaN", "0 to 1"]),
