@@ -8,6 +8,8 @@ use crate::Timestamp;
 
 /// So many samples in a row are judged together, at least.
 const SAMPLES_MIN: u16 = 16;
+/// And from so long a time at least: longer than a radio's schedule or a busy access point holds all packets up.
+const ROUND_MICROS_MIN: u64 = 100_000;
 /// While the window doubles, fewer have to do.
 const SAMPLES_MIN_IN_SLOW_START: u16 = 10;
 /// A queue shorter than this is left alone, and one shorter than a quarter of the path.
@@ -41,7 +43,7 @@ impl DelayGuard {
     }
 
     /// A packet sent at `sent_at` took so long. Returns the queue if all packets of a round met it: those sent over one round
-    /// trip, or, in slow start, a few in a row. What was under way by then says nothing about the next round.
+    /// trip and 100 ms, or, in slow start, a few in a row. What was under way by then says nothing about the next round.
     pub(crate) fn on_sample(
         &mut self,
         now: Timestamp,
@@ -60,7 +62,7 @@ impl DelayGuard {
             self.samples >= SAMPLES_MIN_IN_SLOW_START
         } else {
             self.samples >= SAMPLES_MIN
-                && sent_at.micros_since(self.round_start) >= u64::from(self.path.micros())
+                && sent_at.micros_since(self.round_start) >= ROUND_MICROS_MIN.max(self.path.micros().into())
         };
         if !is_complete {
             return None;
