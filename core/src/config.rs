@@ -97,7 +97,13 @@ pub struct Config {
     pub lane_queue_bytes_max: usize,
     /// Unreliable messages queued for one session, in bytes, 1,200 to 16,777,216; the oldest goes first. Default 16,384.
     pub datagram_queue_bytes_max: usize,
-    /// Packets of one session whose fate is remembered until they are acknowledged or lost, 16 to 8,192; about 110 bytes each, taken
+    /// Keys for latest-wins values of a session in each direction, 0 to 65,535. Default 256. A session that uses them takes 40 bytes for
+    /// each key up to the highest that was sent, and 8 for each up to the highest that was received.
+    pub latest_keys: u16,
+    /// Latest-wins values of one session that its player has not acknowledged, in bytes, with 4 beside each value, 1,200 to 16,777,216;
+    /// their memory is at most twice that. Default 65,536.
+    pub latest_queue_bytes_max: usize,
+    /// Packets of one session whose fate is remembered until they are acknowledged or lost, 16 to 8,192; about 140 bytes each, taken
     /// as they are needed. While so many are under way, reliable messages wait. Default 1,024.
     pub packets_in_flight_max: u16,
     /// Bytes that are sent to one session at most, in a second, 8,000 to 4,294,967,295, each packet counted with 53 bytes of headers. Inputs and states go
@@ -156,6 +162,8 @@ impl Config {
             datagram_queue_bytes_max: 16_384,
             packets_in_flight_max: 1_024,
             bandwidth_max_bytes_per_s: None,
+            latest_keys: 256,
+            latest_queue_bytes_max: 65_536,
             event_queue_bytes_max: 1_048_576,
             reply_queue_bytes_max: 262_144,
             stall_threshold_ms: 250,
@@ -193,7 +201,7 @@ impl Config {
         Ok(())
     }
 
-    fn ranges(&self) -> [(&'static str, u64, u64, u64); 28] {
+    fn ranges(&self) -> [(&'static str, u64, u64, u64); 29] {
         let timeout_max_ms = u64::from(self.timeout_max_ms);
         let heartbeat_ms = u64::from(self.heartbeat_ms);
         [
@@ -228,6 +236,7 @@ impl Config {
                 8_000,
                 u32::MAX.into(),
             ),
+            ("latest_queue_bytes_max", self.latest_queue_bytes_max as u64, 1_200, 16_777_216),
             ("event_queue_bytes_max", self.event_queue_bytes_max as u64, 1_200, 268_435_456),
             ("reply_queue_bytes_max", self.reply_queue_bytes_max as u64, 1_200, 268_435_456),
             ("stall_threshold_ms", self.stall_threshold_ms.into(), 10, 60_000),

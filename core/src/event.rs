@@ -23,6 +23,13 @@ pub enum Event {
         /// The session it came from.
         session: SessionId,
     },
+    /// A latest-wins value, newer than any before of its key. Its bytes are in the buffer; there may be none.
+    Latest {
+        /// The session it came from.
+        session: SessionId,
+        /// The key it belongs to.
+        key: u16,
+    },
     /// An accepted move input: each tick once, ascending. Its bytes are in the buffer.
     Move {
         /// The session it came from.

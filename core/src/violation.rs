@@ -2,6 +2,7 @@
 
 use crate::link::frame::FrameError;
 use crate::link::lane::LaneArrival;
+use crate::link::latest::LatestArrival;
 use crate::link::sent::AckError;
 
 /// How a payload broke the protocol (PROTOCOL.md, P5).
@@ -24,7 +25,7 @@ pub enum Violation {
     AckNeverSent,
     /// A second hello of a key epoch, with another lane epoch (P23).
     LaneEpochChanged,
-    /// A message, datagram or move of somebody who is not logged in (P27).
+    /// A message, datagram, value or move of somebody who is not logged in (P27).
     DataBeforeLogin,
     /// A message on a lane that the session does not have (P50).
     NoSuchLane,
@@ -34,11 +35,13 @@ pub enum Violation {
     HoldBackFull,
     /// A piece that makes its message longer than a message may be (P54).
     MessageTooLong,
+    /// A latest-wins value of a key that the session does not have (P70).
+    NoSuchKey,
 }
 
 impl Violation {
     /// All causes, in the order of their declaration.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::UnknownFrame,
         Self::Truncated,
         Self::MalformedVarint,
@@ -52,6 +55,7 @@ impl Violation {
         Self::BeyondWindow,
         Self::HoldBackFull,
         Self::MessageTooLong,
+        Self::NoSuchKey,
     ];
 
     /// What the arrival of a piece breaks, if anything; `None` instead of an arrival says that the lanes are not open.
@@ -62,6 +66,16 @@ impl Violation {
             Some(LaneArrival::HoldBackFull) => Err(Self::HoldBackFull),
             Some(LaneArrival::TooLong) => Err(Self::MessageTooLong),
             Some(LaneArrival::NoSuchLane) => Err(Self::NoSuchLane),
+            None => Err(Self::DataBeforeLogin),
+        }
+    }
+
+    /// Whether a latest-wins value is news, or what its arrival breaks; `None` instead of an arrival says that the lanes are not open.
+    pub(crate) const fn of_value(arrival: Option<LatestArrival>) -> Result<bool, Self> {
+        match arrival {
+            Some(LatestArrival::Newer) => Ok(true),
+            Some(LatestArrival::Stale) => Ok(false),
+            Some(LatestArrival::NoSuchKey) => Err(Self::NoSuchKey),
             None => Err(Self::DataBeforeLogin),
         }
     }

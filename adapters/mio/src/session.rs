@@ -40,6 +40,11 @@ impl<'a> Session<'a> {
         self.inner.send_datagram(message)
     }
 
+    /// Gives a key a new value of 0 to 1,150 bytes. Of each key only the newest counts, and it arrives in the end.
+    pub fn send_latest(&mut self, key: u16, value: &[u8]) -> Result<(), ClientSendError> {
+        self.inner.send_latest(key, value)
+    }
+
     /// Sends the move input of a tick; ticks ascend, and lie above [`move_high_water`](Self::move_high_water).
     pub fn send_move(&mut self, tick: u64, input: &[u8]) -> Result<(), ClientSendError> {
         self.inner.send_move(tick, input)

@@ -76,6 +76,12 @@ impl<'a> Sessions<'a> {
         self.manager.send_datagram(self.now, id, message)
     }
 
+    /// Gives a key of one player a new value of 0 to 1,150 bytes. Of each key only the newest counts, and it arrives in the end, also if the
+    /// player is away for a while.
+    pub fn send_latest(&mut self, id: SessionId, key: u16, value: &[u8]) -> Result<(), SendError> {
+        self.manager.send_latest(self.now, id, key, value)
+    }
+
     /// Publishes the state around one player; only the latest counts.
     pub fn publish_state(&mut self, id: SessionId, server_tick: u64, state: &[u8]) -> Result<(), SendError> {
         self.manager.publish_state(self.now, id, server_tick, state)

@@ -47,13 +47,20 @@ pub struct ClientConfig {
     pub lane_queue_bytes_max: usize,
     /// Unreliable messages that wait, in bytes, 1,200 to 16,777,216; the oldest gives way. Default 16,384.
     pub datagram_queue_bytes_max: usize,
-    /// Packets whose fate is remembered until they are acknowledged or lost, 16 to 8,192; about 110 bytes each, taken as they are
+    /// Packets whose fate is remembered until they are acknowledged or lost, 16 to 8,192; about 140 bytes each, taken as they are
     /// needed. While so many are under way, reliable messages wait. Default 1,024.
     pub packets_in_flight_max: u16,
     /// Bytes that the session sends at most, in a second, 8,000 to 4,294,967,295, each packet counted with 53 bytes of headers. Inputs and states go
     /// first, reliable messages take what they leave; when even they are more, datagrams are dropped, and of states only the newest leave. Only where
     /// payloads are framed. `None`, the default: as many as the path carries.
     pub bandwidth_max_bytes_per_s: Option<u32>,
+    /// The most keys for latest-wins values in each direction, 0 to 65,535; a server that has more is not for it, and its welcome is dropped.
+    /// Default 256. A session that uses them takes 40 bytes for each key up to the highest that was sent, and 8 for each up to the highest
+    /// that was received.
+    pub latest_keys: u16,
+    /// Latest-wins values that the server has not acknowledged, in bytes, with 4 beside each value, 1,200 to 16,777,216; their memory is
+    /// at most twice that. Default 65,536.
+    pub latest_queue_bytes_max: usize,
     /// Bytes of events that wait for `poll_event`, 1,200 to 268,435,456; above it no payload is taken. Default 1,048,576.
     pub event_queue_bytes_max: usize,
 }
@@ -75,6 +82,8 @@ impl Default for ClientConfig {
             datagram_queue_bytes_max: 16_384,
             packets_in_flight_max: 1_024,
             bandwidth_max_bytes_per_s: None,
+            latest_keys: 256,
+            latest_queue_bytes_max: 65_536,
             event_queue_bytes_max: 1_048_576,
         }
     }
@@ -115,6 +124,7 @@ impl ClientConfig {
                 8_000,
                 u32::MAX.into(),
             ),
+            ("latest_queue_bytes_max", self.latest_queue_bytes_max as u64, 1_200, 16_777_216),
             ("event_queue_bytes_max", self.event_queue_bytes_max as u64, 1_200, 268_435_456),
         ];
         for (field, value, min, max) in ranges {

@@ -43,14 +43,16 @@ pub enum ClientSendError {
     NotLoggedIn,
     /// The message is empty, or larger than its kind or the server allows.
     Size,
-    /// The lane's queue is full.
+    /// There is no such key: the server has fewer.
+    NoSuchKey,
+    /// The lane's queue is full, or the values that are not acknowledged leave no room.
     Full {
-        /// How many bytes of what it keeps, the oldest first, the server has to acknowledge before the message fits.
+        /// How many bytes of what it keeps, a lane the oldest first, the server has to acknowledge before there is room.
         bytes_to_acknowledge: usize,
     },
     /// There is no such lane: `ClientConfig::ordered_lanes` says how many there are.
     NoSuchLane,
-    /// Payloads are raw, and such have neither lanes nor moves.
+    /// Payloads are raw, and such have neither lanes, keys nor moves.
     FramedOnly,
     /// The tick is not above that of the move before, or not above what the server has seen already.
     StaleTick,
@@ -100,9 +102,10 @@ impl fmt::Display for ClientSendError {
             Self::NotConnected => "not connected",
             Self::NotLoggedIn => "not logged in",
             Self::Size => "the message is empty or larger than its kind allows",
-            Self::Full { .. } => "the lane's queue is full",
+            Self::Full { .. } => "the queue is full",
             Self::NoSuchLane => "there is no such lane",
-            Self::FramedOnly => "raw payloads have neither lanes nor moves",
+            Self::NoSuchKey => "there is no such key",
+            Self::FramedOnly => "raw payloads have neither lanes, keys nor moves",
             Self::StaleTick => "the tick is not above those before",
         })
     }

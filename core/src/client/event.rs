@@ -31,6 +31,11 @@ pub enum ClientEvent {
     },
     /// An unreliable message, or a payload where payloads are raw. Its bytes are in the buffer.
     Datagram,
+    /// A latest-wins value, newer than any before of its key. Its bytes are in the buffer; there may be none.
+    Latest {
+        /// The key it belongs to.
+        key: u16,
+    },
     /// A newer state than any before (P45). Its bytes are in the buffer.
     State {
         /// The tick it shows.

@@ -14,6 +14,7 @@ use crate::Timestamp;
 use crate::link::control::Control;
 use crate::link::frame::{FrameWriter, HeartbeatResponse, Hello, Role, UNORDERED_LANE, Welcome};
 use crate::link::lane::{LaneSendError, LaneWindow};
+use crate::link::latest::LatestSendError;
 use crate::link::source::{FrameSource, Written};
 use crate::link::{Link, LinkLimits, LinkStatistics};
 
@@ -38,6 +39,8 @@ pub(super) struct Framed {
     message_bytes_max: u32,
     /// The largest window of a lane that it has memory for.
     lane_window_bytes: u32,
+    /// The most keys for latest-wins values that it takes.
+    latest_keys: u16,
     /// Whether the welcome of this key epoch has come.
     is_open: bool,
     is_logged_in: bool,
@@ -64,6 +67,8 @@ impl Framed {
             lane_queue_pieces_max: QUEUE_MESSAGES_MAX,
             datagram_queue_bytes_max: config.datagram_queue_bytes_max,
             datagram_queue_messages_max: QUEUE_MESSAGES_MAX,
+            latest_keys: config.latest_keys,
+            latest_queue_bytes_max: config.latest_queue_bytes_max,
             packets_in_flight_max: config.packets_in_flight_max,
             bandwidth_max_bytes_per_s: config.bandwidth_max_bytes_per_s,
         };
@@ -73,6 +78,7 @@ impl Framed {
             ordered_lanes: config.ordered_lanes,
             message_bytes_max: config.message_bytes_max,
             lane_window_bytes: config.lane_window_bytes,
+            latest_keys: config.latest_keys,
             is_open: false,
             is_logged_in: false,
             terms: None,
@@ -133,6 +139,15 @@ impl Framed {
     /// Queues an unreliable message.
     pub(super) fn send_datagram(&mut self, message: &[u8]) -> Result<(), ClientSendError> {
         self.link.queue_datagram(message).map_err(|_| ClientSendError::Size)
+    }
+
+    /// Gives a key a new latest-wins value.
+    pub(super) fn send_latest(&mut self, key: u16, value: &[u8]) -> Result<(), ClientSendError> {
+        self.link.set_latest(key, value).map_err(|error| match error {
+            LatestSendError::NoSuchKey => ClientSendError::NoSuchKey,
+            LatestSendError::Size => ClientSendError::Size,
+            LatestSendError::Full { bytes_to_acknowledge } => ClientSendError::Full { bytes_to_acknowledge },
+        })
     }
 
     /// Takes a move input.

@@ -325,6 +325,14 @@ impl ClientSession {
         self.logged_in()?.send_datagram(message)
     }
 
+    /// Gives a key a new value of 0 to 1,150 bytes. Of each key only the newest value counts: it replaces the one before, is sent again after
+    /// loss while it is the newest, and arrives in the end; the server gets each value at most once, and never an older one after a newer
+    /// one. While the session is away the newest value of each key waits. When the lanes begin afresh
+    /// ([`Continuity::Restarted`](crate::Continuity::Restarted)) values that have not arrived are gone.
+    pub fn send_latest(&mut self, key: u16, value: &[u8]) -> Result<(), ClientSendError> {
+        self.logged_in()?.send_latest(key, value)
+    }
+
     /// Sends the move input of a tick, of at most 1,150 bytes; the following packets repeat it as the redundancy says (P46).
     ///
     /// Ticks must ascend, and lie above [`move_high_water`](Self::move_high_water). To be in time the input belongs

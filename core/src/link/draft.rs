@@ -9,7 +9,7 @@ use super::received::AckUrgency;
 /// How many things a packet may carry that matter when it is acknowledged or lost.
 ///
 /// They fit their record in place, so that recording a packet allocates nothing.
-const CARRIED_MAX: usize = 3;
+const CARRIED_MAX: usize = 4;
 
 /// Something that a packet carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,13 @@ pub(crate) enum Carried {
     },
     /// The state of this server tick.
     State(u64),
+    /// Consecutive sendings of latest-wins values.
+    Latest {
+        /// The lowest number.
+        first: u64,
+        /// How many.
+        count: u16,
+    },
     /// An ack that named everything received up to this sequence.
     Ack(u64),
 }
@@ -83,6 +90,14 @@ impl<'a> Draft<'a> {
         self.carried.iter().any(|carried| matches!(carried, Carried::Messages { .. }))
     }
 
+    /// Remembers a sending of a latest-wins value; a packet's are consecutive, so that only the first needs a place.
+    pub(crate) fn carry_latest(&mut self, number: u64) {
+        match self.carried.last_mut() {
+            Some(Carried::Latest { count, .. }) => *count += 1,
+            _ => self.carry(Carried::Latest { first: number, count: 1 }),
+        }
+    }
+
     /// What has to be remembered when the packet is sent.
     pub(crate) fn finish(self) -> (AckUrgency, CarriedList) {
         (self.urgency, self.carried)
@@ -96,7 +111,7 @@ impl Carried {
             Self::Messages { lane, first, count } => {
                 *lane == next_lane && first.checked_add(u64::from(*count)) == Some(number)
             }
-            Self::Control(_) | Self::State(_) | Self::Ack(_) => false,
+            Self::Control(_) | Self::State(_) | Self::Latest { .. } | Self::Ack(_) => false,
         }
     }
 }
@@ -109,6 +124,7 @@ mod tests {
     fn consecutive_messages_of_a_lane_take_one_place() {
         let mut bytes = [0; 10];
         let mut draft = Draft::new(&mut bytes);
+        draft.carry(Carried::Ack(8));
         draft.carry(Carried::State(9));
         for number in [4, 5, 6, 8, 9] {
             assert!(draft.has_place_for_message(0, number));
@@ -119,7 +135,20 @@ mod tests {
         assert!(!draft.has_place_for_message(1, 10));
         let (_, carried) = draft.finish();
         let messages = |first, count| Carried::Messages { lane: 0, first, count };
-        assert_eq!(carried.as_slice(), [Carried::State(9), messages(4, 3), messages(8, 2)]);
+        let others = [Carried::Ack(8), Carried::State(9)];
+        assert_eq!(carried.as_slice(), [&others[..], &[messages(4, 3), messages(8, 2)]].concat());
+    }
+
+    #[test]
+    fn the_sendings_of_latest_values_take_one_place() {
+        let mut bytes = [0; 10];
+        let mut draft = Draft::new(&mut bytes);
+        draft.carry(Carried::State(9));
+        for number in 70..75 {
+            draft.carry_latest(number);
+        }
+        let (_, carried) = draft.finish();
+        assert_eq!(carried.as_slice(), [Carried::State(9), Carried::Latest { first: 70, count: 5 }]);
     }
 
     #[test]
@@ -138,6 +167,6 @@ mod tests {
 
     #[test]
     fn the_record_of_a_packet_stays_small_and_in_place() {
-        assert!(size_of::<CarriedList>() <= 88);
+        assert!(size_of::<CarriedList>() <= 112);
     }
 }

@@ -2,6 +2,8 @@
 
 use super::lane::OutgoingPiece;
 use super::pacer::Pace;
+use super::received::AckUrgency;
+use super::traffic::Queues;
 use super::{Link, Openness};
 use crate::Timestamp;
 
@@ -36,7 +38,8 @@ impl Link {
     /// The same for what has no time of its own.
     fn content_due(&self) -> Option<Timestamp> {
         let has_datagrams = || self.traffic.get().is_some_and(|queues| !queues.datagrams.is_empty());
-        let has_unreliable = || self.moves_pending || self.state_pending || has_datagrams();
+        let has_unreliable =
+            || self.moves_pending || self.state_pending || has_datagrams() || self.may_send_latest();
         if (self.is_open() && has_unreliable()) || (self.may_record() && !self.controls.is_empty()) {
             return Some(Timestamp::ZERO);
         }
@@ -78,6 +81,23 @@ impl Link {
     pub(super) fn next_message(&self) -> Option<OutgoingPiece<'_>> {
         let queues = self.traffic.get().filter(|_| self.is_open())?;
         queues.lanes_out.next_to_send(self.limits.lane_window, |_| true)
+    }
+
+    /// Whether a packet of this urgency can be recorded. Packets that carry nothing reliable take at most half of the record, so that
+    /// they never keep reliable data waiting.
+    pub(super) fn has_room_to_record(&self, urgency: AckUrgency) -> bool {
+        let lazy_packets_max = usize::from(self.limits.packets_in_flight_max / 2);
+        match urgency {
+            AckUrgency::None => false,
+            AckUrgency::Lazy => !self.sent.is_full() && self.sent.lazy_packets() < lazy_packets_max,
+            AckUrgency::Urgent => self.may_record(),
+        }
+    }
+
+    /// Whether a latest-wins value waits, and may leave: its loss has to be noticed.
+    fn may_send_latest(&self) -> bool {
+        let has_value = |queues: &Queues| queues.latest_out.next_to_send().is_some();
+        self.has_room_to_record(AckUrgency::Lazy) && self.traffic.get().is_some_and(has_value)
     }
 
     /// Whether a packet with something reliable can be recorded. A probe always can.

@@ -17,6 +17,8 @@ pub(crate) const PAYLOAD_BYTES_MAX: usize = 1_200;
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1_150;
 /// The most bytes of a lane's message that one frame carries (P54).
 pub(crate) const PIECE_BYTES_MAX: usize = 1_150;
+/// The most bytes of a latest-wins value (P71).
+pub(crate) const VALUE_BYTES_MAX: usize = 1_150;
 /// The most bytes of a login's credential.
 pub(crate) const CREDENTIAL_BYTES_MAX: usize = 1_024;
 /// The most bytes of a rejection's text and of a goodbye's detail.
@@ -120,6 +122,8 @@ pub(crate) struct Welcome {
     pub(crate) message_bytes_max: u32,
     /// The window of each of them in bytes, 16,384 to 1,048,576 (P51).
     pub(crate) lane_window_bytes: u32,
+    /// How many keys for latest-wins values the session has in each direction (P70).
+    pub(crate) latest_keys: u16,
     /// The highest move tick accepted from this session (P26).
     pub(crate) move_high_water: Option<u64>,
 }
@@ -298,6 +302,15 @@ pub(crate) enum Frame<'a> {
     State(State<'a>),
     /// 0x13
     Moves(Moves<'a>),
+    /// 0x15
+    Latest {
+        /// Below the 65,535 that a session has at most.
+        key: u16,
+        /// Which of the key's values it is, from 1.
+        version: u64,
+        /// The application's bytes, at most [`VALUE_BYTES_MAX`].
+        value: &'a [u8],
+    },
 }
 
 impl Frame<'_> {
@@ -316,7 +329,8 @@ impl Frame<'_> {
             | Self::Goodbye { .. }
             | Self::Lane { .. }
             | Self::Fragment { .. }
-            | Self::Datagram { .. } => true,
+            | Self::Datagram { .. }
+            | Self::Latest { .. } => true,
         }
     }
 
@@ -328,7 +342,8 @@ impl Frame<'_> {
             | Self::HeartbeatResponse(_)
             | Self::Datagram { .. }
             | Self::State(_)
-            | Self::Moves(_) => AckUrgency::Lazy,
+            | Self::Moves(_)
+            | Self::Latest { .. } => AckUrgency::Lazy,
             Self::Hello(_)
             | Self::Welcome(_)
             | Self::Login { .. }
@@ -430,6 +445,7 @@ mod kind {
     pub(super) const STATE: u8 = 0x12;
     pub(super) const MOVES: u8 = 0x13;
     pub(super) const FRAGMENT: u8 = 0x14;
+    pub(super) const LATEST: u8 = 0x15;
 }
 
 /// The bits of a welcome's flags.

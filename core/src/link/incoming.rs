@@ -4,6 +4,7 @@ use super::control::Control;
 use super::draft::Carried;
 use super::frame::{Ack, CheckedPayload, FrameError, HeartbeatResponse, Role, check_form};
 use super::lane::{LaneArrival, Piece};
+use super::latest::LatestArrival;
 use super::sent::AckError;
 use super::{Link, Openness};
 use crate::Timestamp;
@@ -48,6 +49,10 @@ impl Link {
                     Carried::Messages { lane, first, count } => {
                         let Some(queues) = traffic.get_mut() else { continue };
                         queues.lanes_out.on_acked(lane, first, count);
+                    }
+                    Carried::Latest { first, count } => {
+                        let Some(queues) = traffic.get_mut() else { continue };
+                        queues.latest_out.on_acked(first, count);
                     }
                     Carried::Ack(largest) => received.forget_through(largest),
                     Carried::State(_) => {}
@@ -104,5 +109,15 @@ impl Link {
         }
         let lanes_in = &mut self.traffic.get_or_create(&self.limits).lanes_in;
         Some(lanes_in.receive(lane, number, piece, self.limits.lane_terms(lane), deliver))
+    }
+
+    /// Takes the version of a key's latest-wins value, which is to be delivered if it is newer (P71). `None` while the lanes are closed: the
+    /// payload must not count as received then.
+    pub(crate) fn handle_latest(&mut self, key: u16, version: u64) -> Option<LatestArrival> {
+        if self.openness < Openness::Receiving {
+            return None;
+        }
+        let latest_in = &mut self.traffic.get_or_create(&self.limits).latest_in;
+        Some(latest_in.receive(key, version, self.limits.latest_keys))
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod frame;
 mod heartbeat;
 mod incoming;
 pub(crate) mod lane;
+pub(crate) mod latest;
 mod outgoing;
 mod pacer;
 mod preface;
@@ -71,7 +72,12 @@ pub(crate) struct LinkLimits {
     pub(crate) datagram_queue_bytes_max: usize,
     /// How many such messages; 2 bytes each beside their content.
     pub(crate) datagram_queue_messages_max: usize,
-    /// Recorded packets in flight; about 110 bytes each. Reliable data waits when they are used up.
+    /// Keys for latest-wins values in each direction. Each end takes 8 bytes for each up to the highest that the peer used, and 40 for
+    /// each up to the highest that it used itself.
+    pub(crate) latest_keys: u16,
+    /// Bytes of latest-wins values that are not acknowledged, with 4 beside each value; their memory is at most twice that.
+    pub(crate) latest_queue_bytes_max: usize,
+    /// Recorded packets in flight; about 140 bytes each. Reliable data waits when they are used up.
     pub(crate) packets_in_flight_max: u16,
     /// Bytes a second that it sends at most, headers included; `None` for as many as the path carries.
     pub(crate) bandwidth_max_bytes_per_s: Option<u32>,
@@ -195,12 +201,13 @@ impl Link {
                 match carried {
                     Carried::Control(control) => controls.insert(control),
                     Carried::State(tick) => *state_pending |= *newest_state_sent == Some(tick),
-                    Carried::Messages { .. } | Carried::Ack(_) => {}
+                    Carried::Messages { .. } | Carried::Latest { .. } | Carried::Ack(_) => {}
                 }
             }
         });
         if let Some(queues) = self.traffic.get_mut() {
             queues.lanes_out.requeue_all();
+            queues.latest_out.requeue_all();
         }
         self.received.clear();
         self.rtt.reset();
@@ -215,22 +222,26 @@ impl Link {
 
     /// The lane epoch is settled, so what arrives may be processed. Returns how many reliable messages are discarded.
     ///
-    /// That is none if the lanes are `kept`. Otherwise they start afresh in both directions (P24), and unreliable
-    /// messages that waited go too, to be counted as dropped. A session's first key epoch keeps its (empty) lanes.
+    /// That is none if the lanes are `kept`. Otherwise they start afresh in both directions (P24), as do latest-wins values (P73), and
+    /// unreliable messages that waited go too, to be counted as dropped. A session's first key epoch keeps its (empty) lanes.
     pub(crate) fn open_lanes(&mut self, kept: bool) -> u64 {
         self.openness = self.openness.max(Openness::Receiving);
         let Some(queues) = self.traffic.get_mut().filter(|_| !kept) else { return 0 };
         self.packets_without_message = 0;
         queues.lanes_in.restart();
         queues.datagrams.clear();
+        queues.latest_in.restart();
+        queues.latest_out.restart();
         queues.lanes_out.restart()
     }
 
-    /// The session has the lanes that a welcome says: so many in each direction, with messages and a window of so many bytes.
+    /// The session has the lanes and keys that a welcome says: so many in each direction, lanes with messages and a window of so many
+    /// bytes.
     pub(crate) const fn set_lane_terms(&mut self, welcome: &Welcome) {
         self.limits.ordered_lanes = welcome.ordered_lanes;
         self.limits.message_bytes_max = welcome.message_bytes_max;
         self.limits.lane_window = LaneWindow::new(welcome.lane_window_bytes);
+        self.limits.latest_keys = welcome.latest_keys;
     }
 
     /// The most bytes of a message that can be queued on a lane.
@@ -340,6 +351,12 @@ impl Requeue<'_> {
                 Carried::Messages { lane, first, count } => {
                     let Some(queues) = self.traffic.get_mut() else { continue };
                     queues.lanes_out.on_lost(lane, first, count);
+                }
+                Carried::Latest { first, count } => {
+                    if let Some(queues) = self.traffic.get_mut() {
+                        queues.latest_out.on_lost(first, count);
+                    }
+                    continue;
                 }
                 Carried::State(tick) => {
                     // A newer one is on its way, or this one is needed.

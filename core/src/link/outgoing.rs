@@ -6,6 +6,7 @@ use super::datagrams::DatagramSizeError;
 use super::draft::{Carried, Draft};
 use super::frame::{FrameWriter, PAYLOAD_BYTES_MAX};
 use super::lane::{LaneSendError, Message, OutgoingPiece};
+use super::latest::LatestSendError;
 use super::received::AckUrgency;
 use super::source::{FrameSource, Written};
 use crate::Timestamp;
@@ -39,6 +40,11 @@ impl Link {
     /// Queues an unreliable message of 1 to 1,150 bytes; when the queue is full, the oldest give way.
     pub(crate) fn queue_datagram(&mut self, message: &[u8]) -> Result<(), DatagramSizeError> {
         self.traffic.get_or_create(&self.limits).datagrams.push(message)
+    }
+
+    /// Gives a key a new latest-wins value of at most 1,150 bytes. May be called while the lanes are closed.
+    pub(crate) fn set_latest(&mut self, key: u16, value: &[u8]) -> Result<(), LatestSendError> {
+        self.traffic.get_or_create(&self.limits).latest_out.set(key, value, self.limits.latest_keys)
     }
 
     /// The owner has newer move inputs to send.
@@ -77,6 +83,7 @@ impl Link {
         if self.is_open() {
             self.write_moves(&mut draft, source);
             self.write_state(&mut draft, source);
+            self.write_latest(&mut draft);
             self.write_datagrams(&mut draft);
             draft.writer.reserve(0);
             self.write_messages(now, &mut draft);
@@ -196,6 +203,20 @@ impl Link {
         self.state_pending = false;
     }
 
+    /// A value leaves only in a packet that will be recorded: otherwise nobody would notice its loss.
+    fn write_latest(&mut self, draft: &mut Draft<'_>) {
+        if draft.places_left() == 0 || !self.has_room_to_record(AckUrgency::Lazy) {
+            return;
+        }
+        let Some(queues) = self.traffic.get_mut() else { return };
+        while let Some(value) = queues.latest_out.next_to_send()
+            && draft.writer.write_latest(value.key, value.version, value.bytes)
+        {
+            draft.raise_urgency(AckUrgency::Lazy);
+            draft.carry_latest(queues.latest_out.on_sent());
+        }
+    }
+
     fn write_datagrams(&mut self, draft: &mut Draft<'_>) {
         let Some(queues) = self.traffic.get_mut() else { return };
         while let Some(message) = queues.datagrams.front()
@@ -236,8 +257,7 @@ impl Link {
             if draft.carries_messages() { 0 } else { self.packets_without_message.saturating_add(1) };
     }
 
-    /// Remembers the packet where its fate matters. Packets that carry nothing reliable take at most half of the record,
-    /// so that they never keep reliable data waiting.
+    /// Remembers the packet where its fate matters.
     fn record(&mut self, now: Timestamp, sequence: u64, len: usize, draft: Draft<'_>) {
         let bytes = u16::try_from(len).unwrap_or(u16::MAX);
         if draft.carries_messages()
@@ -246,12 +266,7 @@ impl Link {
             self.pacer.on_sent(now, bytes, &pace);
         }
         let (urgency, carried) = draft.finish();
-        let has_room = match urgency {
-            AckUrgency::None => false,
-            AckUrgency::Lazy => self.sent.len() < usize::from(self.limits.packets_in_flight_max / 2),
-            AckUrgency::Urgent => self.may_record(),
-        };
-        if has_room {
+        if self.has_room_to_record(urgency) {
             // A probe takes the place of the oldest packet where there is no other.
             if let Some(displaced) = self.sent.on_sent(sequence, now, bytes, urgency, carried) {
                 self.requeue(displaced);

@@ -286,9 +286,9 @@ impl<T> SentPackets<T> {
         self.packets.len() >= self.capacity
     }
 
-    /// How many packets are recorded.
-    pub(crate) fn len(&self) -> usize {
-        self.packets.len()
+    /// How many packets are recorded whose silence means nothing.
+    pub(crate) fn lazy_packets(&self) -> usize {
+        self.packets.len() - self.urgent_in_flight
     }
 
     /// The memory it takes.

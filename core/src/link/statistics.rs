@@ -54,6 +54,12 @@ pub struct LinkStatistics {
     pub datagrams_dropped: u64,
     /// Unreliable messages that were dropped because the session had used up its bandwidth.
     pub datagrams_dropped_over_bandwidth: u64,
+    /// Bytes of the latest-wins values that the peer has not acknowledged, with 4 beside each value.
+    pub latest_bytes_queued: usize,
+    /// Latest-wins values that a newer one of their key replaced before they were sent.
+    pub latest_replaced: u64,
+    /// Latest-wins values that arrived after a newer one of their key, or again.
+    pub latest_stale: u64,
     /// States that a newer one replaced before they were sent.
     pub states_overwritten: u64,
 }
@@ -109,6 +115,9 @@ impl Link {
             datagram_bytes_queued: queues.datagrams.queue_bytes(),
             datagrams_dropped: queues.datagrams.dropped(),
             datagrams_dropped_over_bandwidth: queues.datagrams.dropped_over_bandwidth(),
+            latest_bytes_queued: queues.latest_out.queue_bytes(),
+            latest_replaced: queues.latest_out.replaced(),
+            latest_stale: queues.latest_in.stale(),
             ..path
         }
     }

@@ -1,6 +1,7 @@
 mod bandwidth;
 mod congestion;
 mod lanes;
+mod latest;
 mod recovery;
 mod rules;
 mod statistics;

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use super::LinkLimits;
 use super::datagrams::DatagramQueue;
 use super::lane::{LaneReceivers, LaneSenders};
+use super::latest::{LatestReceiver, LatestSender};
 
 /// The application's queues.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub(crate) struct Queues {
     pub(crate) lanes_out: LaneSenders,
     pub(crate) lanes_in: LaneReceivers,
     pub(crate) datagrams: DatagramQueue,
+    pub(crate) latest_out: LatestSender,
+    pub(crate) latest_in: LatestReceiver,
 }
 
 /// The application's queues, if it ever used one; kept from then on.
@@ -29,6 +32,8 @@ impl Traffic {
                     limits.datagram_queue_bytes_max,
                     limits.datagram_queue_messages_max,
                 ),
+                latest_out: LatestSender::new(limits.latest_queue_bytes_max),
+                latest_in: LatestReceiver::default(),
             })
         })
     }
@@ -40,6 +45,8 @@ impl Traffic {
                 + queues.lanes_out.memory_bytes()
                 + queues.lanes_in.memory_bytes()
                 + queues.datagrams.memory_bytes()
+                + queues.latest_out.memory_bytes()
+                + queues.latest_in.memory_bytes()
         })
     }
 
@@ -52,6 +59,8 @@ impl Traffic {
                 limits.datagram_queue_bytes_max,
                 limits.datagram_queue_messages_max,
             )
+            + LatestSender::memory_bytes_max(limits.latest_queue_bytes_max, limits.latest_keys)
+            + LatestReceiver::memory_bytes_max(limits.latest_keys)
     }
 
     /// The queues, if there are any.

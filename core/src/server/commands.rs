@@ -5,8 +5,9 @@ use core::fmt;
 use alloc::boxed::Box;
 
 use crate::lifecycle::{self, DisconnectReason, Input, Step};
-use crate::link::frame::TEXT_BYTES_MAX;
+use crate::link::frame::{TEXT_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::link::lane::{LaneSendError, Message};
+use crate::link::latest::LatestSendError;
 use crate::{ClientId, SessionId, Timestamp};
 
 use super::MultiSessionManager;
@@ -50,9 +51,11 @@ pub enum SendError {
     },
     /// There is no such lane: `Config::ordered_lanes` says how many there are.
     NoSuchLane,
-    /// The lane's queue is full.
+    /// There is no such key: `Config::latest_keys` says how many there are.
+    NoSuchKey,
+    /// The lane's queue is full, or the values that are not acknowledged leave no room.
     Full {
-        /// How many bytes of what it keeps, the oldest first, the peer has to acknowledge before the message fits.
+        /// How many bytes of what it keeps, a lane the oldest first, the peer has to acknowledge before there is room.
         bytes_to_acknowledge: usize,
     },
     /// Payloads are raw, and this needs frames.
@@ -159,6 +162,30 @@ impl MultiSessionManager {
         Ok(())
     }
 
+    /// Gives a key a new value of 0 to 1,150 bytes. Of each key only the newest value counts: it replaces the one before, is sent again after
+    /// loss while it is the newest, and arrives in the end; the player gets each value at most once, and never an older one after a newer
+    /// one. While the player is away the newest value of each key waits. When the lanes begin afresh
+    /// ([`Continuity::Restarted`](crate::Continuity::Restarted)) values that have not arrived are gone.
+    pub fn send_latest(
+        &mut self,
+        now: Timestamp,
+        id: SessionId,
+        key: u16,
+        value: &[u8],
+    ) -> Result<(), SendError> {
+        self.enter(now);
+        let index = self.logged_in(id)?;
+        let session = self.table.get_mut(index).ok_or(SendError::UnknownSession)?;
+        let Content::Framed(framed) = &mut session.content else { return Err(SendError::RawPayloads) };
+        framed.link.set_latest(key, value).map_err(|error| match error {
+            LatestSendError::NoSuchKey => SendError::NoSuchKey,
+            LatestSendError::Full { bytes_to_acknowledge } => SendError::Full { bytes_to_acknowledge },
+            LatestSendError::Size => SendError::Size { bytes: value.len(), max: VALUE_BYTES_MAX },
+        })?;
+        self.touch(index);
+        Ok(())
+    }
+
     /// Publishes the state of the game around one player. Only the latest counts; it arrives with the highest move tick accepted from
     /// that player.
     pub fn publish_state(
@@ -260,6 +287,7 @@ impl fmt::Display for SendError {
             Self::NotLoggedIn => f.write_str("the player has not logged in"),
             Self::Size { bytes, max } => write!(f, "a message of {bytes} bytes is not within 1 to {max}"),
             Self::NoSuchLane => f.write_str("there is no such lane"),
+            Self::NoSuchKey => f.write_str("there is no such key"),
             Self::Full { bytes_to_acknowledge } => {
                 write!(f, "the queue is full until the peer acknowledges {bytes_to_acknowledge} bytes")
             }

@@ -63,6 +63,8 @@ pub(super) const fn link_limits(config: &Config) -> LinkLimits {
         lane_queue_pieces_max: config.lane_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
         datagram_queue_bytes_max: config.datagram_queue_bytes_max,
         datagram_queue_messages_max: config.datagram_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
+        latest_keys: config.latest_keys,
+        latest_queue_bytes_max: config.latest_queue_bytes_max,
         packets_in_flight_max: config.packets_in_flight_max,
         bandwidth_max_bytes_per_s: config.bandwidth_max_bytes_per_s,
     }
@@ -216,6 +218,7 @@ impl FrameSource for ServerFrames<'_> {
             ordered_lanes: self.config.ordered_lanes,
             message_bytes_max: self.config.message_bytes_max,
             lane_window_bytes: self.config.lane_window_bytes,
+            latest_keys: self.config.latest_keys,
             move_high_water: self.movement.as_deref().and_then(Movement::high_water),
         })
     }

@@ -82,7 +82,11 @@ impl MultiSessionManager {
             }
             Frame::Login { attempt, credential } => self.handle_login(index, attempt, credential),
             Frame::Goodbye { .. } => self.end(index, DisconnectReason::PeerLeft),
-            Frame::Lane { .. } | Frame::Fragment { .. } | Frame::Datagram { .. } | Frame::Moves(_)
+            Frame::Lane { .. }
+            | Frame::Fragment { .. }
+            | Frame::Datagram { .. }
+            | Frame::Moves(_)
+            | Frame::Latest { .. }
                 if !is_logged_in =>
             {
                 return Err(Violation::DataBeforeLogin);
@@ -95,6 +99,7 @@ impl MultiSessionManager {
             }
             Frame::Datagram { message } => self.take_datagram(index, message),
             Frame::Moves(moves) => self.take_moves(index, &moves),
+            Frame::Latest { key, version, value } => self.take_latest(index, key, version, value)?,
             Frame::Welcome(_)
             | Frame::LoginAccepted { .. }
             | Frame::LoginRejected(_)
@@ -153,6 +158,15 @@ impl MultiSessionManager {
         if let Some(session) = self.table.get(index) {
             self.outbox.push_event(Event::Datagram { session: session.id }, message);
         }
+    }
+
+    fn take_latest(&mut self, index: u32, key: u16, version: u64, value: &[u8]) -> Result<(), Violation> {
+        let Some(session) = self.table.get_mut(index) else { return Ok(()) };
+        let Session { id, content: Content::Framed(framed), .. } = session else { return Ok(()) };
+        if Violation::of_value(framed.link.handle_latest(key, version))? {
+            self.outbox.push_event(Event::Latest { session: *id, key }, value);
+        }
+        Ok(())
     }
 
     /// Judges the inputs of a packet in ascending order; whose they are is the session's to say, never the payload's.

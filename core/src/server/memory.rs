@@ -37,7 +37,9 @@ impl Config {
     /// | receiving halves of lanes | lanes | *M* of one unfinished message, 81,920 for what is held back |
     /// | pieces held back | lanes × 255 | 32 |
     /// | unreliable messages | 1 | `datagram_queue_bytes_max`, and an eighth of it for their lengths |
-    /// | packets in flight | `packets_in_flight_max` | about 110 |
+    /// | latest-wins values | 1 | 2 × `latest_queue_bytes_max`, and 16,384 to know what is under way |
+    /// | keys of such values | `latest_keys` | 50 |
+    /// | packets in flight | `packets_in_flight_max` | about 140 |
     /// | states | 1 | 1,150 |
     /// | take-overs within a minute | `take_overs_max` + 1 | 8 |
     /// | handshakes on the way back | 4, and 1 that is complete | 56, and 480 |

@@ -68,6 +68,7 @@ impl ClientSession {
             }
             Frame::Datagram { message } => self.events.push(ClientEvent::Datagram, message),
             Frame::State(state) => self.handle_state(&state),
+            Frame::Latest { key, version, value } => self.handle_latest(key, version, value)?,
             // A repeated welcome says nothing new; the others never pass the check of a server's payload.
             Frame::Welcome(_) | Frame::Hello(_) | Frame::Login { .. } | Frame::Moves(_) => {}
         }
@@ -136,6 +137,14 @@ impl ClientSession {
         Violation::of_arrival(arrival)
     }
 
+    fn handle_latest(&mut self, key: u16, version: u64, value: &[u8]) -> Result<(), Violation> {
+        let Some(framed) = self.content.framed_mut() else { return Ok(()) };
+        if Violation::of_value(framed.link.handle_latest(key, version))? {
+            self.events.push(ClientEvent::Latest { key }, value);
+        }
+        Ok(())
+    }
+
     fn handle_state(&mut self, state: &State<'_>) {
         let Some(framed) = self.content.framed_mut() else { return };
         if let Some(tick) = state.acknowledged_tick {
@@ -164,14 +173,15 @@ impl ClientSession {
 }
 
 impl Framed {
-    /// Whether the welcome answers this client's hello, in its version, with lanes enough, no message too long and no window
-    /// too large (P23, P50, P51, P54).
+    /// Whether the welcome answers this client's hello, in its version, with lanes enough, no message too long, no window too
+    /// large and not too many keys (P23, P50, P51, P54, P70).
     const fn accepts(&self, welcome: &Welcome) -> bool {
         welcome.version == PROTOCOL_VERSION
             && welcome.lane_epoch == self.lane_epoch
             && welcome.ordered_lanes >= self.ordered_lanes
             && welcome.message_bytes_max <= self.message_bytes_max
             && welcome.lane_window_bytes <= self.lane_window_bytes
+            && welcome.latest_keys <= self.latest_keys
     }
 
     fn open(&mut self, welcome: &Welcome, is_first: bool, now: crate::Timestamp) {

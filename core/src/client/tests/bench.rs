@@ -323,6 +323,7 @@ pub(super) fn welcome() -> Welcome {
         ordered_lanes: 4,
         message_bytes_max: 262_144,
         lane_window_bytes: 131_072,
+        latest_keys: 256,
         move_high_water: None,
     }
 }

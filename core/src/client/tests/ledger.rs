@@ -113,6 +113,7 @@ fn violation_scene(violation: Violation) -> Option<Scene> {
         Violation::RepeatedFrame => &[0x04, 1, 0x04, 2],
         Violation::AckNeverSent => &[0x03, 1, 0, 0, 0],
         Violation::NoSuchLane => &[0x10, 4, 0, 1, b'x'],
+        Violation::NoSuchKey => &[0x15, 0x80, 0x02, 1, 1, b'x'],
         Violation::BeyondWindow => &[0x10, 0, 0x80, 0x02, 1, b'x'],
         Violation::MessageTooLong => {
             let terms = Welcome { message_bytes_max: 3, ..welcome() };

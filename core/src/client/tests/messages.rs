@@ -75,6 +75,7 @@ fn a_welcome_of_another_version_or_to_another_hello_or_with_other_lanes_is_dropp
         Welcome { ordered_lanes: 3, ..right },
         Welcome { message_bytes_max: 262_145, ..right },
         Welcome { lane_window_bytes: 131_073, ..right },
+        Welcome { latest_keys: 257, ..right },
     ] {
         let verdict = bench.give_frames(&token, |writer| writer.write_welcome(&wrong));
         assert_eq!(verdict, Verdict::Dropped(DropReason::BadWelcome));

@@ -5,7 +5,8 @@ use core::ops::RangeInclusive;
 use super::{
     ADDRESSES_MAX, Ack, CREDENTIAL_BYTES_MAX, FURTHER_RANGES_MAX, Frame, FrameError, HeartbeatResponse,
     Hello, LANES_MAX, LoginRejected, MESSAGE_BYTES_MAX, MOVES_MAX, MoveArrival, Moves, PAYLOAD_BYTES_MAX,
-    RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, UNORDERED_LANE, Welcome, flag, kind,
+    RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, UNORDERED_LANE, VALUE_BYTES_MAX, Welcome,
+    flag, kind,
 };
 use crate::link::lane::LaneWindow;
 use crate::link::varint::{VarintError, read_varint};
@@ -128,6 +129,10 @@ fn read_frame<'a>(cursor: &mut Cursor<'a>) -> Result<Frame<'a>, FrameError> {
         kind::DATAGRAM => Frame::Datagram { message: read_message(cursor)? },
         kind::STATE => Frame::State(read_state(cursor)?),
         kind::MOVES => Frame::Moves(read_moves(cursor)?),
+        kind::LATEST => {
+            let (key, version) = (read_key(cursor)?, read_version(cursor)?);
+            Frame::Latest { key, version, value: cursor.byte_string(VALUE_BYTES_MAX)? }
+        }
         unknown => return Err(FrameError::UnknownType(unknown)),
     })
 }
@@ -158,6 +163,7 @@ fn read_welcome(cursor: &mut Cursor<'_>) -> Result<Welcome, FrameError> {
         ordered_lanes: read_ordered_lanes(cursor)?,
         message_bytes_max: read_message_bytes_max(cursor)?,
         lane_window_bytes: read_lane_window_bytes(cursor)?,
+        latest_keys: read_u16(cursor)?,
         move_high_water: if flags & flag::MOVE_HIGH_WATER == 0 { None } else { Some(cursor.varint()?) },
     })
 }
@@ -246,6 +252,21 @@ fn read_piece<'a>(cursor: &mut Cursor<'a>, lane_max: u8) -> Result<(u8, u64, &'a
 fn read_message<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], FrameError> {
     let message = cursor.byte_string(MESSAGE_BYTES_MAX)?;
     if message.is_empty() { Err(FrameError::OutOfRange) } else { Ok(message) }
+}
+
+/// The key of a latest-wins value: below the 65,535 that a session has at most.
+fn read_key(cursor: &mut Cursor<'_>) -> Result<u16, FrameError> {
+    read_u16(cursor).and_then(|key| if key < u16::MAX { Ok(key) } else { Err(FrameError::OutOfRange) })
+}
+
+/// The version of a latest-wins value (P71).
+fn read_version(cursor: &mut Cursor<'_>) -> Result<u64, FrameError> {
+    cursor.varint().and_then(|version| if version > 0 { Ok(version) } else { Err(FrameError::OutOfRange) })
+}
+
+/// A varint of at most 65,535.
+fn read_u16(cursor: &mut Cursor<'_>) -> Result<u16, FrameError> {
+    u16::try_from(cursor.varint()?).map_err(|_| FrameError::OutOfRange)
 }
 
 fn read_state<'a>(cursor: &mut Cursor<'a>) -> Result<State<'a>, FrameError> {

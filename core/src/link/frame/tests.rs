@@ -44,6 +44,7 @@ fn welcome() -> Welcome {
         ordered_lanes: 4,
         message_bytes_max: 262_144,
         lane_window_bytes: 131_072,
+        latest_keys: 256,
         move_high_water: Some(299),
     }
 }
@@ -97,6 +98,7 @@ pub(crate) fn all_frames() -> Vec<(Role, Vec<u8>)> {
     add(Role::Server, &|to| to.write_state(&state()));
     add(Role::Client, &|to| to.write_moves(moves()) == 3);
     add(Role::Server, &|to| to.write_fragment(6, 301, (b"ab", b"cd")));
+    add(Role::Client, &|to| to.write_latest(300, 7, b"newest"));
     all
 }
 
@@ -132,7 +134,7 @@ fn payload(parts: &[Part<'_>]) -> Vec<u8> {
 #[test]
 fn every_frame_is_read_as_it_was_written() {
     let frames = all_frames();
-    assert_eq!(frames.len(), 15);
+    assert_eq!(frames.len(), 16);
     for (index, (sender, payload)) in frames.iter().enumerate() {
         let frame = only_frame(payload, *sender);
         match (index, frame) {
@@ -163,6 +165,9 @@ fn every_frame_is_read_as_it_was_written() {
             (14, Frame::Fragment { lane, number, bytes }) => {
                 assert_eq!((lane, number, bytes), (6, 301, &b"abcd"[..]));
             }
+            (15, Frame::Latest { key, version, value }) => {
+                assert_eq!((key, version, value), (300, 7, &b"newest"[..]));
+            }
             (_, other) => panic!("frame {index} was read as {other:?}"),
         }
     }
@@ -176,8 +181,8 @@ fn frames_of_one_payload_are_read_in_order() {
     }
     let checked = check_form(&joined, Role::Client).unwrap();
     let kinds: Vec<_> = checked.frames().map(|frame| core::mem::discriminant(&frame)).collect();
-    assert_eq!(kinds.len(), 7);
-    assert!(matches!(checked.frames().last(), Some(Frame::Moves(_))));
+    assert_eq!(kinds.len(), 8);
+    assert!(matches!(checked.frames().last(), Some(Frame::Latest { .. })));
     assert_eq!(checked.len(), joined.len());
 }
 
@@ -200,7 +205,7 @@ fn a_good_frame_does_not_save_a_bad_one_behind_it() {
 
 #[test]
 fn every_type_byte_without_a_frame_is_unknown() {
-    let known = [1, 2, 3, 4, 5, 6, 7, 8, 9, 0x0A, 0x10, 0x11, 0x12, 0x13, 0x14];
+    let known = [1, 2, 3, 4, 5, 6, 7, 8, 9, 0x0A, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15];
     for kind in (0..=u8::MAX).filter(|kind| !known.contains(kind)) {
         assert_eq!(check_form(&[kind; 40], Role::Client).err(), Some(FrameError::UnknownType(kind)));
     }
@@ -220,7 +225,7 @@ fn a_frame_of_the_other_role_is_refused() {
     for (index, (sender, payload)) in all_frames().into_iter().enumerate() {
         let other = if sender == Role::Client { Role::Server } else { Role::Client };
         let expected = match payload[0] {
-            0x03 | 0x04 | 0x05 | 0x0A | 0x10 | 0x11 | 0x14 => None,
+            0x03 | 0x04 | 0x05 | 0x0A | 0x10 | 0x11 | 0x14 | 0x15 => None,
             _ => Some(FrameError::WrongRole),
         };
         assert_eq!(check_form(&payload, other).err(), expected, "frame {index}");
@@ -256,7 +261,8 @@ fn values_outside_their_range_are_refused() {
     };
     let count_at = token_bytes.len() - ADDRESSES.len() - 1;
     let welcome_bytes = all_frames()[1].1.clone();
-    let lanes_at = welcome_bytes.len() - varint_len(299) - varint_len(262_144) - varint_len(131_072) - 1;
+    let keys_at = welcome_bytes.len() - varint_len(299) - varint_len(256);
+    let lanes_at = keys_at - varint_len(262_144) - varint_len(131_072) - 1;
     let welcome_with_lanes = |lanes: u8| {
         let mut changed = welcome_bytes.clone();
         changed[lanes_at] = lanes;
@@ -269,10 +275,15 @@ fn values_outside_their_range_are_refused() {
     let welcome_with_window = |window: u64| {
         let (bytes, len) = write_varint(window);
         let window_at = lanes_at + 1 + varint_len(262_144);
-        [&welcome_bytes[..window_at], &bytes[..len], &[1]].concat()
+        [&welcome_bytes[..window_at], &bytes[..len], &welcome_bytes[keys_at..]].concat()
     };
     assert!(check_form(&welcome_with_window(16_384), Role::Server).is_ok());
     assert!(check_form(&welcome_with_window(1_048_576), Role::Server).is_ok());
+    let welcome_with_keys = |keys: u64| {
+        let (bytes, len) = write_varint(keys);
+        [&welcome_bytes[..keys_at], &bytes[..len], &welcome_bytes[keys_at + varint_len(256)..]].concat()
+    };
+    assert!(check_form(&welcome_with_keys(65_535), Role::Server).is_ok());
     let from_server = [
         ("generation 0", with(1, 0)),
         ("no address", with(count_at, 0)),
@@ -285,6 +296,7 @@ fn values_outside_their_range_are_refused() {
         ("lane window of 16,383 bytes", welcome_with_window(16_383)),
         ("lane window above 1 MiB", welcome_with_window(1_048_577)),
         ("17 lanes", welcome_with_lanes(17)),
+        ("65,536 keys", welcome_with_keys(65_536)),
         ("text not UTF-8", payload(&[Bytes(&[8, 1, 1, 0, 1, 0xFF])])),
         ("text of 256 bytes", payload(&[Bytes(&[8, 1, 1, 0]), Varint(256), Bytes(&[b'a'; 256])])),
         ("acknowledged 2", payload(&[Bytes(&[0x12, 5, 2, 0, 0])])),
@@ -302,6 +314,9 @@ fn values_outside_their_range_are_refused() {
         ("fragment of 1,151 bytes", payload(&[Bytes(&[0x14, 0, 0]), Varint(1_151), Bytes(&[0; 1_151])])),
         ("empty message", payload(&[Bytes(&[0x10, 0, 0, 0])])),
         ("message of 1,151 bytes", payload(&[Bytes(&[0x10, 0, 0]), Varint(1_151), Bytes(&[0; 1_151])])),
+        ("key 65,535", payload(&[Bytes(&[0x15]), Varint(65_535), Bytes(&[1, 0])])),
+        ("version 0", payload(&[Bytes(&[0x15, 5, 0, 0])])),
+        ("value of 1,151 bytes", payload(&[Bytes(&[0x15, 5, 1]), Varint(1_151), Bytes(&[0; 1_151])])),
         ("no move", payload(&[Bytes(&[0x13, 5, 0])])),
         ("33 moves", payload(&[Bytes(&[0x13]), Varint(100), Bytes(&[33, 0]), Bytes(&[1, 0].repeat(32))])),
         ("tick distance 0", payload(&[Bytes(&[0x13, 5, 2, 0, 0, 0])])),
@@ -392,6 +407,7 @@ fn a_frame_that_does_not_fit_is_not_written_at_all() {
             0x12 => writer.write_state(&state()),
             0x10 => writer.write_lane(5, 300, (b"ab", b"c")),
             0x14 => writer.write_fragment(6, 301, (b"ab", b"cd")),
+            0x15 => writer.write_latest(300, 7, b"newest"),
             0x02 => writer.write_welcome(&welcome()),
             _ => false,
         };
@@ -422,6 +438,7 @@ fn bounds_of_fields_hold_when_writing_too() {
     assert!(!writer.write_lane(0, 0, (&[], &[])));
     assert!(!writer.write_lane(UNORDERED_LANE + 1, 0, (b"m", &[])));
     assert!(!writer.write_lane(0, 0, (&[0; 1_150], &[0])));
+    assert!(!writer.write_latest(0, 1, &[0; 1_151]));
     let addresses = [1; 7 * 7];
     assert!(!writer.write_resume_token(&ResumeToken { address_count: 7, addresses: &addresses, ..token() }));
     assert_eq!(writer.len(), 0);
@@ -432,7 +449,7 @@ fn p12_the_most_urgent_frame_of_a_packet_decides() {
     for (sender, payload) in all_frames() {
         let expected = match payload[0] {
             0x03 | 0x0A => AckUrgency::None,
-            0x04 | 0x05 | 0x11 | 0x12 | 0x13 => AckUrgency::Lazy,
+            0x04 | 0x05 | 0x11 | 0x12 | 0x13 | 0x15 => AckUrgency::Lazy,
             _ => AckUrgency::Urgent,
         };
         assert_eq!(check_form(&payload, sender).unwrap().ack_urgency(), expected);

@@ -4,8 +4,8 @@ use core::ops::RangeInclusive;
 
 use super::{
     CREDENTIAL_BYTES_MAX, FURTHER_RANGES_MAX, HeartbeatResponse, Hello, LoginRejected, MOVES_MAX,
-    PIECE_BYTES_MAX, RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, UNORDERED_LANE, Welcome,
-    flag, kind,
+    PIECE_BYTES_MAX, RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, UNORDERED_LANE,
+    VALUE_BYTES_MAX, Welcome, flag, kind,
 };
 use crate::link::varint::{varint_len, write_varint};
 
@@ -78,6 +78,7 @@ impl<'a> FrameWriter<'a> {
             fields.bytes(&[welcome.ordered_lanes])?;
             fields.varint(welcome.message_bytes_max.into())?;
             fields.varint(welcome.lane_window_bytes.into())?;
+            fields.varint(welcome.latest_keys.into())?;
             welcome.move_high_water.map_or(Some(()), |tick| fields.varint(tick))
         })
     }
@@ -234,6 +235,15 @@ impl<'a> FrameWriter<'a> {
                 }
             }
             fields.byte_string(state.bytes, usize::MAX)
+        })
+    }
+
+    /// A latest-wins value, at most [`VALUE_BYTES_MAX`] bytes.
+    pub(crate) fn write_latest(&mut self, key: u16, version: u64, value: &[u8]) -> bool {
+        self.frame(kind::LATEST, |fields| {
+            fields.varint(key.into())?;
+            fields.varint(version)?;
+            fields.byte_string(value, VALUE_BYTES_MAX)
         })
     }
 

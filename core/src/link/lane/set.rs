@@ -204,6 +204,8 @@ mod tests {
         lane_queue_pieces_max: 10,
         datagram_queue_bytes_max: 0,
         datagram_queue_messages_max: 0,
+        latest_keys: 256,
+        latest_queue_bytes_max: 65_536,
         packets_in_flight_max: 1,
         bandwidth_max_bytes_per_s: None,
     };

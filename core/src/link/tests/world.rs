@@ -8,6 +8,7 @@ use crate::link::frame::{
     Frame, FrameWriter, HeartbeatResponse, Hello, PAYLOAD_BYTES_MAX, ResumeToken, Role, State, Welcome,
 };
 use crate::link::lane::{LaneWindow, Piece};
+use crate::link::latest::LatestArrival;
 use crate::link::source::{FrameSource, Written};
 use crate::link::{Link, LinkLimits};
 use crate::{Timestamp, Violation};
@@ -20,6 +21,8 @@ pub(super) const LIMITS: LinkLimits = LinkLimits {
     lane_queue_pieces_max: 4_096,
     datagram_queue_bytes_max: 8_192,
     datagram_queue_messages_max: 64,
+    latest_keys: 256,
+    latest_queue_bytes_max: 65_536,
     packets_in_flight_max: 64,
     bandwidth_max_bytes_per_s: None,
 };
@@ -66,6 +69,7 @@ impl FrameSource for Source {
             ordered_lanes: 4,
             message_bytes_max: 262_144,
             lane_window_bytes: 65_536,
+            latest_keys: 256,
             move_high_water: None,
         })
     }
@@ -139,6 +143,8 @@ pub(super) struct End {
     /// Those of the other lanes.
     pub(super) lane_messages: BTreeMap<u8, Vec<Vec<u8>>>,
     pub(super) datagrams: Vec<Vec<u8>>,
+    /// The latest-wins values that were delivered, with their keys.
+    pub(super) latest: Vec<(u16, Vec<u8>)>,
     pub(super) state_ticks: Vec<u64>,
     pub(super) controls_acked: Vec<Control>,
     pub(super) controls_received: usize,
@@ -157,6 +163,7 @@ impl End {
             messages: Vec::new(),
             lane_messages: BTreeMap::new(),
             datagrams: Vec::new(),
+            latest: Vec::new(),
             state_ticks: Vec::new(),
             controls_acked: Vec::new(),
             controls_received: 0,
@@ -219,6 +226,10 @@ impl End {
                 self.receive_piece(*lane, *number, Piece::continued(bytes));
             }
             Frame::Datagram { message } => self.datagrams.push(message.to_vec()),
+            Frame::Latest { key, version, value } => match link.handle_latest(*key, *version) {
+                Some(LatestArrival::Newer) => self.latest.push((*key, value.to_vec())),
+                arrival => assert_eq!(arrival, Some(LatestArrival::Stale)),
+            },
             Frame::State(state) => self.state_ticks.push(state.server_tick),
             Frame::LoginAccepted { .. } | Frame::ResumeToken(_) | Frame::Login { .. } => {
                 self.controls_received += 1;

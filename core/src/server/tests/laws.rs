@@ -28,6 +28,7 @@ impl Laws {
             Event::Lifecycle(event) => return self.on_lifecycle_event(event),
             Event::Message { session, .. }
             | Event::Datagram { session }
+            | Event::Latest { session, .. }
             | Event::Move { session, .. }
             | Event::HeartbeatSent { session, .. }
             | Event::HeartbeatReceived { session, .. }

@@ -126,6 +126,7 @@ fn each_reason_why_something_cannot_be_sent_is_reached() {
             ClientSendError::NoSuchLane => 4,
             ClientSendError::FramedOnly => 5,
             ClientSendError::StaleTick => 6,
+            ClientSendError::NoSuchKey => 7,
         }
     }
     let (mut player, mut raw) = (player(), raw());
@@ -142,6 +143,7 @@ fn each_reason_why_something_cannot_be_sent_is_reached() {
         player.client.send(4, b"x"),
         raw.client.send(0, b"x"),
         player.client.send_move(5, b"input"),
+        player.client.send_latest(256, b"x"),
     ]
     .map(Result::unwrap_err);
 
@@ -155,9 +157,10 @@ fn each_reason_why_something_cannot_be_sent_is_reached() {
             ClientSendError::NoSuchLane,
             ClientSendError::FramedOnly,
             ClientSendError::StaleTick,
+            ClientSendError::NoSuchKey,
         ]
     );
-    assert_complete(refusals.map(place), 7);
+    assert_complete(refusals.map(place), 8);
     assert_eq!(player.client.counters(), &before);
     assert_eq!(raw.client.counters(), &ClientCounters::default());
 }

@@ -37,6 +37,7 @@ fn each_reason_why_something_cannot_be_sent_is_reached() {
             SendError::NoSuchLane => 3,
             SendError::Full { .. } => 4,
             SendError::RawPayloads => 5,
+            SendError::NoSuchKey => 6,
         }
     }
     let mut server = Harness::new(Config { lane_queue_bytes_max: 1_200, ..framed_config() });
@@ -57,6 +58,7 @@ fn each_reason_why_something_cannot_be_sent_is_reached() {
         server.manager.send(server.now, anna, 4, b"x"),
         server.manager.send(server.now, anna, 0, &[7; 201]),
         raw.manager.send(raw.now, raw_anna, 0, b"x"),
+        server.manager.send_latest(server.now, anna, 256, b"x"),
     ]
     .map(Result::unwrap_err);
 
@@ -69,9 +71,10 @@ fn each_reason_why_something_cannot_be_sent_is_reached() {
             SendError::NoSuchLane,
             SendError::Full { bytes_to_acknowledge: 1_000 },
             SendError::RawPayloads,
+            SendError::NoSuchKey,
         ]
     );
-    assert_complete(refusals.map(place), 6);
+    assert_complete(refusals.map(place), 7);
     assert_eq!(server.manager.counters(), &before);
     server.close();
     raw.close();

@@ -62,6 +62,7 @@ fn scene(violation: Violation) -> Scene {
         Violation::MessageTooLong => {
             player(Config { message_bytes_max: 3, ..framed_config() }, |_, anna| anna.message(0, b"four"))
         }
+        Violation::NoSuchKey => payload(&[0x15, 0x80, 0x02, 1, 1, b'x']),
     }
 }
 
