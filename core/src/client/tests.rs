@@ -3,6 +3,7 @@ mod bench;
 mod clock;
 mod connecting;
 mod key_switch;
+mod latest;
 mod laws;
 mod ledger;
 mod messages;

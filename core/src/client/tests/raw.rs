@@ -102,6 +102,7 @@ fn what_only_framed_sessions_have_is_refused() {
 
     assert_eq!(bench.client.send(0, b"x"), Err(ClientSendError::FramedOnly));
     assert_eq!(bench.client.send_move(1, b"x"), Err(ClientSendError::FramedOnly));
+    assert_eq!(bench.client.send_latest(1, b"x"), Err(ClientSendError::FramedOnly));
     assert_eq!(bench.client.login(b"x"), Err(ClientLoginError::FramedOnly));
     assert!(!bench.client.save(&mut Vec::new()));
 }

@@ -15,6 +15,7 @@ mod admission;
 mod attacks;
 mod broadcast;
 mod key_switch;
+mod latest;
 mod login;
 mod random_walk;
 mod scenarios;
