@@ -15,7 +15,7 @@ mod watch;
 
 use std::fmt;
 
-pub use delivery::Lane;
+pub use delivery::Delivery;
 pub use lifecycle::Lifecycles;
 pub use memory::check_memory;
 pub use overdue::check_nobody_overdue;

@@ -8,23 +8,24 @@ use rejoin::lifecycle::LifecyclePolicy;
 use rejoin::{ClientId, Config, Continuity, Event, LifecycleEvent, SessionId};
 
 use super::{
-    AscendingTicks, Lane, Lifecycles, Violation, check_addresses, check_memory, check_nobody_overdue,
+    AscendingTicks, Delivery, Lifecycles, Violation, check_addresses, check_memory, check_nobody_overdue,
     check_views, ensure,
 };
 use crate::world::World;
 
 /// Reads what a world's applications were told, and judges it.
 ///
-/// Whoever sends reliable messages tells it so; each message a player sends begins with [`sender_tag`](Self::sender_tag).
+/// Whoever sends reliable messages or latest-wins values tells it so; each that a player sends begins with
+/// [`sender_tag`](Self::sender_tag).
 #[derive(Clone, Debug)]
 pub struct Watch {
     policy: LifecyclePolicy,
     lifecycles: Lifecycles,
     ticks: AscendingTicks,
-    /// Per player and lane: what it sent to its session.
-    upward: BTreeMap<(usize, u8), Lane>,
-    /// Per start of the server, session and lane: what was sent to its player.
-    downward: BTreeMap<(u64, SessionId, u8), Lane>,
+    /// By player: what it sent to its session.
+    upward: BTreeMap<usize, Delivery>,
+    /// By start of the server and session: what was sent to its player.
+    downward: BTreeMap<(u64, SessionId), Delivery>,
     players: Vec<PlayerWatch>,
     /// Every address that was ever a session's path.
     addresses: BTreeSet<SocketAddr>,
@@ -77,7 +78,7 @@ impl Watch {
         &self.lifecycles
     }
 
-    /// What each reliable message of this player begins with.
+    /// What each reliable message and each latest-wins value of this player begins with.
     #[must_use]
     pub fn sender_tag(player: usize) -> [u8; 2] {
         u16::try_from(player).unwrap_or(u16::MAX).to_le_bytes()
@@ -85,12 +86,22 @@ impl Watch {
 
     /// A player queued a reliable message on a lane.
     pub fn player_sent(&mut self, player: usize, lane: u8, message: &[u8]) {
-        self.upward.entry((player, lane)).or_default().sent(message);
+        self.upward.entry(player).or_default().sent(lane, message);
+    }
+
+    /// A player gave a key a value.
+    pub fn player_sent_latest(&mut self, player: usize, key: u16, value: &[u8]) {
+        self.upward.entry(player).or_default().sent_latest(key, value);
     }
 
     /// The server queued a reliable message for a session on a lane.
     pub fn server_sent(&mut self, session: SessionId, lane: u8, message: &[u8]) {
-        self.downward.entry((self.starts, session, lane)).or_default().sent(message);
+        self.downward.entry((self.starts, session)).or_default().sent(lane, message);
+    }
+
+    /// The server gave a key of a session a value.
+    pub fn server_sent_latest(&mut self, session: SessionId, key: u16, value: &[u8]) {
+        self.downward.entry((self.starts, session)).or_default().sent_latest(key, value);
     }
 
     /// The server was replaced by one without memory.
@@ -126,12 +137,11 @@ impl Watch {
 
     /// Everything that was sent between a player and its session has arrived, but for what a restart of the lanes may have cost.
     pub fn check_complete(&self, player: usize, session: SessionId) -> Result<(), Violation> {
-        let upward = self.upward.range((player, 0)..=(player, u8::MAX)).map(|(_, lane)| lane);
         let home = self.starts;
         let is_home = self.players.get(player).is_some_and(|watch| watch.home == Home::Known(home, session));
-        let downward = self.downward.range((home, session, 0)..=(home, session, u8::MAX));
-        let downward = downward.map(|(_, lane)| lane).filter(|_| is_home);
-        upward.chain(downward).try_for_each(Lane::check_complete)
+        let upward = self.upward.get(&player);
+        let downward = self.downward.get(&(home, session)).filter(|_| is_home);
+        upward.into_iter().chain(downward).try_for_each(Delivery::check_complete)
     }
 
     fn check_server_event(&mut self, world: &World, event: &Event, payload: &[u8]) -> Result<(), Violation> {
@@ -143,7 +153,14 @@ impl Watch {
             }
             Event::Message { session, lane } => {
                 self.lifecycles.observe_other(*session)?;
-                self.check_message(world, *session, *lane, payload)
+                let (sent, receiver) = self.sent_by(world, *session, payload)?;
+                sent.received(receiver, *lane, payload).map_err(|violation| to_session(*session, &violation))
+            }
+            Event::Latest { session, key } => {
+                self.lifecycles.observe_other(*session)?;
+                let (sent, receiver) = self.sent_by(world, *session, payload)?;
+                sent.received_latest(receiver, *key, payload)
+                    .map_err(|violation| to_session(*session, &violation))
             }
             Event::Move { session, tick } => {
                 self.lifecycles.observe_other(*session)?;
@@ -162,32 +179,30 @@ impl Watch {
             return;
         }
         let (start, session) = (self.starts, event.session);
-        for (_, lane) in self.downward.range_mut((start, session, 0)..=(start, session, u8::MAX)) {
-            lane.restarted();
+        if let Some(sent) = self.downward.get_mut(&(start, session)) {
+            sent.restarted();
         }
-        for ((player, _), lane) in &mut self.upward {
+        for (player, sent) in &mut self.upward {
             if world.players[*player].client_id == event.client_id {
-                lane.restarted();
+                sent.restarted();
             }
         }
     }
 
-    fn check_message(
+    /// What the player sent from whom a session got this message or value, and who the session is as a receiver of it.
+    fn sent_by(
         &mut self,
         world: &World,
         session: SessionId,
-        lane: u8,
         message: &[u8],
-    ) -> Result<(), Violation> {
+    ) -> Result<(&mut Delivery, u64), Violation> {
         let tag = message.first_chunk().copied().unwrap_or([0xff; 2]);
         let sender = usize::from(u16::from_le_bytes(tag));
         let sender_id = world.players.get(sender).map(|player| player.client_id);
         let client_id: Option<ClientId> = self.lifecycles.client_of(session);
         ensure(sender_id == client_id, || format!("session {session} got a message of player {sender}"))?;
         let receiver = self.starts << 48 ^ session.to_bits();
-        let sent = self.upward.entry((sender, lane)).or_default();
-        sent.received(receiver, message)
-            .map_err(|violation| Violation::new(format!("player {sender} to session {session}: {violation}")))
+        Ok((self.upward.entry(sender).or_default(), receiver))
     }
 
     fn check_player(&mut self, world: &World, player: usize) -> Result<(), Violation> {
@@ -203,15 +218,12 @@ impl Watch {
             match event {
                 ClientEvent::Disconnected { .. } => watch.has_ended = true,
                 ClientEvent::Reconnected { continuity: Continuity::Restarted } => {
-                    let lanes = self.upward.range_mut((player, 0)..=(player, u8::MAX));
-                    lanes.for_each(|(_, lane)| lane.restarted());
+                    self.upward.entry(player).or_default().restarted();
                 }
-                ClientEvent::Message { lane } => {
+                ClientEvent::Message { .. } | ClientEvent::Latest { .. } => {
                     if let Home::Known(start, session) = watch.home {
-                        let sent = self.downward.entry((start, session, *lane)).or_default();
-                        sent.received(player as u64, payload).map_err(|violation| {
-                            Violation::new(format!("session {session} to player {player}: {violation}"))
-                        })?;
+                        let sent = self.downward.entry((start, session)).or_default();
+                        check_arrival(sent, player, event, payload)?;
                     }
                 }
                 _ => {}
@@ -227,6 +239,25 @@ impl Watch {
         }
         Ok(())
     }
+}
+
+fn to_session(session: SessionId, violation: &Violation) -> Violation {
+    Violation::new(format!("to session {session}: {violation}"))
+}
+
+/// A player was given a message or a value.
+fn check_arrival(
+    sent: &mut Delivery,
+    player: usize,
+    event: &ClientEvent,
+    payload: &[u8],
+) -> Result<(), Violation> {
+    let result = match event {
+        ClientEvent::Message { lane } => sent.received(player as u64, *lane, payload),
+        ClientEvent::Latest { key } => sent.received_latest(player as u64, *key, payload),
+        _ => Ok(()),
+    };
+    result.map_err(|violation| Violation::new(format!("to player {player}: {violation}")))
 }
 
 #[cfg(test)]

@@ -2,37 +2,89 @@
 
 use rejoin::client::{ClientConfig, ClientEvent};
 use rejoin::lifecycle::{Cause, LifecycleEventKind, SessionState};
-use rejoin::{Continuity, Event, SessionId};
+use rejoin::{Continuity, Event, SessionId, UNORDERED_LANE};
+use rejoin_tests::laws::{Delivery, uphold};
 use rejoin_tests::world::{Conditions, World, config};
 
-/// Both ends number their messages and keep sending, whatever happens to the network.
+/// The keys whose values change in a talk.
+const KEYS: u32 = 3;
+
+/// Both ends number what they say and keep on saying it, whatever happens to the network: on a lane with order, on the one without, and as
+/// the value of one of a few keys.
 struct Talk {
     player: usize,
     id: SessionId,
-    sent: u32,
+    said: u32,
+    upward: Delivery,
+    downward: Delivery,
 }
 
 impl Talk {
     fn new(world: &World, player: usize) -> Self {
-        Self { player, id: world.session_id(player), sent: 0 }
+        let id = world.session_id(player);
+        Self { player, id, said: 0, upward: Delivery::default(), downward: Delivery::default() }
     }
 
-    fn go_on(&mut self, world: &mut World, messages: u32, pause_ms: u64) {
-        for _ in 0..messages {
-            let message = self.sent.to_le_bytes();
-            world.players[self.player].session.send(0, &message).expect("room in the client's queue");
-            world.server.send(world.now, self.id, 0, &message).expect("room in the server's queue");
-            self.sent += 1;
+    fn go_on(&mut self, world: &mut World, rounds: u32, pause_ms: u64) {
+        for _ in 0..rounds {
+            let message = self.said.to_le_bytes();
+            let key = u16::try_from(self.said % KEYS).expect("a small key");
+            let client = &mut world.players[self.player].session;
+            for lane in [0, UNORDERED_LANE] {
+                client.send(lane, &message).expect("room in the client's queue");
+                world.server.send(world.now, self.id, lane, &message).expect("room in the server's queue");
+                self.upward.sent(lane, &message);
+                self.downward.sent(lane, &message);
+            }
+            client.send_latest(key, &message).expect("room for the client's value");
+            world.server.send_latest(world.now, self.id, key, &message).expect("room for the server's value");
+            self.upward.sent_latest(key, &message);
+            self.downward.sent_latest(key, &message);
+            self.said += 1;
             world.run_for_ms(pause_ms);
         }
     }
 
-    /// Everything arrived exactly once and in order, in both directions.
+    /// Everything arrived as its kind promises, in both directions.
     fn assert_complete(&self, world: &World) {
-        let expected: Vec<Vec<u8>> = (0..self.sent).map(|number| number.to_le_bytes().to_vec()).collect();
-        assert_eq!(world.messages_from(self.id), expected, "from the client");
-        assert_eq!(world.messages_to(self.player), expected, "from the server");
+        let (mut upward, mut downward) = (self.upward.clone(), self.downward.clone());
+        for (event, bytes) in &world.server_events {
+            match *event {
+                Event::Message { session, lane } if session == self.id => {
+                    uphold(upward.received(0, lane, bytes));
+                }
+                Event::Latest { session, key } if session == self.id => {
+                    uphold(upward.received_latest(0, key, bytes));
+                }
+                _ => {}
+            }
+        }
+        for (event, bytes) in &world.players[self.player].events {
+            match *event {
+                ClientEvent::Message { lane } => uphold(downward.received(0, lane, bytes)),
+                ClientEvent::Latest { key } => uphold(downward.received_latest(0, key, bytes)),
+                _ => {}
+            }
+        }
+        uphold(upward.check_complete());
+        uphold(downward.check_complete());
     }
+}
+
+/// The values of a key that the server got from a session, in order.
+fn values_from(world: &World, id: SessionId, key: u16) -> Vec<Vec<u8>> {
+    let wanted = Event::Latest { session: id, key };
+    let events = world.server_events.iter();
+    events.filter(|(event, _)| *event == wanted).map(|(_, bytes)| bytes.clone()).collect()
+}
+
+/// The values of a key that a player got, in order.
+fn values_to(world: &World, player: usize, key: u16) -> Vec<Vec<u8>> {
+    let events = world.players[player].events.iter();
+    events
+        .filter(|(event, _)| *event == ClientEvent::Latest { key })
+        .map(|(_, bytes)| bytes.clone())
+        .collect()
 }
 
 fn reconnects_of(world: &World, id: SessionId) -> Vec<(Cause, Option<Continuity>)> {
@@ -118,16 +170,21 @@ fn a_client_that_lost_its_memory_comes_back_to_its_session_with_fresh_lanes() {
     let id = world.session_id(player);
     world.players[player].session.send_move(50, b"run").unwrap();
     world.players[player].session.send(0, b"before the crash").unwrap();
+    world.players[player].session.send_latest(7, b"alive").unwrap();
+    world.server.send_latest(world.now, id, 7, b"seen").unwrap();
     world.run_for_ms(1_000);
     let mut saved = Vec::new();
     assert!(world.players[player].session.save(&mut saved));
 
     world.cut(player);
+    world.server.send_latest(world.now, id, 7, b"never seen").unwrap();
     world.run_for_ms(500);
     let again = world.add_player_from(1, &saved);
     world.run_for_ms(1_000);
     world.players[again].session.send(0, b"after the crash").unwrap();
     world.server.send(world.now, id, 0, b"welcome back").unwrap();
+    world.players[again].session.send_latest(7, b"alive again").unwrap();
+    world.server.send_latest(world.now, id, 7, b"seen again").unwrap();
     world.run_for_ms(1_000);
 
     assert_eq!(world.session_id(again), id);
@@ -135,6 +192,9 @@ fn a_client_that_lost_its_memory_comes_back_to_its_session_with_fresh_lanes() {
     assert_eq!(world.players[again].session.move_high_water(), Some(50));
     assert_eq!(world.messages_from(id), [b"before the crash".to_vec(), b"after the crash".to_vec()]);
     assert_eq!(world.messages_to(again), [b"welcome back".to_vec()]);
+    assert_eq!(values_from(&world, id, 7), [b"alive".to_vec(), b"alive again".to_vec()]);
+    assert_eq!(values_to(&world, player, 7), [b"seen".to_vec()]);
+    assert_eq!(values_to(&world, again, 7), [b"seen again".to_vec()]);
 }
 
 #[test]
@@ -244,4 +304,27 @@ fn a_player_whose_network_changes_many_times_during_an_outage_still_comes_back()
     assert_eq!(world.session_id(player), talk.id);
     assert_eq!(world.state(player), Some(SessionState::LoggedIn));
     talk.assert_complete(&world);
+}
+
+#[test]
+fn the_newest_value_of_each_key_reaches_who_was_away_when_it_was_set_and_no_older_one() {
+    let mut world = World::new(config(), 19);
+    let player = world.add_logged_in(1);
+    let id = world.session_id(player);
+
+    world.cut(player);
+    for number in 1..=40_u8 {
+        world.server.send_latest(world.now, id, u16::from(number % 2), &[number]).unwrap();
+        world.players[player].session.send_latest(u16::from(number % 2), &[number]).unwrap();
+        world.run_for_ms(100);
+    }
+    assert_eq!(world.state(player), Some(SessionState::ReconnectPending));
+    world.heal(player);
+    world.run_for_ms(3_000);
+
+    for (key, newest) in [(0, 40), (1, 39)] {
+        assert_eq!(values_to(&world, player, key), [[newest]]);
+        assert_eq!(values_from(&world, id, key), [[newest]]);
+    }
+    assert!(world.server.session(id).unwrap().link().latest_replaced > 0);
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use rejoin::lifecycle::SessionState;
-use rejoin::{LoginError, SendError, SessionId};
+use rejoin::{LoginError, SendError, SessionId, UNORDERED_LANE};
 
 use super::operation::{
     ApplicationOperation, HostOperation, NetworkOperation, Operation, PlayerOperation, TimeOperation,
@@ -14,8 +14,27 @@ use crate::world::{Datagram, server_address};
 
 /// The lanes of a session and one that it does not have.
 const LANES_TRIED: u8 = 5;
+/// The most bytes of a value that is tried: one more than a packet takes.
+const VALUE_BYTES_TRIED: u16 = 1_151;
 /// The length of a message of a talk.
 const TALK_BYTES: u16 = 20;
+
+/// Where something that is to arrive is sent.
+enum Channel {
+    Lane(u8),
+    Key(u16),
+}
+
+impl Channel {
+    /// Mostly lanes, those with order and the one without; else one of a few keys, some of which no session has.
+    fn of(choice: u8) -> Self {
+        match choice {
+            0..160 => Self::Lane(choice % LANES_TRIED),
+            160..200 => Self::Lane(UNORDERED_LANE),
+            200.. => Self::Key(u16::from(choice - 200)),
+        }
+    }
+}
 
 impl Stage {
     /// Lets an operation happen, and everything that follows from it at once.
@@ -44,7 +63,10 @@ impl Stage {
             }
             PlayerOperation::Send { player, lane, len } => {
                 let Some(player) = self.player(player) else { return };
-                self.player_sends(player, lane, len);
+                match Channel::of(lane) {
+                    Channel::Lane(lane) => self.player_sends(player, lane, len),
+                    Channel::Key(key) => self.player_sends_latest(player, key, len),
+                }
             }
             PlayerOperation::SendDatagram { player, len } => {
                 let Some(player) = self.player(player) else { return };
@@ -95,9 +117,15 @@ impl Stage {
 
     fn player_sends(&mut self, player: usize, lane: u8, len: u16) {
         let message = self.message(Watch::sender_tag(player), len);
-        let lane = lane % LANES_TRIED;
         if self.world.players[player].session.send(lane, &message).is_ok() {
             self.watch.player_sent(player, lane, &message);
+        }
+    }
+
+    fn player_sends_latest(&mut self, player: usize, key: u16, len: u16) {
+        let value = self.message(Watch::sender_tag(player), 1 + len % VALUE_BYTES_TRIED);
+        if self.world.players[player].session.send_latest(key, &value).is_ok() {
+            self.watch.player_sent_latest(player, key, &value);
         }
     }
 
@@ -110,10 +138,15 @@ impl Stage {
     }
 
     fn exchange(&mut self, player: usize) {
+        let key = u16::try_from(player % 3).unwrap_or_default();
         self.player_sends(player, 0, TALK_BYTES);
+        self.player_sends(player, UNORDERED_LANE, TALK_BYTES);
+        self.player_sends_latest(player, key, TALK_BYTES);
         let client_id = self.world.players[player].client_id;
         let Some(session) = self.world.server.session_of(client_id).map(|view| view.id()) else { return };
         self.server_sends(session, 0, TALK_BYTES);
+        self.server_sends(session, UNORDERED_LANE, TALK_BYTES);
+        self.server_sends_latest(session, key, TALK_BYTES);
     }
 
     fn take_application(&mut self, operation: &ApplicationOperation) {
@@ -131,7 +164,10 @@ impl Stage {
             }
             ApplicationOperation::Send { session, lane, len } => {
                 let Some(session) = self.session(session) else { return };
-                self.server_sends(session, lane, len);
+                match Channel::of(lane) {
+                    Channel::Lane(lane) => self.server_sends(session, lane, len),
+                    Channel::Key(key) => self.server_sends_latest(session, key, len),
+                }
             }
             ApplicationOperation::Broadcast { lane, len } => self.broadcast(lane, len),
             ApplicationOperation::SendDatagram { session, len } => {
@@ -169,10 +205,18 @@ impl Stage {
 
     fn server_sends(&mut self, session: SessionId, lane: u8, len: u16) {
         let message = self.message([0xff; 2], len);
-        let lane = lane % LANES_TRIED;
         let answer = self.world.server.send(self.world.now, session, lane, &message);
         if answer.is_ok() {
             self.watch.server_sent(session, lane, &message);
+        }
+        self.check_send_answer(session, answer);
+    }
+
+    fn server_sends_latest(&mut self, session: SessionId, key: u16, len: u16) {
+        let value = self.message([0xff; 2], 1 + len % VALUE_BYTES_TRIED);
+        let answer = self.world.server.send_latest(self.world.now, session, key, &value);
+        if answer.is_ok() {
+            self.watch.server_sent_latest(session, key, &value);
         }
         self.check_send_answer(session, answer);
     }

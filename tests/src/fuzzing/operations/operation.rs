@@ -31,6 +31,7 @@ pub(super) enum PlayerOperation {
         player: u8,
         len: u16,
     },
+    /// On a lane, or as the value of a key.
     Send {
         player: u8,
         lane: u8,
@@ -64,6 +65,7 @@ pub(super) enum ApplicationOperation {
         code: u32,
         len: u16,
     },
+    /// On a lane, or as the value of a key.
     Send {
         session: u8,
         lane: u8,

@@ -67,6 +67,8 @@ impl Settings {
     fn set_queues(&self, config: &mut Config) {
         config.lane_queue_bytes_max = 1_200 + (262_144 >> (2 * (self.queues % 8)));
         config.datagram_queue_bytes_max = config.lane_queue_bytes_max;
+        config.latest_queue_bytes_max = config.lane_queue_bytes_max;
+        config.latest_keys = 50;
         config.event_queue_bytes_max = 1_200 + (262_144 >> (2 * (self.queues / 8 % 8)));
         config.reply_queue_bytes_max = config.event_queue_bytes_max;
     }
