@@ -12,7 +12,7 @@ use crate::netcode::Key;
 /// What netcode payloads carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Payloads {
-    /// The message layer of `PROTOCOL.md`: lanes, login, heartbeats, moves, state, resume tokens.
+    /// The message layer of `PROTOCOL.md`: lanes, latest-wins values, login, heartbeats, moves, state, resume tokens.
     #[default]
     Framed,
     /// The application's own bytes, 1 to 1,200 of them, for foreign netcode clients. The token is the login.

@@ -1,4 +1,4 @@
-//! In the steady state nothing is allocated: neither for payloads nor for heartbeats, ticks, acks or reliable messages.
+//! In the steady state nothing is allocated: neither for payloads nor for heartbeats, ticks, acks, reliable messages or latest-wins values.
 
 use std::net::SocketAddr;
 
@@ -73,6 +73,7 @@ impl Bench {
             player.session.handle_timeout(now);
             player.session.send_move(self.tick, b"turn and run").expect("a later tick");
             player.session.send_datagram(b"look over there").expect("room");
+            player.session.send_latest(2, &self.tick.to_le_bytes()).expect("room");
             if self.tick.is_multiple_of(4) {
                 player.session.send(0, b"a line of chat").expect("room");
             }
@@ -102,6 +103,9 @@ impl Bench {
         }
         for &id in &self.ids {
             server.publish_state(now, id, self.tick, &[7; 200]).expect("a session");
+            let key = u16::try_from(self.tick % 9).expect("a key");
+            let len = usize::from(key) * 11;
+            server.send_latest(now, id, key, &[8; 100][..len]).expect("room");
         }
     }
 

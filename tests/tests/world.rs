@@ -6,6 +6,8 @@ mod adversary;
 mod clock;
 #[path = "world/continuity.rs"]
 mod continuity;
+#[path = "world/everything.rs"]
+mod everything;
 #[path = "world/game.rs"]
 mod game;
 #[path = "world/independence.rs"]

@@ -109,7 +109,7 @@ impl LinkLimits {
     }
 }
 
-/// How far the lanes, datagrams, states and moves of a key epoch are open (P27).
+/// How far the lanes, datagrams, latest values, states and moves of a key epoch are open (P27).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Openness {
     /// The lane epoch is not settled: nothing of lanes is sent or processed.
@@ -249,7 +249,7 @@ impl Link {
         self.limits.message_bytes_max(lane).min(self.limits.lane_queue_bytes_max)
     }
 
-    /// The session is logged in: lanes, datagrams, states and moves may be sent (P27). Does nothing while the lanes
+    /// The session is logged in: lanes, datagrams, latest values, states and moves may be sent (P27). Does nothing while the lanes
     /// are closed.
     pub(crate) fn allow_data(&mut self) {
         if self.openness == Openness::Receiving {

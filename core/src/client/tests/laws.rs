@@ -10,7 +10,7 @@ use crate::{ConnectToken, Timestamp};
 
 /// One random call; the peer is now and then a true server, mostly a confused one.
 fn step(bench: &mut Bench, token: &ConnectToken, draw: &mut Draw) {
-    match draw.below(16) {
+    match draw.below(17) {
         0 => bench.let_in_if_it_may(token),
         1 => {
             let len = draw.below(1_300);
@@ -49,6 +49,10 @@ fn step(bench: &mut Bench, token: &ConnectToken, draw: &mut Draw) {
         10 => {
             let bytes = bench.keep_alive(token);
             bench.give_from(second_server(), &bytes);
+        }
+        12 => {
+            let key = u16::try_from(draw.below(300)).unwrap();
+            let _result = bench.client.send_latest(key, b"value");
         }
         11 => {
             // A clock that goes back.

@@ -140,6 +140,25 @@ fn broadcasts_that_nobody_acknowledges_are_bounded_and_their_bytes_are_reckoned_
 }
 
 #[test]
+fn values_that_nobody_acknowledges_are_bounded_and_reckoned_under_every_key() {
+    let mut siege = Siege::new(Config { latest_keys: 300, latest_queue_bytes_max: 9_000, ..narrow_config() });
+    let mut refused = 0;
+    siege.each(|server, peer, id| {
+        for round in 1..=3_u16 {
+            for key in 0..300 {
+                let packet = peer.frames(|writer| assert!(writer.write_latest(key, round.into(), &[5; 20])));
+                server.take(peer.address, &packet);
+                let value = &[8; 60][..usize::from(key * 7 + round * 13) % 60];
+                let answer = server.call(|manager, now| manager.send_latest(now, id, key, value));
+                refused += u32::from(matches!(answer, Err(SendError::Full { .. })));
+            }
+        }
+    });
+    assert!(refused > 100, "{refused}");
+    assert!(siege.bytes(0) > 9_000 + 300 * 48, "{}", siege.bytes(0));
+}
+
+#[test]
 fn floods_of_everything_that_needs_no_answer_are_bounded_and_reckoned() {
     let mut siege = Siege::new(narrow_config());
     let mut tick = 1;

@@ -149,7 +149,8 @@ impl Walk {
             5..=15 => manager.accept_login(now, id).is_ok(),
             16..=22 => manager.send(now, id, 0, &number).is_ok(),
             23..=26 => manager.send_datagram(now, id, &number).is_ok(),
-            27..=32 => manager.publish_state(now, id, tick, &number).is_ok(),
+            27..=29 => manager.publish_state(now, id, tick, &number).is_ok(),
+            30..=32 => manager.send_latest(now, id, number[0].into(), &number).is_ok(),
             33 => {
                 manager.set_server_tick(now, tick);
                 true
