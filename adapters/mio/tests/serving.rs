@@ -191,6 +191,26 @@ fn a_chat_line_reaches_everybody_and_states_come() {
 }
 
 #[test]
+fn a_status_reaches_everybody_and_newcomers_get_the_newest_only() {
+    let server = Server::start(&[]);
+    let mut players = [Player::log_in(&server, 1, "Ada"), Player::log_in(&server, 2, "Bob")];
+    for player in &mut players {
+        player.wait_for(|event| *event == ClientEvent::LoggedIn);
+    }
+    for status in ["ready", "away"] {
+        players[0].host.commands().send_latest(0, status.as_bytes()).unwrap();
+        for player in &mut players {
+            player.wait_for_line(format!("\x03Ada{status}").as_bytes());
+        }
+    }
+
+    let mut newcomer = Player::log_in(&server, 3, "Eve");
+
+    let (_, line) = newcomer.wait_for(|event| matches!(event, ClientEvent::Latest { .. }));
+    assert_eq!(line, b"\x03Adaaway");
+}
+
+#[test]
 fn a_player_who_floods_the_chat_is_put_out_and_one_who_listens_late_is_not() {
     let server = Server::start(&["--timeout-ms", "800", "--heartbeat-ms", "200"]);
     let mut late = Player::log_in(&server, 1, "Ada");
@@ -270,6 +290,7 @@ fn a_swarm_with_bad_networks_ends_well_and_says_so_in_one_json_object() {
     assert_eq!(report["reliable_delivered"], report["reliable_expected"]);
     assert!(report["reliable_delivered"].as_u64().unwrap() > 100, "{report}");
     assert!(report["moves_acknowledged"].as_u64().unwrap() > 100, "{report}");
+    assert!(report["latest_delivered"].as_u64().unwrap() >= 36, "{report}");
     assert!(report["bulk_requests_completed"].as_u64().unwrap() >= 6, "{report}");
     assert!(report["goodput_kib_s"].as_f64().unwrap() > 0.0, "{report}");
     for figure in ["clock_error_ms_p99", "moves_late", "moves_duplicate"] {

@@ -1,4 +1,4 @@
-//! The arena on the network: logins, controls, chat and requests in; states, chat lines and bulk out.
+//! The arena on the network: logins, controls, chat, statuses and requests in; states, chat and status lines, and bulk out.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,19 @@ use rejoin_mio::{Application, Clock, Sessions};
 
 use crate::arena::Arena;
 use crate::arena_wire::{
-    Answer, BULK_LANE, CHAT_LANE, CONTROL_LANE, Controls, Figures, Request, is_chat_text, write_chat_line,
+    Answer, BULK_LANE, CHAT_LANE, CONTROL_LANE, Controls, Figures, OWN_STATUS_KEY, Request, is_chat_text,
+    is_status, write_line,
 };
 use crate::bulk_ledger::BulkLedger;
 use crate::chat_allowance::ChatAllowance;
+use crate::status_board::StatusBoard;
 use crate::tick_origin::TickOrigin;
 
 /// The longest state in bytes: what one packet carries.
 const STATE_BYTES_MAX: usize = 1_150;
+
+/// Rounds of statuses per second: however often a player changes its own, it costs everybody no more than this.
+const STATUS_ROUNDS_HZ: u32 = 10;
 
 /// The code and words for a player whose chat queue is full: a line that is missed would break the promise of the lane.
 const TOO_FAR_BEHIND: (u32, &[u8]) = (1, b"too far behind with the chat");
@@ -30,6 +35,8 @@ pub(crate) struct ArenaServer {
     /// What those who have spoken may still say.
     allowances: BTreeMap<SessionId, ChatAllowance>,
     bulk: BulkLedger,
+    statuses: StatusBoard,
+    ticks_per_status_round: u64,
     clock: Clock,
     tick_origin: TickOrigin,
     /// Room for one state and one chat line, kept between calls.
@@ -44,6 +51,8 @@ impl ArenaServer {
             arena: Arena::new(tick_hz),
             allowances: BTreeMap::new(),
             bulk: BulkLedger::default(),
+            statuses: StatusBoard::default(),
+            ticks_per_status_round: (tick_hz / STATUS_ROUNDS_HZ).max(1).into(),
             clock: Clock::start(),
             tick_origin: TickOrigin::new(tick_hz),
             state: Vec::new(),
@@ -65,6 +74,7 @@ impl ArenaServer {
                 self.arena.leave(id);
                 self.allowances.remove(&id);
                 self.bulk.forget(id);
+                self.statuses.clear(id);
             }
             _ => {}
         }
@@ -78,6 +88,10 @@ impl ArenaServer {
         if let Err(error) = answered {
             // The session ended in the same wake; its `Disconnected` comes next and frees the name.
             log::debug!("session {id}: {error}");
+            return;
+        }
+        for (key, line) in self.statuses.missed() {
+            send_status(sessions, id, key, line);
         }
     }
 
@@ -111,7 +125,7 @@ impl ArenaServer {
 
     fn spread_chat(&mut self, sessions: &mut Sessions<'_>, id: SessionId, text: &[u8]) {
         let Some(name) = self.arena.name(id).filter(|_| is_chat_text(text)) else { return };
-        write_chat_line(name, text, &mut self.line);
+        write_line(name, text, &mut self.line);
         let now = sessions.now();
         let allowance = self.allowances.entry(id).or_insert_with(|| ChatAllowance::new(now));
         if !allowance.take(now, self.line.len()) {
@@ -133,6 +147,13 @@ impl ArenaServer {
     }
 }
 
+/// Shows one player a status line. All keys together, each with the longest line, fit what one session may have waiting.
+fn send_status(sessions: &mut Sessions<'_>, to: SessionId, key: u16, line: &[u8]) {
+    if let Err(error) = sessions.send_latest(to, key, line) {
+        log::debug!("session {to}: {error}");
+    }
+}
+
 impl Application for ArenaServer {
     fn handle_event(&mut self, sessions: &mut Sessions<'_>, event: Event, payload: &[u8]) {
         match event {
@@ -143,6 +164,11 @@ impl Application for ArenaServer {
                 }
             }
             Event::Message { session, lane: CHAT_LANE } => self.spread_chat(sessions, session, payload),
+            Event::Latest { session, key: OWN_STATUS_KEY } => {
+                if let Some(name) = self.arena.name(session).filter(|_| is_status(payload)) {
+                    self.statuses.set(session, name, payload);
+                }
+            }
             Event::Move { session, .. } => {
                 if let Some(controls) = Controls::read(payload) {
                     self.arena.steer(session, controls);
@@ -160,6 +186,13 @@ impl Application for ArenaServer {
             self.arena.write_surroundings(id, STATE_BYTES_MAX, &mut self.state);
             if let Err(error) = sessions.publish_state(id, tick, &self.state) {
                 log::debug!("session {id}: {error}");
+            }
+        }
+        if tick.is_multiple_of(self.ticks_per_status_round) {
+            for (key, line) in self.statuses.take_changes() {
+                for id in self.arena.players() {
+                    send_status(sessions, id, key, line);
+                }
             }
         }
         self.bulk.pay(|id, message| sessions.send(id, BULK_LANE, message));

@@ -6,6 +6,8 @@
 //! | controls | move input | turn i8 (−127 full right to 127 full left), throttle u8 |
 //! | chat text | lane 1, to the server | 1 to 256 bytes of UTF-8 |
 //! | chat line | lane 1, to everybody | length of the name u8, name, text |
+//! | status | latest-wins value, key 0, to the server | at most 64 bytes of UTF-8 |
+//! | status line | latest-wins value to everybody, key: index of the player's session, below 256 | as a chat line; empty for nobody |
 //! | surroundings | state | count u8, then per player: number u32, x u16, y u16, heading u8, speed u8; the receiver first |
 //! | request, answer | lane 0 | see `control` |
 //! | bulk | lane 2, to the player | the next 8,192 bytes of what was asked for; the last message is shorter |
@@ -31,6 +33,15 @@ pub(crate) const CHAT_LANE: u8 = 1;
 
 /// The reliable lane that bulk goes by.
 pub(crate) const BULK_LANE: u8 = 2;
+
+/// The key under which a player tells the server its status.
+pub(crate) const OWN_STATUS_KEY: u16 = 0;
+
+/// Keys for the statuses of players: those whose session has a lower index are shown.
+pub(crate) const STATUS_KEYS: u16 = 256;
+
+/// The longest status in bytes.
+const STATUS_BYTES_MAX: usize = 64;
 
 /// Bytes of a state before its first player.
 pub(crate) const STATE_HEAD_BYTES: usize = 1;
@@ -104,16 +115,21 @@ pub(crate) fn is_chat_text(text: &[u8]) -> bool {
     (1..=CHAT_BYTES_MAX).contains(&text.len()) && std::str::from_utf8(text).is_ok()
 }
 
-/// Writes what everybody hears when a player says something.
-pub(crate) fn write_chat_line(name: &str, text: &[u8], line: &mut Vec<u8>) {
+/// Whether a player may say this of itself.
+pub(crate) fn is_status(text: &[u8]) -> bool {
+    text.len() <= STATUS_BYTES_MAX && std::str::from_utf8(text).is_ok()
+}
+
+/// Writes what everybody gets when a player says something, in the chat or of itself.
+pub(crate) fn write_line(name: &str, text: &[u8], line: &mut Vec<u8>) {
     line.clear();
     line.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
     line.extend_from_slice(name.as_bytes());
     line.extend_from_slice(text);
 }
 
-/// Who said what; `None` if it is not a chat line.
-pub(crate) fn read_chat_line(line: &[u8]) -> Option<(&str, &str)> {
+/// Who said what; `None` if it is not such a line.
+pub(crate) fn read_line(line: &[u8]) -> Option<(&str, &str)> {
     let (&name_bytes, rest) = line.split_first()?;
     let (name, text) = rest.split_at_checked(usize::from(name_bytes))?;
     Some((std::str::from_utf8(name).ok()?, std::str::from_utf8(text).ok()?))
@@ -151,18 +167,19 @@ mod tests {
     }
 
     #[test]
-    fn a_chat_line_names_its_speaker() {
+    fn a_line_names_its_speaker() {
         let mut line = Vec::new();
-        write_chat_line("Ada", b"hello", &mut line);
-        assert_eq!(read_chat_line(&line), Some(("Ada", "hello")));
+        write_line("Ada", b"hello", &mut line);
+        assert_eq!(read_line(&line), Some(("Ada", "hello")));
         for wrong in [&[][..], &[4, b'A', b'd', b'a'], &[1, 0xff, b'x'], &[1, b'A', 0xff]] {
-            assert_eq!(read_chat_line(wrong), None, "{wrong:?}");
+            assert_eq!(read_line(wrong), None, "{wrong:?}");
         }
     }
 
     #[test]
-    fn chat_text_is_bounded_and_utf8() {
+    fn chat_texts_and_statuses_are_bounded_and_utf8() {
         assert!(is_chat_text(b"x") && is_chat_text(&[b'x'; CHAT_BYTES_MAX]));
+        assert!(is_status(b"") && is_status(&[b'x'; 64]) && !is_status(&[b'x'; 65]) && !is_status(&[0xff]));
         assert!(!is_chat_text(b"") && !is_chat_text(&[b'x'; CHAT_BYTES_MAX + 1]) && !is_chat_text(&[0xff]));
     }
 }

@@ -16,6 +16,7 @@ mod keys_and_tokens;
 mod output;
 mod report;
 mod serve;
+mod status_board;
 mod swarm;
 mod table;
 mod terminal;

@@ -41,6 +41,14 @@ pub(crate) struct Report {
     pub(crate) reliable_lost: u64,
     pub(crate) reliable_duplicated: u64,
     pub(crate) reliable_out_of_order: u64,
+    /// Latest-wins values, the players' statuses, that the peers set.
+    pub(crate) latest_sent: u64,
+    /// Of those, the ones that came to any peer; each peer counts.
+    pub(crate) latest_delivered: u64,
+    /// Those that came after a newer one, or again.
+    pub(crate) latest_backwards: u64,
+    /// Last ones that had not come when the run was over: of each player, at each peer.
+    pub(crate) latest_missing: u64,
     /// Of the smoothed round trip that each session measures, noted twice a second: the p99 of single round trips is higher.
     pub(crate) rtt_ms_p50: Option<f64>,
     pub(crate) rtt_ms_p99: Option<f64>,
@@ -74,44 +82,56 @@ pub(crate) struct Report {
 impl Report {
     /// Everything that is not as it should be, a sentence each; empty if all is well.
     pub(crate) fn failures(&self) -> Vec<String> {
+        let mut failures = self.failed_sessions();
+        failures.extend(self.idleness().map(str::to_owned));
+        failures.extend(
+            self.broken_promises()
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, what)| format!("{count} {what}")),
+        );
+        failures
+    }
+
+    /// Peers who did not get in, or not in again.
+    fn failed_sessions(&self) -> Vec<String> {
         let mut failures = Vec::new();
-        let mut expect = |well: bool, what: String| {
-            if !well {
-                failures.push(what);
-            }
-        };
-        expect(
-            self.logins_succeeded == self.peers || self.ended_while_connecting,
-            format!("{} of {} peers logged in", self.logins_succeeded, self.peers),
-        );
-        expect(
-            self.sessions_ended_early == 0,
-            format!("{} sessions ended before their players left", self.sessions_ended_early),
-        );
-        expect(
-            self.same_session_after_resume == self.outages && self.resumes_failed == 0,
-            format!(
+        if self.logins_succeeded != self.peers && !self.ended_while_connecting {
+            failures.push(format!("{} of {} peers logged in", self.logins_succeeded, self.peers));
+        }
+        if self.same_session_after_resume != self.outages || self.resumes_failed > 0 {
+            failures.push(format!(
                 "{} of {} outages ended in the same session",
                 self.same_session_after_resume, self.outages
-            ),
-        );
-        // Who nobody let play long enough proves nothing, and owes nothing.
-        let had_time = !self.ended_while_connecting && !self.ended_while_playing && self.logins_succeeded > 0;
-        expect(self.reliable_sent > 0 || !had_time, "no chat line was sent".to_owned());
-        expect(self.moves_acknowledged > 0 || !had_time, "no move was acknowledged".to_owned());
-        expect(self.reliable_lost == 0, format!("{} chat lines were lost", self.reliable_lost));
-        expect(
-            self.reliable_duplicated == 0,
-            format!("{} chat lines arrived twice", self.reliable_duplicated),
-        );
-        expect(
-            self.reliable_out_of_order == 0,
-            format!("{} chat lines arrived out of order", self.reliable_out_of_order),
-        );
-        expect(self.bulk_kib_delivered > 0 || !self.asks_for_bulk || !had_time, "no bulk arrived".to_owned());
-        expect(self.bulk_wrong == 0, format!("{} bulk messages were wrong", self.bulk_wrong));
-        expect(self.bulk_stalled == 0, format!("the bulk of {} peers stalled", self.bulk_stalled));
+            ));
+        }
         failures
+    }
+
+    /// What was not done at all, so that nothing is proved. Who nobody let play long enough owes nothing.
+    fn idleness(&self) -> impl Iterator<Item = &'static str> {
+        let had_time = !self.ended_while_connecting && !self.ended_while_playing && self.logins_succeeded > 0;
+        let idle = [
+            (self.reliable_sent == 0, "no chat line was sent"),
+            (self.latest_delivered == 0, "no status arrived"),
+            (self.moves_acknowledged == 0, "no move was acknowledged"),
+            (self.asks_for_bulk && self.bulk_kib_delivered == 0, "no bulk arrived"),
+        ];
+        idle.into_iter().filter(move |(is_idle, _)| had_time && *is_idle).map(|(_, what)| what)
+    }
+
+    /// What must never happen: how often it did.
+    fn broken_promises(&self) -> impl Iterator<Item = (u64, &'static str)> {
+        [
+            (self.sessions_ended_early, "sessions ended before their players left"),
+            (self.reliable_lost, "chat lines were lost"),
+            (self.reliable_duplicated, "chat lines arrived twice"),
+            (self.reliable_out_of_order, "chat lines arrived out of order"),
+            (self.latest_backwards, "statuses came after newer ones or twice"),
+            (self.latest_missing, "last statuses did not arrive"),
+            (self.bulk_wrong, "bulk messages were wrong"),
+            (self.bulk_stalled, "peers waited for bulk in vain"),
+        ]
+        .into_iter()
     }
 
     /// The report as one JSON object in one line.
@@ -145,6 +165,11 @@ impl fmt::Display for Report {
             self.reliable_lost,
             self.reliable_duplicated,
             self.reliable_out_of_order
+        )?;
+        writeln!(
+            f,
+            "statuses     {} set, {} delivered, backwards {}, last ones missing {}",
+            self.latest_sent, self.latest_delivered, self.latest_backwards, self.latest_missing
         )?;
         if self.asks_for_bulk {
             writeln!(
@@ -212,6 +237,8 @@ mod tests {
             reliable_sent: 5,
             reliable_expected: 15,
             reliable_delivered: 15,
+            latest_sent: 6,
+            latest_delivered: 9,
             ..Report::default()
         }
     }
@@ -240,7 +267,7 @@ mod tests {
 
     #[test]
     fn each_broken_promise_is_a_failure_of_its_own() {
-        let broken: [fn(&mut Report); 12] = [
+        let broken: [fn(&mut Report); 15] = [
             |report| report.logins_succeeded = 2,
             |report| report.sessions_ended_early = 1,
             |report| report.reliable_sent = 0,
@@ -250,6 +277,9 @@ mod tests {
             |report| report.reliable_lost = 1,
             |report| report.reliable_duplicated = 1,
             |report| report.reliable_out_of_order = 1,
+            |report| report.latest_delivered = 0,
+            |report| report.latest_backwards = 1,
+            |report| report.latest_missing = 1,
             |report| report.asks_for_bulk = true,
             |report| report.bulk_wrong = 1,
             |report| report.bulk_stalled = 1,
@@ -268,7 +298,7 @@ mod tests {
             resumes_failed same_session_after_resume moves_sent moves_acknowledged states_received reliable_sent \
             reliable_delivered reliable_lost reliable_duplicated reliable_out_of_order rtt_ms_p50 rtt_ms_p99 \
             resume_ms_p50 resume_ms_p99 bulk_requests_completed bulk_kib_delivered bulk_wrong bulk_stalled goodput_kib_s \
-            clock_error_ms_p99 moves_late moves_duplicate"
+            clock_error_ms_p99 moves_late moves_duplicate latest_sent latest_delivered latest_backwards latest_missing"
             .split_whitespace()
         {
             assert!(object.get(field).is_some(), "{field}");

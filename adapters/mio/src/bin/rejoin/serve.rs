@@ -8,6 +8,7 @@ use rejoin_mio::{
 };
 
 use crate::arena_server::ArenaServer;
+use crate::arena_wire::STATUS_KEYS;
 use crate::cli;
 use crate::failure::Failure;
 use crate::key_file;
@@ -65,6 +66,7 @@ fn host_config(options: &cli::Serve, key: Key) -> Result<HostConfig, Failure> {
     sessions.login_timeout_ms = options.login_timeout_ms;
     sessions.tick_hz = options.tick_hz;
     sessions.bandwidth_max_bytes_per_s = options.bandwidth_kib_s.map(|kib_s| kib_s.saturating_mul(1_024));
+    sessions.latest_keys = STATUS_KEYS;
     if options.raw {
         config.sessions = config.sessions.raw();
     }

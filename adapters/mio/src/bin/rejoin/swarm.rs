@@ -7,6 +7,7 @@ mod inquiry;
 mod outage;
 mod peer;
 mod pilot;
+mod status;
 mod summary;
 
 use std::io::{self, IsTerminal as _};

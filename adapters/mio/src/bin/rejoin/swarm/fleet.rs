@@ -162,8 +162,8 @@ impl<'a> Fleet<'a> {
         self.drive(watch, |_, now| Ok(if now >= end { Step::Over } else { Step::Until(end) }))
     }
 
-    /// Waits until everybody is back, every text has arrived everywhere, all bulk that was asked for too, and some move was acknowledged,
-    /// but not for ever.
+    /// Waits until everybody is back, every text and every player's last status have arrived everywhere, all bulk that was asked for too,
+    /// and some move was acknowledged, but not for ever.
     fn settle(&mut self, watch: &mut dyn FnMut(&Progress) -> bool) -> Result<(), Failure> {
         let give_up_at = self.clock.now() + SETTLE_MAX;
         for peer in &mut self.peers {
@@ -172,11 +172,11 @@ impl<'a> Fleet<'a> {
         self.due.fill(Timestamp::ZERO);
         self.stopped = false;
         self.drive(watch, |fleet, now| {
-            let spoken = summary::spoken(&fleet.peers);
+            let (spoken, set) = (summary::spoken(&fleet.peers), summary::statuses_set(&fleet.peers));
             let have_moved =
                 fleet.peers.iter().filter_map(Peer::part).any(|part| part.pilot.acknowledged > 0);
             let is_settled = fleet.peers.iter().all(|peer| {
-                peer.state() == ClientState::Disconnected || (have_moved && peer.is_settled(spoken))
+                peer.state() == ClientState::Disconnected || (have_moved && peer.is_settled(spoken, set))
             });
             Ok(if is_settled || now >= give_up_at { Step::Over } else { Step::Until(give_up_at) })
         })
@@ -287,6 +287,7 @@ impl<'a> Fleet<'a> {
         Part {
             pilot: Pilot::new(self.plan.move_hz, begin + share(move_pause), self.seed(index).wrapping_add(2)),
             speaker: Speaker::new(position, speaks_at, pause_micros),
+            herald: Speaker::new(position, speaks_at, pause_micros),
             download: Download::new(self.plan.bulk_bytes, self.seed(index).wrapping_add(3)),
             inquiry: Inquiry::new(begin + share(INQUIRE_WITHIN)),
             outages,

@@ -1,8 +1,8 @@
 //! One client of the swarm: a session, a socket of its own, and a bad network between the two.
 //!
 //! ```text
-//! socket ─▶ downlink ─▶ session ─▶ listener, download, tally
-//! pilot, speaker, download ─▶ session ─▶ uplink ─▶ socket
+//! socket ─▶ downlink ─▶ session ─▶ listener, watcher, download, tally
+//! pilot, speaker, herald, download ─▶ session ─▶ uplink ─▶ socket
 //! ```
 
 use std::net::SocketAddr;
@@ -17,8 +17,10 @@ use super::chat::{Listener, Speaker, Text};
 use super::inquiry::{Inquiry, clock_error_micros};
 use super::outage::{Outages, Turn};
 use super::pilot::{self, Pilot};
+use super::status::Watcher;
 use crate::arena_wire::{
-    Answer, BULK_LANE, CHAT_LANE, CONTROL_LANE, Request, read_chat_line, read_surroundings,
+    Answer, BULK_LANE, CHAT_LANE, CONTROL_LANE, OWN_STATUS_KEY, Request, STATUS_KEYS, read_line,
+    read_surroundings,
 };
 use crate::conditioner::{Conditioner, LinkConditions};
 use crate::failure::Failure;
@@ -90,7 +92,10 @@ pub(super) struct Tally {
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) pilot: Pilot,
+    /// Says texts in the chat.
     pub(super) speaker: Speaker,
+    /// Says texts of itself, as its status.
+    pub(super) herald: Speaker,
     pub(super) download: Download,
     pub(super) inquiry: Inquiry,
     pub(super) outages: Outages,
@@ -123,6 +128,7 @@ pub(super) struct Peer {
     heard_since_mend: bool,
     measure_due_at: Timestamp,
     pub(super) listener: Listener,
+    pub(super) watcher: Watcher,
     pub(super) tally: Tally,
 }
 
@@ -158,6 +164,7 @@ impl Peer {
             heard_since_mend: false,
             measure_due_at: Timestamp::ZERO,
             listener: Listener::new(spec.speakers),
+            watcher: Watcher::new(spec.speakers),
             tally: Tally::default(),
         })
     }
@@ -172,6 +179,7 @@ impl Peer {
         if let Some(part) = &mut self.part {
             part.pilot.end();
             part.speaker.end();
+            part.herald.end();
             part.download.end();
             part.inquiry.end();
             part.outages.end();
@@ -202,10 +210,14 @@ impl Peer {
         self.state() == ClientState::Away || self.part.as_ref().is_some_and(|part| part.outages.is_away())
     }
 
-    /// Whether it is back, has heard all texts that were `spoken`, and got all that it asked for.
-    pub(super) fn is_settled(&self, spoken: u64) -> bool {
+    /// Whether it is back, has heard all texts that were `spoken` and seen the last of the statuses that were `set`, and got all that it
+    /// asked for.
+    pub(super) fn is_settled(&self, spoken: u64, set: u64) -> bool {
         let has_all = |part: &Part| !part.download.is_under_way() && part.inquiry.is_over();
-        !self.is_away() && self.listener.delivered >= spoken && self.part.as_ref().is_none_or(has_all)
+        !self.is_away()
+            && self.listener.delivered >= spoken
+            && self.watcher.has_seen_last(set)
+            && self.part.as_ref().is_none_or(has_all)
     }
 
     /// An event says that its socket may hold datagrams.
@@ -223,7 +235,9 @@ impl Peer {
         let part = self.part.as_ref().map_or(Timestamp::NEVER, |part| {
             // Only who is logged in can do what these want.
             let plays = if self.state().is_logged_in() {
-                part.pilot.next_at().min(part.speaker.next_at()).min(part.inquiry.next_at())
+                [part.speaker.next_at(), part.herald.next_at(), part.inquiry.next_at()]
+                    .into_iter()
+                    .fold(part.pilot.next_at(), Timestamp::min)
             } else {
                 Timestamp::NEVER
             };
@@ -316,6 +330,7 @@ impl Peer {
                     self.tally.login = Login::Refused;
                 }
                 ClientEvent::Message { lane } => self.handle_message(now, lane, payload),
+                ClientEvent::Latest { .. } => self.watch(payload),
                 ClientEvent::State { acknowledged, .. } => self.see(acknowledged, payload),
                 // Who never got in is told by the report, for all together.
                 ClientEvent::Disconnected { reason } if self.tally.is_established => {
@@ -341,10 +356,21 @@ impl Peer {
     }
 
     fn hear(&mut self, line: &[u8]) {
-        let text = read_chat_line(line).and_then(|(name, text)| Text::read(&self.tag, name, text));
-        if let Some(text) = text {
+        if let Some(text) = self.read_text(line) {
             self.listener.handle(text);
         }
+    }
+
+    fn watch(&mut self, line: &[u8]) {
+        if let Some(status) = self.read_text(line) {
+            self.watcher.handle(status);
+        }
+    }
+
+    /// The text of a line, if a player of this swarm said it.
+    fn read_text(&self, line: &[u8]) -> Option<Text> {
+        let (name, text) = read_line(line)?;
+        Text::read(&self.tag, name, text)
     }
 
     fn see(&mut self, acknowledged: Option<u64>, state: &[u8]) {
@@ -383,6 +409,15 @@ impl Peer {
             match session.send(CHAT_LANE, text.write(&self.tag).as_bytes()) {
                 Ok(()) => part.speaker.handle_said(now),
                 Err(_) => part.speaker.handle_refused(now),
+            }
+        }
+        let is_shown = session.session_id().is_some_and(|id| id.index < STATUS_KEYS.into());
+        if let Some(status) = part.herald.due(now) {
+            let sent =
+                is_shown.then(|| session.send_latest(OWN_STATUS_KEY, status.write(&self.tag).as_bytes()));
+            match sent {
+                Some(Ok(())) => part.herald.handle_said(now),
+                _ => part.herald.handle_refused(now),
             }
         }
         // If the lane is full now, there is another turn.

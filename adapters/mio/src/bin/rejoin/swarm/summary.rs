@@ -12,8 +12,11 @@ pub(super) fn report(now: Timestamp, peers_planned: u32, peers: &mut [Peer]) -> 
     let mut report = Report { peers: peers_planned.into(), reliable_sent: spoken, ..Report::default() };
     let [mut rtt, mut resume, mut clock_error] = <[Samples; 3]>::default();
     let mut bulk = DownloadTally::default();
+    let set: Vec<_> = peers.iter().map(|peer| peer.part().map_or(0, |part| part.herald.spoken())).collect();
+    report.latest_sent = statuses_set(peers);
     for peer in peers {
         add_peer(&mut report, peer, spoken);
+        report.latest_missing += peer.watcher.missing(&set);
         if let Some(part) = peer.part() {
             add_part(&mut report, now, part);
             bulk.add(part.download.tally());
@@ -38,6 +41,11 @@ pub(super) fn spoken(peers: &[Peer]) -> u64 {
     peers.iter().filter_map(Peer::part).map(|part| u64::from(part.speaker.spoken())).sum()
 }
 
+/// Statuses that the clients' sessions took, all together.
+pub(super) fn statuses_set(peers: &[Peer]) -> u64 {
+    peers.iter().filter_map(Peer::part).map(|part| u64::from(part.herald.spoken())).sum()
+}
+
 fn add_peer(report: &mut Report, peer: &Peer, spoken: u64) {
     let (tally, listener) = (&peer.tally, &peer.listener);
     report.sessions_established += u64::from(tally.is_established);
@@ -54,6 +62,8 @@ fn add_peer(report: &mut Report, peer: &Peer, spoken: u64) {
     report.reliable_lost += spoken.saturating_sub(listener.delivered);
     report.reliable_duplicated += listener.duplicated;
     report.reliable_out_of_order += listener.out_of_order;
+    report.latest_delivered += peer.watcher.delivered;
+    report.latest_backwards += peer.watcher.backwards;
 }
 
 fn add_part(report: &mut Report, now: Timestamp, part: &Part) {
