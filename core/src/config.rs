@@ -92,10 +92,11 @@ pub struct Config {
     /// How far a lane's sender may be ahead of its receiver, in either direction, in bytes, 16,384 to 1,048,576. A lane moves at most this much
     /// in a round trip, and may hold as much back. Default 131,072.
     pub lane_window_bytes: u32,
-    /// Reliable messages queued on one lane of one session, in bytes, 1,200 to 16,777,216; a session has `ordered_lanes` such queues
+    /// Reliable messages queued on one lane of one session, in bytes, 1,200 to 16,777,216, and at most one for each 16 of them; a session has `ordered_lanes` such queues
     /// and one for the lane without order, each of which takes memory only when it is used. Default 262,144.
     pub lane_queue_bytes_max: usize,
-    /// Unreliable messages queued for one session, in bytes, 1,200 to 16,777,216; the oldest goes first. Default 16,384.
+    /// Unreliable messages queued for one session, in bytes, 1,200 to 16,777,216, and at most one for each 16 of them; the oldest goes
+    /// first. Default 16,384.
     pub datagram_queue_bytes_max: usize,
     /// Keys for latest-wins values of a session in each direction, 0 to 65,535. Default 256. A session that uses them takes 40 bytes for
     /// each key up to the highest that was sent, and 8 for each up to the highest that was received.

@@ -43,9 +43,11 @@ pub struct ClientConfig {
     /// The largest window of a lane that the application has memory for, in bytes, 16,384 to 1,048,576; the server names the window, and one
     /// with a larger is not for it: its welcome is dropped. Default 131,072.
     pub lane_window_bytes: u32,
-    /// Reliable messages of one lane that wait or are unacknowledged, in bytes, 1,200 to 16,777,216. Default 262,144.
+    /// Reliable messages of one lane that wait or are unacknowledged, in bytes, 1,200 to 16,777,216, and at most one for each 16 of them.
+    /// Default 262,144.
     pub lane_queue_bytes_max: usize,
-    /// Unreliable messages that wait, in bytes, 1,200 to 16,777,216; the oldest gives way. Default 16,384.
+    /// Unreliable messages that wait, in bytes, 1,200 to 16,777,216, and at most one for each 16 of them; the oldest gives way. Default
+    /// 16,384.
     pub datagram_queue_bytes_max: usize,
     /// Packets whose fate is remembered until they are acknowledged or lost, 16 to 8,192; about 140 bytes each, taken as they are
     /// needed. While so many are under way, reliable messages wait. Default 1,024.

@@ -18,8 +18,6 @@ use crate::link::latest::LatestSendError;
 use crate::link::source::{FrameSource, Written};
 use crate::link::{Link, LinkLimits, LinkStatistics};
 
-/// Messages that wait, beside the bounds on their bytes.
-const QUEUE_MESSAGES_MAX: usize = 4_096;
 /// A path counts as dead after so many heartbeats without a sign of life, unless the configuration says otherwise.
 const DEAD_HEARTBEATS: u64 = 3;
 /// And after this long, if that is longer.
@@ -64,9 +62,9 @@ impl Framed {
             lane_queue_bytes_max: config.lane_queue_bytes_max,
             message_bytes_max: config.message_bytes_max,
             lane_window: LaneWindow::new(config.lane_window_bytes),
-            lane_queue_pieces_max: QUEUE_MESSAGES_MAX,
+            lane_queue_pieces_max: config.lane_queue_bytes_max / LinkLimits::MESSAGE_BYTES_TYPICAL,
             datagram_queue_bytes_max: config.datagram_queue_bytes_max,
-            datagram_queue_messages_max: QUEUE_MESSAGES_MAX,
+            datagram_queue_messages_max: config.datagram_queue_bytes_max / LinkLimits::MESSAGE_BYTES_TYPICAL,
             latest_keys: config.latest_keys,
             latest_queue_bytes_max: config.latest_queue_bytes_max,
             packets_in_flight_max: config.packets_in_flight_max,

@@ -84,6 +84,9 @@ pub(crate) struct LinkLimits {
 }
 
 impl LinkLimits {
+    /// The shortest message worth a place in a queue's message count: a queue has a place for each so many of its bytes.
+    pub(crate) const MESSAGE_BYTES_TYPICAL: usize = 16;
+
     /// The most bytes of one message of a lane (P54, P56).
     const fn message_bytes_max(&self, lane: u8) -> usize {
         let bytes = self.message_bytes_max as usize;

@@ -22,9 +22,6 @@ use super::clock::Clock;
 use super::session::Login;
 use super::way_back::{ResumeContent, ResumeLedger, ResumeMint};
 
-/// The shortest message worth a place in a queue's message count.
-const MESSAGE_BYTES_TYPICAL: usize = 16;
-
 /// The frames of one session.
 #[derive(Debug)]
 pub(super) struct Framed {
@@ -60,9 +57,9 @@ pub(super) const fn link_limits(config: &Config) -> LinkLimits {
         lane_queue_bytes_max: config.lane_queue_bytes_max,
         message_bytes_max: config.message_bytes_max,
         lane_window: LaneWindow::new(config.lane_window_bytes),
-        lane_queue_pieces_max: config.lane_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
+        lane_queue_pieces_max: config.lane_queue_bytes_max / LinkLimits::MESSAGE_BYTES_TYPICAL,
         datagram_queue_bytes_max: config.datagram_queue_bytes_max,
-        datagram_queue_messages_max: config.datagram_queue_bytes_max / MESSAGE_BYTES_TYPICAL,
+        datagram_queue_messages_max: config.datagram_queue_bytes_max / LinkLimits::MESSAGE_BYTES_TYPICAL,
         latest_keys: config.latest_keys,
         latest_queue_bytes_max: config.latest_queue_bytes_max,
         packets_in_flight_max: config.packets_in_flight_max,

@@ -246,6 +246,21 @@ fn one_login_attempt_at_a_time_and_none_with_too_large_a_credential() {
 }
 
 #[test]
+fn the_longest_message_of_all_is_taken_where_both_ends_allow_it() {
+    const LONGEST: u32 = 16_777_216;
+    let token = token(1, &[first_server()]);
+    let config = ClientConfig {
+        message_bytes_max: LONGEST,
+        lane_queue_bytes_max: LONGEST as usize,
+        ..ClientConfig::default()
+    };
+    let terms = Welcome { message_bytes_max: LONGEST, ..welcome() };
+    let mut bench = Bench::welcomed(config, &token, &terms);
+
+    assert_eq!(bench.client.send(0, &alloc::vec![1; LONGEST as usize]), Ok(()));
+}
+
+#[test]
 fn payloads_are_refused_while_nobody_takes_the_events_and_taken_again_afterwards() {
     let token = token(1, &[first_server()]);
     let config = ClientConfig { event_queue_bytes_max: 5_000, ..ClientConfig::default() };
