@@ -231,9 +231,14 @@ impl MultiSessionManager {
     }
 
     /// Tells where the game's simulation stands; move inputs are judged against it.
+    ///
+    /// A tick begins when it is told first; to tell it again changes nothing. Ticks should ascend: after one that is lower, inputs are
+    /// accepted only above the highest tick that was accepted before, and are too far ahead until the simulation comes near that.
     pub fn set_server_tick(&mut self, now: Timestamp, tick: u64) {
         self.enter(now);
-        self.server_tick = Some((tick, self.clock.now()));
+        if self.server_tick.is_none_or(|(current, _)| current != tick) {
+            self.server_tick = Some((tick, self.clock.now()));
+        }
     }
 
     /// Replaces the addresses by which clients reach this server. Every player is sent new resume tokens; those made for former

@@ -78,6 +78,26 @@ fn a_heartbeat_is_answered_at_once_with_its_stamp_and_the_tick_the_game_stands_a
 }
 
 #[test]
+fn a_tick_that_is_told_again_has_begun_when_it_was_told_first() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    for _ in 0..3 {
+        server.call(|manager, now| manager.set_server_tick(now, 600));
+        server.advance(4);
+    }
+
+    let heartbeat = anna.frames(|writer| assert!(writer.write_heartbeat(4_711)));
+    server.talk(&mut anna, &heartbeat);
+
+    let phases = anna.heard(|frame| match frame {
+        Frame::HeartbeatResponse(answer) => Some((answer.server_tick, answer.tick_phase_micros)),
+        _ => None,
+    });
+    assert_eq!(phases.last(), Some(&(600, 12_000)));
+    server.close();
+}
+
+#[test]
 fn p47_the_worst_arrival_of_an_input_is_reported_once_with_the_answer_to_a_heartbeat() {
     let mut server = Harness::framed();
     let mut anna = server.player(ANNA, 1);
