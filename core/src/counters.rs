@@ -133,9 +133,9 @@ pub struct Counters {
     pub accepted: u64,
     /// Handshake packets that were answered.
     pub answered: u64,
-    /// Answers and goodbyes that found no room in the outbox.
+    /// Answers that found no room in the outbox, and goodbyes that gave way to newer ones before all of their packets left.
     pub replies_dropped: u64,
-    /// Heartbeat events that found no room.
+    /// Events that found no room: of heartbeats and stalls.
     pub events_dropped: u64,
     /// Sessions opened.
     pub sessions_opened: u64,

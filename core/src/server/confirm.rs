@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use crate::counters::DropReason;
 use crate::event::Continuity;
-use crate::farewell::{Farewell, Goodbye, goodbye_code};
+use crate::farewell::{Goodbye, goodbye_code};
 use crate::lifecycle::{DisconnectReason, Input, SessionState};
 use crate::netcode::USER_DATA_BYTES;
 use crate::netcode::connection::Connection;
@@ -146,7 +146,7 @@ impl MultiSessionManager {
             }
             None => {
                 // It was let in before the other one logged in: it has to be told.
-                self.outbox.push_farewell(Farewell::new(connection, None));
+                self.push_farewell(connection, None);
                 Err(DropReason::NoLongerWelcome)
             }
         }
@@ -161,7 +161,7 @@ impl MultiSessionManager {
             session.content.is_framed().then(superseded)
         });
         if let Some(former) = self.replace_connection(index, connection, Continuity::Restarted) {
-            self.outbox.push_farewell(Farewell::new(former, goodbye));
+            self.push_farewell(former, goodbye);
         }
     }
 

@@ -117,9 +117,16 @@ impl MultiSessionManager {
         let Some(code) = code_of(reason) else { return };
         let goodbye =
             session.content.is_framed().then(|| Goodbye { code, detail: farewell_detail(&session, reason) });
-        self.outbox.push_farewell(Farewell::new(session.connection, goodbye.clone()));
+        self.push_farewell(session.connection, goodbye.clone());
         if let Some(attempt) = session.attempt {
-            self.outbox.push_farewell(Farewell::new(attempt.connection, goodbye));
+            self.push_farewell(attempt.connection, goodbye);
+        }
+    }
+
+    /// Queues the last words on a connection, for which the oldest of others may give way.
+    pub(super) fn push_farewell(&mut self, connection: Connection, goodbye: Option<Goodbye>) {
+        if !self.outbox.push_farewell(Farewell::new(connection, goodbye)) {
+            self.counters.replies_dropped += 1;
         }
     }
 }

@@ -149,12 +149,14 @@ impl Outbox {
     }
 
     /// Queues the last packets of a connection. They are sealed as they leave. The oldest give way: most of their packets have left,
-    /// or the host sends nothing.
-    pub(super) fn push_farewell(&mut self, farewell: Farewell) {
-        if self.farewells.len() >= self.limits.farewells_max {
+    /// or the host sends nothing. `false` if one did.
+    pub(super) fn push_farewell(&mut self, farewell: Farewell) -> bool {
+        let fits = self.farewells.len() < self.limits.farewells_max;
+        if !fits {
             self.farewells.pop_front();
         }
         self.farewells.push_back(farewell);
+        fits
     }
 
     pub(super) fn poll_event(&mut self, payload: &mut Vec<u8>) -> Option<Event> {

@@ -68,6 +68,33 @@ fn heartbeat_events_that_find_no_room_are_dropped_and_counted() {
 }
 
 #[test]
+fn goodbyes_that_give_way_to_newer_ones_are_counted() {
+    let mut server = Harness::new(Config { sessions_max: 1, ..raw_config() });
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    for port in 1..=3 {
+        let mut peer = server.newcomer(port.into(), port);
+        let (manager, now) = (&mut server.manager, server.now);
+        manager.handle_datagram(now, peer.address, &mut peer.request());
+        let challenge = manager.poll_transmit(now, &mut buffer).expect("answers go ahead of goodbyes");
+        peer.hear(buffer[..challenge.len].to_vec());
+        manager.handle_datagram(now, peer.address, &mut peer.response());
+        manager.handle_datagram(now, peer.address, &mut peer.keep_alive());
+        let id = manager.session_at(peer.address).expect("a session").id();
+        manager.disconnect(now, id, 1, &[]).unwrap();
+        while manager.poll_event(&mut Vec::new()).is_some() {}
+        server.check_memory();
+    }
+
+    let (manager, now) = (&mut server.manager, server.now);
+    let told = core::iter::from_fn(|| manager.poll_transmit(now, &mut buffer)).map(|transmit| transmit.to);
+    let mut told: Vec<_> = told.collect();
+    told.dedup();
+
+    assert_eq!(told, [client_address(2), client_address(3)]);
+    assert_eq!(server.manager.counters().replies_dropped, 1);
+}
+
+#[test]
 fn the_smallest_event_queue_still_lets_a_missing_message_free_what_waits_for_it() {
     let mut server = Harness::new(Config { event_queue_bytes_max: 1_200, ..framed_config() });
     let mut anna = server.player(ANNA, 1);
