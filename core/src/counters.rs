@@ -135,7 +135,7 @@ pub struct Counters {
     pub answered: u64,
     /// Answers that found no room in the outbox, and goodbyes that gave way to newer ones before all of their packets left.
     pub replies_dropped: u64,
-    /// Events that found no room: of heartbeats and stalls.
+    /// Events that found no room: of heartbeats, stalls and reused tokens.
     pub events_dropped: u64,
     /// Sessions opened.
     pub sessions_opened: u64,

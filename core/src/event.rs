@@ -51,7 +51,8 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
-    /// A resume token was presented again after its successor had been confirmed: somebody may hold a copy. It opened nothing.
+    /// A resume token was presented again after its successor had been confirmed: somebody may hold a copy. It opened nothing. Told once,
+    /// if the queue has room; where it has none, when the token comes the next time.
     TokenReuse {
         /// The session the token belongs to.
         session: SessionId,

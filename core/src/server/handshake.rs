@@ -93,11 +93,7 @@ impl MultiSessionManager {
             return Err(DropReason::ResumeForged);
         }
         if !session.tokens.is_unspent(claim.generation) {
-            if claim.generation < session.confirmed_generation && claim.generation > session.reuse_reported {
-                session.reuse_reported = claim.generation;
-                let event = Event::TokenReuse { session: session.id, generation: claim.generation };
-                self.outbox.push_event(event, &[]);
-            }
+            self.tell_reuse(index, claim.generation);
             return Err(DropReason::ResumeSpent);
         }
         let handshake =
@@ -111,6 +107,19 @@ impl MultiSessionManager {
         }
         self.admission.forget_address(from);
         self.challenge(from, request, ReplyTo::Returner)
+    }
+
+    /// Tells that a spent token came again whose successor is in use: once, if the event queue has room, and otherwise when it comes the
+    /// next time. A session that came back often has many such tokens.
+    fn tell_reuse(&mut self, index: u32, generation: u64) {
+        let Some(session) = self.table.get(index) else { return };
+        let is_news = generation < session.confirmed_generation && generation > session.reuse_reported;
+        if !is_news || !self.push_event_or_drop(Event::TokenReuse { session: session.id, generation }) {
+            return;
+        }
+        if let Some(session) = self.table.get_mut(index) {
+            session.reuse_reported = generation;
+        }
     }
 
     fn challenge(

@@ -156,11 +156,11 @@ impl MultiSessionManager {
         self.push_event_or_drop(event(session.id, self.clock.now()));
     }
 
-    /// Queues an event that may be lost.
-    pub(super) fn push_event_or_drop(&mut self, event: Event) {
-        if !self.outbox.push_event_or_drop(event) {
-            self.counters.events_dropped += 1;
-        }
+    /// Queues an event that may be lost; `false` if it was, for want of room.
+    pub(super) fn push_event_or_drop(&mut self, event: Event) -> bool {
+        let is_queued = self.outbox.push_event_or_drop(event);
+        self.counters.events_dropped += u64::from(!is_queued);
+        is_queued
     }
 
     /// Gives the content of a payload to whom it belongs.

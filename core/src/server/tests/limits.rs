@@ -68,6 +68,34 @@ fn heartbeat_events_that_find_no_room_are_dropped_and_counted() {
 }
 
 #[test]
+fn reused_tokens_are_told_of_only_where_there_is_room_and_later_where_there_was_none() {
+    let mut server = Harness::new(Config { event_queue_bytes_max: 1_200, ..framed_config() });
+    let mut anna = server.player(ANNA, 1);
+    let mut requests = Vec::new();
+    for port in 2..60 {
+        requests.push(anna.unspent_tickets()[0].request());
+        // Not so soon after one another that it looks like a quarrel.
+        server.live(&mut [&mut anna], 30_000);
+        server.resume(&mut anna, port);
+    }
+    let is_told = |(event, _): &(Event, Vec<u8>)| matches!(event, Event::TokenReuse { .. });
+    let newest = requests.len() - 1;
+
+    for request in &requests[..newest] {
+        server.read(client_address(1_000), request);
+    }
+    server.settle();
+
+    let told = server.events.iter().filter(|event| is_told(event)).count();
+    assert_eq!(told, 1_200 / size_of::<Event>());
+    let dropped = server.manager.counters().events_dropped;
+    assert_eq!(dropped, (newest - told) as u64);
+    server.take(client_address(1_000), &requests[newest - 1]);
+    assert_eq!(server.events.iter().filter(|event| is_told(event)).count(), told + 1);
+    server.close();
+}
+
+#[test]
 fn goodbyes_that_give_way_to_newer_ones_are_counted() {
     let mut server = Harness::new(Config { sessions_max: 1, ..raw_config() });
     let mut buffer = [0; DATAGRAM_BYTES_MAX];
