@@ -27,9 +27,6 @@ impl ClientSession {
         if !on_path && !on_handshake {
             return Err(DropReason::UnknownAddress.into());
         }
-        if header.kind == PacketKind::Payload && self.events.is_full() {
-            return Err(DropReason::EventsFull.into());
-        }
         let on_path = on_path && Path::expects(&header);
         let on_handshake = on_handshake
             && self.handshake.as_ref().is_some_and(|handshake| handshake.expects(self.now, &header));
@@ -69,6 +66,8 @@ impl ClientSession {
             self.mark_path_alive();
         }
         match received.packet {
+            // Life is noted even where the content has no room: a host that takes no events for a while loses no path by it.
+            Packet::Payload(_) if self.events.is_full() => Err(DropReason::EventsFull.into()),
             Packet::Payload(payload) => self.receive_payload(received.sequence, payload),
             Packet::Disconnect => {
                 self.end(ClientDisconnectReason::Closed, &[]);
@@ -79,6 +78,9 @@ impl ClientSession {
     }
 
     fn receive_on_handshake(&mut self, header: &Header, datagram: &mut [u8]) -> Result<(), Refusal> {
+        if header.kind == PacketKind::Payload && self.events.is_full() {
+            return Err(DropReason::EventsFull.into());
+        }
         let Some(handshake) = &mut self.handshake else {
             return Err(DropReason::UnknownAddress.into());
         };

@@ -280,6 +280,26 @@ fn payloads_are_refused_while_nobody_takes_the_events_and_taken_again_afterwards
 }
 
 #[test]
+fn a_path_is_alive_whether_or_not_somebody_takes_the_events() {
+    let token = token(1, &[first_server()]);
+    let config = ClientConfig { event_queue_bytes_max: 5_000, ..ClientConfig::default() };
+    let mut bench = Bench::welcomed(config, &token, &welcome());
+    while !bench.client.events.is_full() {
+        bench.give_frames(&token, |writer| writer.write_datagram((&[7; 1_000], &[])));
+    }
+
+    for _ in 0..100 {
+        bench.now = bench.now.plus_millis(100);
+        let verdict = bench.give_frames(&token, |writer| writer.write_heartbeat(1));
+        assert_eq!(verdict, Verdict::Dropped(DropReason::EventsFull));
+        bench.client.handle_timeout(bench.now);
+        bench.drain();
+    }
+
+    assert_eq!(bench.client.state(), ClientState::LoggedIn);
+}
+
+#[test]
 fn every_goodbye_code_has_its_reason_and_an_unknown_one_is_the_hosts() {
     use ClientDisconnectReason as Reason;
     let expected = [
