@@ -91,9 +91,11 @@ impl ClientSession {
                 if let Some(handshake) = self.handshake.take() {
                     self.connect(handshake.into_held());
                 }
-                if let Some(payload) = payload {
-                    // What a payload says before the welcome is told again; that it came is what counts here.
-                    let _before_welcome = self.receive_payload(sequence, payload);
+                // What a payload says before the welcome is told again; that it came is what counts here.
+                if let Some(payload) = payload
+                    && let Err(violation @ Refusal::Violation(_)) = self.receive_payload(sequence, payload)
+                {
+                    return Err(violation);
                 }
             }
         }

@@ -1,17 +1,33 @@
 //! The netcode handshake of the first token.
 
-use super::bench::{Bench, Sent, TIMEOUT_S, UNIX_S, first_server, opened, second_server, token};
-use crate::Timestamp;
+use super::bench::{Bench, Sent, TIMEOUT_S, UNIX_S, first_server, opened, second_server, token, welcome};
 use crate::client::{
     ClientConfig, ClientDisconnectReason, ClientError, ClientEvent, ClientSession, ClientState, DropReason,
     Verdict,
 };
 use crate::netcode::packet::{Packet, PacketKind};
+use crate::{Timestamp, Violation};
 
 const TIMEOUT_MS: u64 = 1_000 * TIMEOUT_S as u64;
 
 fn ended(reason: ClientDisconnectReason) -> ClientEvent {
     ClientEvent::Disconnected { reason }
+}
+
+#[test]
+fn a_payload_that_completes_the_handshake_and_breaks_the_protocol_is_counted() {
+    let token = token(1, &[first_server()]);
+    let mut bench = Bench::new(ClientConfig::default(), &token);
+    let challenge = bench.challenge(&token);
+    bench.give(&challenge);
+    bench.drain();
+
+    let no_frame = bench.seal(&token, &Packet::Payload(&[0x7F]));
+
+    assert_eq!(bench.give(&no_frame), Verdict::Dropped(DropReason::Violation));
+    assert_eq!(bench.client.counters().violations(Violation::UnknownFrame), 1);
+    bench.welcome(&token, &welcome());
+    assert_eq!(bench.client.state(), ClientState::LoggedIn);
 }
 
 #[test]
