@@ -1,8 +1,11 @@
 //! The session of a client host, as the game inside it sees it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use rejoin::client::{ClientLoginError, ClientSendError, ClientSession, ClientState, ServerClock};
+use rejoin::client::{
+    ClientCounters, ClientLoginError, ClientSendError, ClientSession, ClientState, ServerClock,
+};
 use rejoin::{LinkStatistics, SessionId, Timestamp};
 
 /// Commands and views for the time of one call into the [`ClientApplication`](crate::ClientApplication).
@@ -72,6 +75,24 @@ impl<'a> Session<'a> {
         self.inner.session_id()
     }
 
+    /// The server in use, or the one that is tried first.
+    #[must_use]
+    pub fn server_address(&self) -> Option<SocketAddr> {
+        self.inner.server_address()
+    }
+
+    /// The server's ticks a second; `None` before the welcome.
+    #[must_use]
+    pub fn tick_rate_hz(&self) -> Option<u64> {
+        self.inner.tick_rate_hz()
+    }
+
+    /// How long the server keeps the session for a player whose path is lost. `None` before the welcome.
+    #[must_use]
+    pub fn reconnect_window(&self) -> Option<Duration> {
+        self.inner.reconnect_window()
+    }
+
     /// The tick the server's simulation is at, as far as heartbeats tell. `None` before the welcome.
     #[must_use]
     pub fn server_tick(&self) -> Option<u64> {
@@ -92,6 +113,12 @@ impl<'a> Session<'a> {
         self.inner.recommended_lead_ticks()
     }
 
+    /// How many packets carry each move input at present. `None` where payloads are raw.
+    #[must_use]
+    pub fn move_redundancy(&self) -> Option<u8> {
+        self.inner.move_redundancy()
+    }
+
     /// The highest move tick the server is known to have accepted.
     #[must_use]
     pub fn move_high_water(&self) -> Option<u64> {
@@ -108,5 +135,17 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn statistics(&self) -> LinkStatistics {
         self.inner.statistics()
+    }
+
+    /// What arrived and was refused, and how often.
+    #[must_use]
+    pub fn counters(&self) -> &ClientCounters {
+        self.inner.counters()
+    }
+
+    /// How many resume tokens are at hand.
+    #[must_use]
+    pub fn resume_tokens(&self) -> usize {
+        self.inner.resume_tokens()
     }
 }

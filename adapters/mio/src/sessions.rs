@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use rejoin::{
-    BanError, Broadcast, ClientId, ConfigError, Counters, LoginError, MultiSessionManager, SendError,
+    BanError, Broadcast, ClientId, Config, ConfigError, Counters, LoginError, MultiSessionManager, SendError,
     SessionId, SessionView, Timestamp, UnknownSession,
 };
 
@@ -117,7 +117,8 @@ impl<'a> Sessions<'a> {
         self.manager.set_hold(self.now, hold);
     }
 
-    /// Tells where the simulation stands, for a game that runs ticks of its own instead of the host's.
+    /// Tells where the simulation stands, for a game that runs ticks of its own instead of the host's: once at each new tick. Ticks should
+    /// ascend.
     pub fn set_server_tick(&mut self, tick: u64) {
         self.manager.set_server_tick(self.now, tick);
     }
@@ -171,6 +172,12 @@ impl<'a> Sessions<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.manager.is_empty()
+    }
+
+    /// The settings the sessions run with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        self.manager.config()
     }
 
     /// What was refused, and how often.

@@ -144,6 +144,23 @@ fn players_log_in_and_messages_pass_both_ways_in_order() {
 }
 
 #[test]
+fn the_game_inside_a_host_sees_what_the_core_shows() {
+    let (mut server, mut parrot) = (server(), Parrot::default());
+    let mut players = [Player::connect(&server, 1)];
+    drive(&mut server, &mut parrot, &mut players, |_, players| players[0].host.session().resume_tokens() > 0);
+    let address = server.bound_addresses()[0];
+
+    let session = players[0].host.commands();
+    assert_eq!(session.server_address(), Some(address));
+    assert_eq!(session.tick_rate_hz(), Some(60));
+    assert_eq!(session.reconnect_window(), Some(Duration::from_mins(1)));
+    assert_eq!(session.move_redundancy(), Some(ClientConfig::default().move_redundancy_min));
+    assert_eq!(session.counters().dropped_total(), 0);
+    assert!(session.resume_tokens() > 0);
+    assert_eq!(server.commands().config().public_addresses, [address]);
+}
+
+#[test]
 fn stopping_tells_every_peer_and_the_application_and_clears_all_sessions() {
     let (mut server, mut parrot) = (server(), Parrot::default());
     let mut players = [Player::connect(&server, 1), Player::connect(&server, 2), Player::connect(&server, 3)];
