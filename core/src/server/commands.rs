@@ -42,7 +42,7 @@ pub enum SendError {
     UnknownSession,
     /// The player has not logged in.
     NotLoggedIn,
-    /// The message is empty, or longer than its kind allows.
+    /// The message is longer than its kind allows, or empty where it may not be: latest-wins values and states may.
     Size {
         /// Its length in bytes.
         bytes: usize,
@@ -186,8 +186,9 @@ impl MultiSessionManager {
         Ok(())
     }
 
-    /// Publishes the state of the game around one player. Only the latest counts; it arrives with the highest move tick accepted from
-    /// that player.
+    /// Publishes the state of the game around one player, of 0 to `Config::state_bytes_max` bytes. Only the latest counts; it arrives with
+    /// the highest move tick accepted from that player. Server ticks must ascend: the player drops a state whose tick is not above those
+    /// of all before it (P45).
     pub fn publish_state(
         &mut self,
         now: Timestamp,
@@ -285,7 +286,9 @@ impl fmt::Display for SendError {
         match self {
             Self::UnknownSession => UnknownSession.fmt(f),
             Self::NotLoggedIn => f.write_str("the player has not logged in"),
-            Self::Size { bytes, max } => write!(f, "a message of {bytes} bytes is not within 1 to {max}"),
+            Self::Size { bytes, max } => {
+                write!(f, "a message of {bytes} bytes is empty or longer than {max}")
+            }
             Self::NoSuchLane => f.write_str("there is no such lane"),
             Self::NoSuchKey => f.write_str("there is no such key"),
             Self::Full { bytes_to_acknowledge } => {

@@ -116,7 +116,7 @@ impl SessionView<'_> {
         self.link().round_trip_micros.map(Duration::from_micros)
     }
 
-    /// Totals of its packets; zero where payloads are raw.
+    /// Totals of its packets; all zero where payloads are raw, but for what gave way.
     #[must_use]
     pub fn link(&self) -> LinkStatistics {
         match &self.0.content {
