@@ -93,6 +93,11 @@ impl LinkLimits {
         if lane == UNORDERED_LANE && bytes > PIECE_BYTES_MAX { PIECE_BYTES_MAX } else { bytes }
     }
 
+    /// The most bytes of a message that can be queued on a lane.
+    pub(crate) fn queueable_bytes_max(&self, lane: u8) -> usize {
+        self.message_bytes_max(lane).min(self.lane_queue_bytes_max)
+    }
+
     /// What the receiver takes on a lane.
     const fn lane_terms(&self, lane: u8) -> LaneTerms {
         LaneTerms { window: self.lane_window, message_bytes_max: self.message_bytes_max(lane) }
@@ -249,7 +254,7 @@ impl Link {
 
     /// The most bytes of a message that can be queued on a lane.
     pub(crate) fn message_bytes_max(&self, lane: u8) -> usize {
-        self.limits.message_bytes_max(lane).min(self.limits.lane_queue_bytes_max)
+        self.limits.queueable_bytes_max(lane)
     }
 
     /// The session is logged in: lanes, datagrams, latest values, states and moves may be sent (P27). Does nothing while the lanes

@@ -4,9 +4,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::link::lane::{Message, SHARED_BYTES_MIN};
-use crate::{SessionId, Timestamp};
+use crate::{Payloads, SessionId, Timestamp};
 
 use super::commands::SendError;
+use super::framed::link_limits;
 use super::manager::MultiSessionManager;
 
 /// What became of a broadcast.
@@ -62,8 +63,10 @@ impl MultiSessionManager {
         message: &[u8],
     ) -> Broadcast {
         // What no lane would take is not worth a buffer.
+        let limits = link_limits(&self.config);
         let is_shared = message.len() >= SHARED_BYTES_MIN
-            && message.len() <= self.config.lane_queue_bytes_max
+            && message.len() <= limits.queueable_bytes_max(lane)
+            && self.config.payloads == Payloads::Framed
             && self.table.live() > 0;
         let shared: Option<Arc<[u8]>> = is_shared.then(|| message.into());
         let message = shared.as_ref().map_or(Message::Borrowed(message), Message::Shared);

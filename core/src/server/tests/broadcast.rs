@@ -2,8 +2,10 @@
 
 use alloc::vec::Vec;
 
+use allocation_counter::measure;
+
 use crate::lifecycle::SessionState;
-use crate::{Config, SendError};
+use crate::{Config, Payloads, SendError};
 
 use super::harness::{Harness, framed_config, raw_config};
 
@@ -80,6 +82,21 @@ fn shared_bytes_count_in_full_against_each_queue_and_those_who_are_full_are_name
     assert_eq!((too_long.queued, too_long.refused.len()), (0, 2));
     assert_eq!(too_long.refused[0].1, SendError::Size { bytes: 2_001, max: 2_000 });
     server.close();
+}
+
+#[test]
+fn a_message_that_no_lane_takes_costs_no_memory() {
+    for config in [Config { message_bytes_max: 1_000, ..framed_config() }, raw_config()] {
+        let is_raw = config.payloads == Payloads::Raw;
+        let mut server = Harness::new(config);
+        let _anna = if is_raw { server.raw_player(ANNA, 1) } else { server.player(ANNA, 1) };
+        let (manager, now) = (&mut server.manager, server.now);
+        let message = alloc::vec![1; 200_000];
+
+        let allocated = measure(|| assert_eq!(manager.broadcast(now, 0, &message).refused.len(), 1));
+
+        assert!(allocated.bytes_max < 1_000, "{}", allocated.bytes_max);
+    }
 }
 
 #[test]
