@@ -27,6 +27,7 @@
 //! 8. The same seed and the same calls give the same output, byte for byte.
 
 mod clock;
+mod commands;
 mod config;
 mod counters;
 mod deadlines;
@@ -35,6 +36,7 @@ mod event;
 mod framed;
 mod handshake;
 mod inbound;
+mod inspect;
 mod lead;
 mod login;
 mod moves;
@@ -53,17 +55,14 @@ mod tests;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
-use core::time::Duration;
 
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 
 use crate::config::Payloads;
-use crate::farewell::{Farewell, Goodbye, goodbye_code};
-use crate::link::LinkStatistics;
+use crate::farewell::Farewell;
 use crate::netcode::ConnectToken;
-use crate::netcode::connection::Connection;
-use crate::{DATAGRAM_BYTES_MAX, Deadline, DeadlineCause, SessionId, Timestamp, Transmit};
+use crate::{DATAGRAM_BYTES_MAX, Deadline, DeadlineCause, Timestamp, Transmit};
 
 pub use clock::ServerClock;
 pub use config::{ClientConfig, ClientConfigError};
@@ -292,114 +291,7 @@ impl ClientSession {
     }
 }
 
-/// What the application does.
 impl ClientSession {
-    /// Logs in with at most 1,024 bytes that mean something to the server's application.
-    ///
-    /// May be called at once: the attempt is sent as soon as there is a connection. After [`ClientEvent::LoginRejected`] with
-    /// attempts left it may be called again.
-    pub fn login(&mut self, credential: &[u8]) -> Result<(), ClientLoginError> {
-        if self.state == ClientState::Disconnected {
-            return Err(ClientLoginError::Disconnected);
-        }
-        self.content.framed_mut().ok_or(ClientLoginError::FramedOnly)?.login(credential)
-    }
-
-    /// Sends a message on a lane, as long as both ends' `message_bytes_max` allow: exactly once, whole, and in the order of its lane, over every way back. No lane waits for another. On
-    /// [`UNORDERED_LANE`](crate::UNORDERED_LANE) messages of up to 1,150 bytes arrive once each, without any order.
-    /// While the session is away messages wait, within the bound of the lane.
-    pub fn send(&mut self, lane: u8, message: &[u8]) -> Result<(), ClientSendError> {
-        self.logged_in()?.send(lane, message)
-    }
-
-    /// Sends an unreliable message of 1 to 1,150 bytes; where payloads are raw, a payload of 1 to 1,200 bytes.
-    ///
-    /// When the queue is full the oldest message gives way.
-    pub fn send_datagram(&mut self, message: &[u8]) -> Result<(), ClientSendError> {
-        if let Content::Raw(raw) = &mut self.content {
-            if self.state != ClientState::Connected {
-                return Err(ClientSendError::NotConnected);
-            }
-            return raw.queue(message);
-        }
-        self.logged_in()?.send_datagram(message)
-    }
-
-    /// Gives a key a new value of 0 to 1,150 bytes. Of each key only the newest value counts: it replaces the one before, is sent again after
-    /// loss while it is the newest, and arrives in the end; the server gets each value at most once, and never an older one after a newer
-    /// one. While the session is away the newest value of each key waits. When the lanes begin afresh
-    /// ([`Continuity::Restarted`](crate::Continuity::Restarted)) values that have not arrived are gone.
-    pub fn send_latest(&mut self, key: u16, value: &[u8]) -> Result<(), ClientSendError> {
-        self.logged_in()?.send_latest(key, value)
-    }
-
-    /// Sends the move input of a tick, of at most 1,150 bytes; the following packets repeat it as the redundancy says (P46).
-    ///
-    /// Ticks must ascend, and lie above [`move_high_water`](Self::move_high_water). To be in time the input belongs
-    /// [`recommended_lead_ticks`](Self::recommended_lead_ticks) past the server's tick. It counts as sent at the newest `now` of any call.
-    pub fn send_move(&mut self, tick: u64, input: &[u8]) -> Result<(), ClientSendError> {
-        let now = self.now;
-        self.logged_in()?.send_move(now, tick, input)
-    }
-
-    /// Leaves: the server is told, by every way that may lead to it, and the session ends with [`ClientDisconnectReason::Left`].
-    pub fn disconnect(&mut self, now: Timestamp) {
-        self.enter(now);
-        if self.state == ClientState::Disconnected {
-            return;
-        }
-        let is_open = self.content.framed().is_some_and(Framed::is_open);
-        let path = self.path.take().map(|path| self.farewell(path.connection, is_open));
-        // The server may have let the client in already.
-        let responding = self.handshake.take_if(|handshake| handshake.is_responding());
-        let attempt = responding.map(|handshake| self.farewell(handshake.into_held().connection, false));
-        self.farewells.extend([path, attempt].into_iter().flatten());
-        self.end(ClientDisconnectReason::Left, &[]);
-    }
-
-    /// The last words under the keys of a connection, of which the welcome has come or not.
-    ///
-    /// On a way back without a welcome the session hears them only with a hello: a disconnect alone would end the attempt.
-    fn farewell(&self, connection: Connection, is_open: bool) -> Farewell {
-        let goodbye = || Goodbye { code: goodbye_code::LEFT, detail: Box::default() };
-        match self.content.framed() {
-            Some(_) if is_open => Farewell::new(connection, Some(goodbye())),
-            Some(framed) if self.way_back.is_some() => {
-                Farewell::new(connection, Some(goodbye())).with_hello(framed.hello())
-            }
-            _ => Farewell::new(connection, None),
-        }
-    }
-
-    /// The host has another socket, address or network: what is sent from now on comes from somewhere else.
-    ///
-    /// A session that can be resumed comes back with the next token at once instead of waiting for its path to fall silent (P62); a
-    /// handshake begins again. Any other session goes on as it is, and lives if the server follows.
-    pub fn network_changed(&mut self, now: Timestamp) {
-        self.enter(now);
-        self.leave_network();
-    }
-
-    /// Writes into `out` what another process needs to [`resume`](Self::resume) the session: the tokens under which nothing was
-    /// sealed (P63). Says whether there are any; otherwise `out` is empty.
-    ///
-    /// The bytes are a secret: who has them can take the session over. Keep them where only this player's programs read, wipe
-    /// `out` after use, and save again from time to time, for tokens are renewed.
-    pub fn save(&self, out: &mut Vec<u8>) -> bool {
-        out.clear();
-        let tokens = self.purse.exportable(self.handshake.as_ref().map(Handshake::held));
-        let terms = self.content.framed().and_then(Framed::saved_terms);
-        let Some(terms) = terms.filter(|_| tokens.clone().next().is_some()) else { return false };
-        saved::write(terms, tokens, out);
-        true
-    }
-
-    fn logged_in(&mut self) -> Result<&mut Framed, ClientSendError> {
-        let is_logged_in = self.state.is_logged_in();
-        let framed = self.content.framed_mut().ok_or(ClientSendError::FramedOnly)?;
-        if is_logged_in { Ok(framed) } else { Err(ClientSendError::NotLoggedIn) }
-    }
-
     /// Ends the session, once. Keys and tokens are wiped; events that wait stay.
     fn end(&mut self, reason: ClientDisconnectReason, detail: &[u8]) {
         if self.state == ClientState::Disconnected {
@@ -411,106 +303,6 @@ impl ClientSession {
         self.way_back = None;
         self.purse = Purse::default();
         self.events.push(ClientEvent::Disconnected { reason }, detail);
-    }
-}
-
-/// What can be seen.
-impl ClientSession {
-    /// Where the session stands.
-    #[must_use]
-    pub const fn state(&self) -> ClientState {
-        self.state
-    }
-
-    /// The server in use, or the one that is tried first.
-    #[must_use]
-    pub fn server_address(&self) -> Option<SocketAddr> {
-        let path = self.path.as_ref().map(Path::address);
-        path.or_else(|| self.handshake.as_ref().map(Handshake::address))
-    }
-
-    /// The name by which the server knows the session; it stays the same over every way back. `None` before the welcome.
-    #[must_use]
-    pub fn session_id(&self) -> Option<SessionId> {
-        Some(SessionId::from_bits(self.content.framed()?.terms()?.session))
-    }
-
-    /// The server's ticks a second; `None` before the welcome.
-    #[must_use]
-    pub fn tick_rate_hz(&self) -> Option<u64> {
-        Some(self.content.framed()?.terms()?.tick_rate_hz)
-    }
-
-    /// How long the server keeps the session for a player whose path is lost; zero where it does not. `None` before the welcome.
-    #[must_use]
-    pub fn reconnect_window(&self) -> Option<Duration> {
-        Some(Duration::from_millis(self.content.framed()?.terms()?.reconnect_window_ms))
-    }
-
-    /// The tick the server's simulation is at, as far as heartbeats tell; like that of [`server_clock`](Self::server_clock), but known
-    /// from the welcome on. `None` before it.
-    #[must_use]
-    pub fn server_tick(&self, now: Timestamp) -> Option<u64> {
-        self.content.framed()?.server_tick(now.max(self.now))
-    }
-
-    /// Where the server's simulation is, and how wrong that may be at most. `None` before the first heartbeat response.
-    ///
-    /// It is smooth: it never goes back as `now` goes on, and it makes up for an error by running a sixteenth faster or slower. Only
-    /// more than a second behind it leaps ahead, and more than a second ahead it stands still until the server has caught up.
-    #[must_use]
-    pub fn server_clock(&self, now: Timestamp) -> Option<ServerClock> {
-        self.content.framed()?.server_clock(now.max(self.now))
-    }
-
-    /// How many packets carry each move input at present, as the loss on the way to the server asks for (P48). `None` where payloads are raw.
-    #[must_use]
-    pub fn move_redundancy(&self) -> Option<u8> {
-        Some(self.content.framed()?.move_redundancy())
-    }
-
-    /// How many ticks past `server_clock(now).tick` the next move input should be numbered, so that also those that take longest arrive one
-    /// tick before the server comes to theirs (P47). At most the ticks of a second.
-    ///
-    /// It follows what the server reports with its heartbeats of how earlier inputs arrived: it rises when two reports say so, and falls
-    /// when sixteen do, so that a single late input changes nothing. `None` before the first report, and where the server's game sets no
-    /// tick; until then half the round trip and two or three ticks are a good guess.
-    #[must_use]
-    pub fn recommended_lead_ticks(&self) -> Option<u32> {
-        self.content.framed()?.recommended_lead_ticks()
-    }
-
-    /// The highest move tick the server is known to have accepted: moves are numbered above it (P26).
-    #[must_use]
-    pub fn move_high_water(&self) -> Option<u64> {
-        self.content.framed()?.move_high_water()
-    }
-
-    /// The smoothed round-trip time of the path; `None` before the first sample, and where payloads are raw.
-    #[must_use]
-    pub fn rtt(&self) -> Option<Duration> {
-        self.content.framed()?.statistics().round_trip_micros.map(Duration::from_micros)
-    }
-
-    /// What was sent, received and lost; all zero where payloads are raw, but for what gave way.
-    #[must_use]
-    pub fn statistics(&self) -> LinkStatistics {
-        match &self.content {
-            Content::Raw(raw) => LinkStatistics { datagrams_dropped: raw.dropped(), ..Default::default() },
-            Content::Framed(framed) => framed.statistics(),
-        }
-    }
-
-    /// What arrived and was refused, and how often.
-    #[must_use]
-    pub const fn counters(&self) -> &ClientCounters {
-        &self.counters
-    }
-
-    /// How many resume tokens are at hand.
-    #[must_use]
-    pub fn resume_tokens(&self) -> usize {
-        self.purse.len()
     }
 }
 
