@@ -145,9 +145,9 @@ impl Movement {
         self.margins.map(|margins| margins.summary())
     }
 
-    /// The [recommended lead](ArrivalMargin::recommended_lead_ticks); `None` as for the margin itself.
-    pub(crate) fn recommended_lead_ticks(&self) -> Option<u32> {
-        self.arrival_margin().map(|margin| margin.recommended_lead_ticks())
+    /// The [recommended margin](ArrivalMargin::recommended_margin_ticks); `None` as for the margin itself.
+    pub(crate) fn recommended_margin_ticks(&self) -> Option<u32> {
+        self.arrival_margin().map(|margin| margin.recommended_margin_ticks())
     }
 
     /// The accepted input that came with the smallest margin since the last [report](Self::on_arrival_reported), the latest such;

@@ -139,7 +139,7 @@ fn the_steady_state_allocates_nothing() {
     }
 
     assert_eq!(bench.counted, Allocations::default());
-    let heartbeats = bench.world.server.session(bench.ids[0]).unwrap().link();
+    let heartbeats = bench.world.server.session(bench.ids[0]).unwrap().statistics();
     assert!(heartbeats.packets_received > 4_000, "the players did play: {heartbeats:?}");
     assert!(bench.world.players.iter().all(|player| player.session.state() == ClientState::LoggedIn));
 }
@@ -167,7 +167,7 @@ fn a_broadcast_is_kept_once_however_many_players_it_waits_for() {
     assert_eq!(allocated.count_total, 1);
     assert!((u64::from(BYTES)..u64::from(BYTES) + 64).contains(&allocated.bytes_total), "{allocated:?}");
     bench.world.run_for_ms(1_000);
-    let waiting = |id: &SessionId| bench.world.server.session(*id).unwrap().link().message_bytes_queued;
+    let waiting = |id: &SessionId| bench.world.server.session(*id).unwrap().statistics().message_bytes_queued;
     assert!(bench.ids.iter().all(|id| waiting(id) == 0));
 }
 

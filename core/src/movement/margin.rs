@@ -27,7 +27,7 @@ impl ArrivalMargin {
     /// It is what the inputs scatter below their mean, rounded up, and one tick more. A client whose mean margin
     /// is smaller should number its inputs further ahead by the difference, one whose mean is larger may wait.
     #[must_use]
-    pub fn recommended_lead_ticks(&self) -> u32 {
+    pub fn recommended_margin_ticks(&self) -> u32 {
         let scatter_256ths = (self.mean_256ths - i64::from(self.min_ticks) * TICK_256THS).max(0);
         let scatter = scatter_256ths.unsigned_abs().div_ceil(TICK_256THS.unsigned_abs());
         u32::try_from(scatter + 1).unwrap_or(u32::MAX)
@@ -100,7 +100,7 @@ mod tests {
     fn one_input_is_its_own_mean_and_minimum() {
         let margin = recorded([3]);
         assert_eq!(margin, ArrivalMargin { last_ticks: 3, mean_256ths: 3 * 256, min_ticks: 3 });
-        assert_eq!(margin.recommended_lead_ticks(), 1);
+        assert_eq!(margin.recommended_margin_ticks(), 1);
     }
 
     #[test]
@@ -124,21 +124,21 @@ mod tests {
     }
 
     #[test]
-    fn the_recommended_lead_covers_the_scatter_below_the_mean() {
+    fn the_recommended_margin_covers_the_scatter_below_the_mean() {
         let steady = ArrivalMargin { last_ticks: 9, mean_256ths: 9 * 256, min_ticks: 9 };
-        assert_eq!(steady.recommended_lead_ticks(), 1);
+        assert_eq!(steady.recommended_margin_ticks(), 1);
         let scattered = ArrivalMargin { mean_256ths: 9 * 256 + 1, min_ticks: 5, ..steady };
-        assert_eq!(scattered.recommended_lead_ticks(), 6);
+        assert_eq!(scattered.recommended_margin_ticks(), 6);
         let late = ArrivalMargin { mean_256ths: -2 * 256, min_ticks: -4, ..steady };
-        assert_eq!(late.recommended_lead_ticks(), 3);
+        assert_eq!(late.recommended_margin_ticks(), 3);
         let rising = ArrivalMargin { mean_256ths: 2 * 256, min_ticks: 4, ..steady };
-        assert_eq!(rising.recommended_lead_ticks(), 1);
+        assert_eq!(rising.recommended_margin_ticks(), 1);
     }
 
     #[test]
     fn margins_beyond_the_range_are_recorded_as_its_ends() {
         let margin = recorded([i128::from(u64::MAX), -i128::from(u64::MAX)]);
         assert_eq!((margin.last_ticks, margin.min_ticks), (i32::MIN, i32::MIN));
-        assert!(margin.recommended_lead_ticks() > i32::MAX as u32);
+        assert!(margin.recommended_margin_ticks() > i32::MAX as u32);
     }
 }

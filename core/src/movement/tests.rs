@@ -150,14 +150,14 @@ fn two_sessions_do_not_see_each_other() {
 fn margins_are_measured_for_accepted_inputs_against_the_server_tick() {
     let mut session = AtTick1000::new();
     assert_eq!(session.0.judge(seconds(1), 10, None, RULES), Accepted);
-    assert_eq!((session.0.arrival_margin(), session.0.recommended_lead_ticks()), (None, None));
+    assert_eq!((session.0.arrival_margin(), session.0.recommended_margin_ticks()), (None, None));
     session.judge(998);
     session.judge(2_000);
     session.judge(1_014);
     session.judge(998);
     let margin = session.0.arrival_margin().unwrap();
     assert_eq!(margin, ArrivalMargin { last_ticks: 14, mean_256ths: -256, min_ticks: -2 });
-    assert_eq!(session.0.recommended_lead_ticks(), Some(2));
+    assert_eq!(session.0.recommended_margin_ticks(), Some(2));
 }
 
 #[test]

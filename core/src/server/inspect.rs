@@ -112,13 +112,13 @@ impl SessionView<'_> {
 
     /// The smoothed round-trip time of its path; `None` before the first sample, and where payloads are raw.
     #[must_use]
-    pub fn round_trip(&self) -> Option<Duration> {
-        self.link().round_trip_micros.map(Duration::from_micros)
+    pub fn rtt(&self) -> Option<Duration> {
+        self.statistics().round_trip_micros.map(Duration::from_micros)
     }
 
     /// Totals of its packets; all zero where payloads are raw, but for what gave way.
     #[must_use]
-    pub fn link(&self) -> LinkStatistics {
+    pub fn statistics(&self) -> LinkStatistics {
         match &self.0.content {
             Content::Framed(framed) => framed.link.statistics(),
             Content::Raw(raw) => {
@@ -145,11 +145,11 @@ impl SessionView<'_> {
         self.0.movement.as_ref().and_then(|movement| movement.arrival_margin())
     }
 
-    /// The [mean margin](ArrivalMargin::recommended_lead_ticks) its client should aim for, in ticks; `None` as for the margin. The client
+    /// The [mean margin](ArrivalMargin::recommended_margin_ticks) its client should aim for, in ticks; `None` as for the margin. The client
     /// is told by itself how far ahead of its estimate of the server's clock that is.
     #[must_use]
-    pub fn recommended_lead_ticks(&self) -> Option<u32> {
-        self.0.movement.as_ref().and_then(|movement| movement.recommended_lead_ticks())
+    pub fn recommended_margin_ticks(&self) -> Option<u32> {
+        self.0.movement.as_ref().and_then(|movement| movement.recommended_margin_ticks())
     }
 
     /// The state published for it, with its server tick.

@@ -131,7 +131,7 @@ fn host_can_inspect_current_managed_sessions() {
     }
     let view = manager.session_of(ClientId(2)).unwrap();
     assert_eq!(view.address(), hosted.players[present].address(hosted.address()));
-    assert!(view.round_trip().is_some());
+    assert!(view.rtt().is_some());
 }
 
 #[test]

@@ -326,5 +326,5 @@ fn the_newest_value_of_each_key_reaches_who_was_away_when_it_was_set_and_no_olde
         assert_eq!(values_to(&world, player, key), [[newest]]);
         assert_eq!(values_from(&world, id, key), [[newest]]);
     }
-    assert!(world.server.session(id).unwrap().link().latest_replaced > 0);
+    assert!(world.server.session(id).unwrap().statistics().latest_replaced > 0);
 }

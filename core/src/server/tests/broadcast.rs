@@ -40,7 +40,7 @@ fn a_broadcast_reaches_every_player_in_the_order_of_the_lane_among_messages_of_t
         let expected: Vec<u8> =
             (0..3).flat_map(|number| [&own(number)[..], b"short", &pieces, &[2; 1_150]].concat()).collect();
         assert_eq!(heard, expected);
-        assert_eq!(server.session_of([ANNA, BORIS][index]).link().message_bytes_queued, 0);
+        assert_eq!(server.session_of([ANNA, BORIS][index]).statistics().message_bytes_queued, 0);
     }
     server.close();
 }
@@ -56,7 +56,7 @@ fn a_broadcast_waits_for_those_who_are_away_and_goes_on_after_they_come_back() {
     assert_eq!(server.call(|manager, now| manager.broadcast(now, 1, &[3; 3_000])).queued, 2);
     server.live(&mut [&mut boris], 1_000);
     assert_eq!(boris.lane_bytes(1), [3; 3_000]);
-    assert_eq!(server.session_of(ANNA).link().message_bytes_queued, 3_000);
+    assert_eq!(server.session_of(ANNA).statistics().message_bytes_queued, 3_000);
 
     server.resume(&mut anna, 3);
     server.live(&mut [&mut anna, &mut boris], 1_000);

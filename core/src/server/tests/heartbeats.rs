@@ -137,8 +137,8 @@ fn the_server_measures_the_round_trip_by_its_own_heartbeats() {
     let answer = anna.frames(|writer| assert!(writer.write_heartbeat_response(&response)));
     server.talk(&mut anna, &answer);
 
-    assert!(server.session_of(ANNA).round_trip() <= Some(Duration::from_micros(elapsed - delay_micros)));
-    assert!(server.session_of(ANNA).round_trip().is_some());
+    assert!(server.session_of(ANNA).rtt() <= Some(Duration::from_micros(elapsed - delay_micros)));
+    assert!(server.session_of(ANNA).rtt().is_some());
     server.close();
 }
 

@@ -23,7 +23,7 @@ fn switch_keys(server: &mut Harness, anna: &mut Peer, port: u16) {
 }
 
 fn queued_bytes(server: &Harness) -> usize {
-    server.session_of(ANNA).link().message_bytes_queued
+    server.session_of(ANNA).statistics().message_bytes_queued
 }
 
 fn acknowledge(anna: &mut Peer, sequences: RangeInclusive<u64>) -> Vec<u8> {
@@ -147,7 +147,7 @@ fn p24_a_restarted_client_is_not_taken_for_its_former_self_nor_its_former_self_f
 
     assert_eq!(server.received_from(id)[2..], [b"new 0", b"new 1", b"new 2"]);
     assert!(!is_acknowledged(&anna, FAR), "what came before the hello");
-    assert_eq!(server.session_of(ANNA).link().messages_repeated, 0);
+    assert_eq!(server.session_of(ANNA).statistics().messages_repeated, 0);
     server.close();
 }
 
@@ -164,7 +164,7 @@ fn p24_a_client_that_kept_its_memory_goes_on_with_its_numbers() {
     }
 
     assert_eq!(server.received_from(id)[2..], [b"second", b"third!"]);
-    assert_eq!(server.session_of(ANNA).link().messages_repeated, 2);
+    assert_eq!(server.session_of(ANNA).statistics().messages_repeated, 2);
     server.close();
 }
 
@@ -226,7 +226,7 @@ fn a_recorded_packet_of_an_older_key_epoch_does_nothing_from_anywhere() {
     server.live(&mut [&mut anna], 1_000);
     let look = |server: &Harness| {
         let view = server.session_of(ANNA);
-        (view.state(), view.address(), view.last_received(), view.link(), view.last_violation())
+        (view.state(), view.address(), view.last_received(), view.statistics(), view.last_violation())
     };
     let (before, events, sent) = (look(&server), server.events.len(), server.sent.len());
     server.oversleep(20);

@@ -46,7 +46,7 @@ fn p71_only_values_newer_than_any_before_of_their_key_are_delivered() {
     }
 
     assert_eq!(received(&server, id), [(5, &b"two"[..]), (6, b""), (5, b"nine")]);
-    assert_eq!(server.session_of(ANNA).link().latest_stale, 2);
+    assert_eq!(server.session_of(ANNA).statistics().latest_stale, 2);
     server.close();
 }
 

@@ -207,7 +207,7 @@ fn raw_payloads_that_wait_too_long_give_way_to_newer_ones() {
     server.listen(&mut anna);
 
     assert_eq!(anna.payloads(), [[2; 500], [3; 500]]);
-    assert_eq!(server.session_of(ANNA).link().datagrams_dropped, 2);
+    assert_eq!(server.session_of(ANNA).statistics().datagrams_dropped, 2);
     server.close();
 }
 

@@ -434,6 +434,10 @@ fn a_raw_player_takes_over_and_reclaims_with_a_new_token_of_the_backend() {
 
     assert_eq!(server.last_of(ANNA).cause, Cause::Resumed);
     assert_eq!(server.id_of(ANNA), id);
-    assert_eq!(server.session_of(ANNA).link().datagrams_dropped, 1, "what the fresh start cost is counted");
+    assert_eq!(
+        server.session_of(ANNA).statistics().datagrams_dropped,
+        1,
+        "what the fresh start cost is counted"
+    );
     server.close();
 }

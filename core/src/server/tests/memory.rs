@@ -307,6 +307,6 @@ fn an_idle_session_gives_back_what_an_attack_made_it_take() {
     siege.server.live(&mut siege.players.iter_mut().collect::<Vec<_>>(), 60_000);
     let after = siege.bytes(0);
 
-    assert_eq!(siege.server.session_of(1).link().message_bytes_queued, 0);
+    assert_eq!(siege.server.session_of(1).statistics().message_bytes_queued, 0);
     assert!(after < before + 4 * 2 * 65_536 + 40_000, "from {before} to {after}");
 }

@@ -256,7 +256,7 @@ fn reliable_messages_of_both_ends_cross_the_gap_exactly_once_and_in_order() {
 
     assert_eq!(anna.messages(), [b"s0", b"s1", b"s2", b"s3"]);
     assert_eq!(server.received_from(id), [b"c0", b"c1", b"c2"]);
-    assert_eq!(server.session_of(ANNA).link().message_bytes_queued, 0);
+    assert_eq!(server.session_of(ANNA).statistics().message_bytes_queued, 0);
     server.close();
 }
 

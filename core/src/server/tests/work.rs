@@ -91,7 +91,7 @@ fn one_packet_brings_about_no_more_than_its_bytes() {
             assert!(bytes <= payload.len(), "{what}: {bytes} bytes");
             assert!(answers <= 1, "{what}: {answers} answers");
             if let Some(view) = server.manager.session_of(crate::ClientId(ANNA)) {
-                assert!(view.link().message_bytes_held_back <= payload.len(), "{what}");
+                assert!(view.statistics().message_bytes_held_back <= payload.len(), "{what}");
             }
             server.close();
         }
@@ -125,7 +125,7 @@ fn what_waited_for_missing_pieces_is_freed_once_and_no_more_than_it_was() {
             assert_eq!(effect_of(&mut server, &mut anna, &payload).0, 0);
         }
     }
-    let held_back = server.session_of(ANNA).link().message_bytes_held_back;
+    let held_back = server.session_of(ANNA).statistics().message_bytes_held_back;
     assert_eq!(held_back, 4 * 255);
     let missing = payload_of((0..4).map(|lane| piece(0x10, lane, 0)));
 
@@ -135,7 +135,7 @@ fn what_waited_for_missing_pieces_is_freed_once_and_no_more_than_it_was() {
     assert_eq!((freed.0, freed.1), (4 * 256, held_back + 4));
     assert!(freed.0 <= brought / BYTES_PER_EVENT_MIN, "all of it was paid for before");
     assert_eq!((again.0, again.1), (0, 0));
-    assert_eq!(server.session_of(ANNA).link().message_bytes_held_back, 0);
+    assert_eq!(server.session_of(ANNA).statistics().message_bytes_held_back, 0);
     server.close();
 }
 
@@ -174,7 +174,8 @@ fn p54_fragments_without_end_stop_at_the_longest_message() {
                 break;
             }
         }
-        let held_back = server.manager.session(id).map_or(0, |view| view.link().message_bytes_held_back);
+        let held_back =
+            server.manager.session(id).map_or(0, |view| view.statistics().message_bytes_held_back);
         assert!(held_back <= MESSAGE_BYTES_MAX as usize);
     }
 
@@ -201,7 +202,7 @@ fn p51_gaps_that_are_held_open_take_one_window_of_each_lane() {
     let counters = server.manager.counters();
     assert_eq!(counters.violations(Violation::HoldBackFull), 4 * (149 - 131));
     assert_eq!(counters.violations(Violation::BeyondWindow), 4);
-    let held_back = server.session_of(ANNA).link().message_bytes_held_back;
+    let held_back = server.session_of(ANNA).statistics().message_bytes_held_back;
     assert_eq!(held_back, 4 * 131_000);
     assert!(held_back <= 4 * WINDOW_BYTES);
     assert!(server.events.iter().all(|(event, _)| !matches!(event, Event::Message { .. })));
@@ -217,7 +218,7 @@ fn p5_every_frame_cut_short_at_any_byte_is_dropped_with_its_cause_and_does_nothi
         kinds += 1;
         let mut server = Harness::new(patient_config());
         let mut anna = server.player(ANNA, 1);
-        let packets_received = server.session_of(ANNA).link().packets_received;
+        let packets_received = server.session_of(ANNA).statistics().packets_received;
         let events = server.events.len();
         for len in 1..frame.len() {
             let before = server.manager.counters().violations(Violation::Truncated);
@@ -228,7 +229,7 @@ fn p5_every_frame_cut_short_at_any_byte_is_dropped_with_its_cause_and_does_nothi
             assert_eq!(server.manager.counters().violations(Violation::Truncated), before + 1);
         }
         assert_eq!(
-            server.session_of(ANNA).link().packets_received,
+            server.session_of(ANNA).statistics().packets_received,
             packets_received,
             "nothing to acknowledge"
         );

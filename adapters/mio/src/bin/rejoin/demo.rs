@@ -162,7 +162,7 @@ impl Stage {
             name: self.arena.name(id).unwrap_or("?").to_owned(),
             state: view.state(),
             port: view.address().port(),
-            rtt_ms: view.round_trip().map(|rtt| u64::try_from(rtt.as_millis()).unwrap_or(u64::MAX)),
+            rtt_ms: view.rtt().map(|rtt| u64::try_from(rtt.as_millis()).unwrap_or(u64::MAX)),
             returns: self.returns.get(&id).copied().unwrap_or(0),
         }
     }
