@@ -39,7 +39,7 @@ impl Link {
     fn content_due(&self) -> Option<Timestamp> {
         let has_datagrams = || self.traffic.get().is_some_and(|queues| !queues.datagrams.is_empty());
         let has_unreliable =
-            || self.moves_pending || self.state_pending || has_datagrams() || self.may_send_latest();
+            || self.moves_pending || self.may_send_state() || has_datagrams() || self.may_send_latest();
         if (self.is_open() && has_unreliable()) || (self.may_record() && !self.controls.is_empty()) {
             return Some(Timestamp::ZERO);
         }
@@ -92,6 +92,11 @@ impl Link {
             AckUrgency::Lazy => !self.sent.is_full() && self.sent.lazy_packets() < lazy_packets_max,
             AckUrgency::Urgent => self.may_record(),
         }
+    }
+
+    /// Whether a state waits, or the newest is to leave once more, in a packet that is recorded this time.
+    pub(super) fn may_send_state(&self) -> bool {
+        self.state.is_pending || (self.state.is_unrecorded && self.has_room_to_record(AckUrgency::Lazy))
     }
 
     /// Whether a latest-wins value waits, and may leave: its loss has to be noticed.

@@ -154,12 +154,28 @@ pub(crate) struct Link {
     /// How many packets in a row had neither room nor bandwidth for a reliable message that might have left.
     packets_without_message: u8,
     moves_pending: bool,
-    state_pending: bool,
-    /// The newest state never left.
-    is_state_unsent: bool,
-    /// The server tick of the newest state that was sent.
-    newest_state_sent: Option<u64>,
+    state: StateProgress,
     totals: Totals,
+}
+
+/// How far the newest state has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct StateProgress {
+    /// It is to be sent, for the first time or again.
+    is_pending: bool,
+    /// It never left.
+    is_unsent: bool,
+    /// It left in a packet that there was no room to record, so that nobody would notice its loss.
+    is_unrecorded: bool,
+    /// The server tick of the newest that was sent.
+    newest_sent: Option<u64>,
+}
+
+impl StateProgress {
+    /// The packet with the state of this tick is lost: a newer one is on its way, or this one is needed.
+    fn on_lost(&mut self, tick: u64) {
+        self.is_pending |= self.newest_sent == Some(tick);
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -193,9 +209,7 @@ impl Link {
             traffic: Traffic::default(),
             packets_without_message: 0,
             moves_pending: false,
-            state_pending: false,
-            is_state_unsent: false,
-            newest_state_sent: None,
+            state: StateProgress::default(),
             totals: Totals::default(),
         }
     }
@@ -203,12 +217,12 @@ impl Link {
     /// The keys are new: what was in flight is queued again, and all that belonged to the former keys is forgotten
     /// (P24, P25). The lanes are closed until [`open_lanes`](Self::open_lanes).
     pub(crate) fn connection_replaced(&mut self, now: Timestamp) {
-        let Self { sent, controls, state_pending, newest_state_sent, .. } = self;
+        let Self { sent, controls, state, .. } = self;
         sent.drain_all(|carried| {
             for carried in carried {
                 match carried {
                     Carried::Control(control) => controls.insert(control),
-                    Carried::State(tick) => *state_pending |= *newest_state_sent == Some(tick),
+                    Carried::State(tick) => state.on_lost(tick),
                     Carried::Messages { .. } | Carried::Latest { .. } | Carried::Ack(_) => {}
                 }
             }
@@ -217,6 +231,7 @@ impl Link {
             queues.lanes_out.requeue_all();
             queues.latest_out.requeue_all();
         }
+        self.state.is_pending |= core::mem::take(&mut self.state.is_unrecorded);
         self.received.clear();
         self.rtt.reset();
         self.congestion = Congestion::new();
@@ -312,8 +327,8 @@ impl Link {
     }
 
     fn detect_lost(&mut self, now: Timestamp) {
-        let Self { sent, rtt, controls, traffic, state_pending, newest_state_sent, .. } = self;
-        let mut requeue = Requeue { controls, traffic, state_pending, newest_state_sent: *newest_state_sent };
+        let Self { sent, rtt, controls, traffic, state, .. } = self;
+        let mut requeue = Requeue { controls, traffic, state };
         let lost = sent.detect_lost(now, rtt, |carried| {
             requeue.all(carried);
         });
@@ -323,8 +338,8 @@ impl Link {
 
     /// Sends again what the oldest packets carried that the peer should have acknowledged, or else a heartbeat.
     fn probe(&mut self, now: Timestamp) {
-        let Self { sent, controls, traffic, state_pending, newest_state_sent, .. } = self;
-        let mut requeue = Requeue { controls, traffic, state_pending, newest_state_sent: *newest_state_sent };
+        let Self { sent, controls, traffic, state, .. } = self;
+        let mut requeue = Requeue { controls, traffic, state };
         let mut is_reliable = false;
         sent.on_pto(now, |carried| is_reliable |= requeue.all(carried));
         if is_reliable {
@@ -336,8 +351,8 @@ impl Link {
 
     /// Queues again what a packet carried whose record had to give way.
     fn requeue(&mut self, carried: CarriedList) {
-        let Self { controls, traffic, state_pending, newest_state_sent, .. } = self;
-        Requeue { controls, traffic, state_pending, newest_state_sent: *newest_state_sent }.all(carried);
+        let Self { controls, traffic, state, .. } = self;
+        Requeue { controls, traffic, state }.all(carried);
     }
 }
 
@@ -345,8 +360,7 @@ impl Link {
 struct Requeue<'a> {
     controls: &'a mut ControlQueue,
     traffic: &'a mut Traffic,
-    state_pending: &'a mut bool,
-    newest_state_sent: Option<u64>,
+    state: &'a mut StateProgress,
 }
 
 impl Requeue<'_> {
@@ -367,8 +381,7 @@ impl Requeue<'_> {
                     continue;
                 }
                 Carried::State(tick) => {
-                    // A newer one is on its way, or this one is needed.
-                    *self.state_pending |= self.newest_state_sent == Some(tick);
+                    self.state.on_lost(tick);
                     continue;
                 }
                 // The next ack names what this one did.

@@ -54,9 +54,9 @@ impl Link {
 
     /// The owner has a newer state to send.
     pub(crate) fn mark_state_pending(&mut self) {
-        self.totals.states_overwritten += u64::from(self.is_state_unsent);
-        self.is_state_unsent = true;
-        self.state_pending = true;
+        self.totals.states_overwritten += u64::from(self.state.is_unsent);
+        self.state.is_unsent = true;
+        self.state.is_pending = true;
     }
 
     /// Writes the next payload, to be sent as the netcode payload packet of this `sequence`; returns its length, or 0 if
@@ -186,21 +186,22 @@ impl Link {
     }
 
     fn write_state(&mut self, draft: &mut Draft<'_>, source: &mut impl FrameSource) {
-        if !self.state_pending || draft.places_left() == 0 {
+        if !self.may_send_state() || draft.places_left() == 0 {
             return;
         }
         match source.write_state(&mut draft.writer) {
             Written::Done(tick) => {
                 draft.raise_urgency(AckUrgency::Lazy);
                 draft.carry(Carried::State(tick));
-                self.newest_state_sent = Some(tick);
-                self.is_state_unsent = false;
+                self.state.newest_sent = Some(tick);
+                self.state.is_unsent = false;
             }
             Written::NoRoom if !draft.writer.is_untouched() => return,
             Written::NoRoom => debug_assert!(false, "a state fits a packet"),
             Written::Nothing => {}
         }
-        self.state_pending = false;
+        self.state.is_pending = false;
+        self.state.is_unrecorded = false;
     }
 
     /// A value leaves only in a packet that will be recorded: otherwise nobody would notice its loss.
@@ -266,7 +267,10 @@ impl Link {
             self.pacer.on_sent(now, bytes, &pace);
         }
         let (urgency, carried) = draft.finish();
-        if self.has_room_to_record(urgency) {
+        let is_recorded = self.has_room_to_record(urgency);
+        self.state.is_unrecorded |=
+            !is_recorded && carried.iter().any(|carried| matches!(carried, Carried::State(_)));
+        if is_recorded {
             // A probe takes the place of the oldest packet where there is no other.
             if let Some(displaced) = self.sent.on_sent(sequence, now, bytes, urgency, carried) {
                 self.requeue(displaced);

@@ -92,7 +92,7 @@ fn states_that_have_to_wait_are_overwritten_and_counted() {
     let statistics = end.link.statistics();
     let published = SECONDS * 50;
     assert_eq!(
-        states as u64 + statistics.states_overwritten + u64::from(end.link.is_state_unsent),
+        states as u64 + statistics.states_overwritten + u64::from(end.link.state.is_unsent),
         published
     );
     assert!(statistics.states_overwritten > 300, "{}", statistics.states_overwritten);

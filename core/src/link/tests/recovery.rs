@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::world::{CLIENT, LIMITS, Path, SERVER, World};
+use super::world::{CLEAN, CLIENT, HEARTBEAT_MS, LIMITS, Path, SERVER, World};
 use crate::link::LinkLimits;
 use crate::link::control::Control;
 
@@ -124,4 +124,28 @@ fn a_stream_of_states_hides_no_lost_message() {
         world.run_for_ms(16);
     }
     assert_eq!(world.ends[CLIENT].messages, [b"lost"]);
+}
+
+#[test]
+fn p15_the_newest_state_arrives_even_if_it_was_lost_while_there_was_no_room_to_record_its_packet() {
+    let limits = LinkLimits { packets_in_flight_max: 16, ..LIMITS };
+    let mut world = World::with_limits(CLEAN, 1, &limits);
+    world.run_for_ms(500);
+    world.path.loss_percent = 100;
+    for tick in 1..=20 {
+        world.ends[SERVER].source.state = Some((tick, b"state".to_vec()));
+        world.ends[SERVER].link.mark_state_pending();
+        world.run_for_ms(16);
+    }
+    let sent = world.ends[SERVER].link.statistics().packets_sent;
+    world.path.loss_percent = 0;
+
+    world.run_for_ms(3_000);
+
+    assert_eq!(world.ends[CLIENT].state_ticks, [20]);
+    let heartbeats = 2 * 3_000 / HEARTBEAT_MS;
+    assert!(
+        world.ends[SERVER].link.statistics().packets_sent <= sent + heartbeats + 1,
+        "it leaves once more"
+    );
 }
