@@ -67,7 +67,9 @@ impl Congestion {
 
     /// Whether another packet may be under way beside so many bytes.
     pub(crate) fn has_room(&self, bytes_in_flight: u64) -> bool {
-        bytes_in_flight + u64::from(PACKET_BYTES) <= self.window_bytes.into()
+        let is_cut = self.guard.is_draining() && !self.is_in_slow_start();
+        let window_bytes = if is_cut { self.window_bytes / 2 } else { self.window_bytes };
+        bytes_in_flight + u64::from(PACKET_BYTES) <= window_bytes.max(WINDOW_BYTES_MIN).into()
     }
 
     /// A packet was acknowledged: the window grows if it was in use, so that it never stands for what was not tried

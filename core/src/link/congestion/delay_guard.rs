@@ -34,12 +34,20 @@ pub(crate) struct DelayGuard {
     round_micros: u32,
     samples: u16,
     path: PathMinimum,
+    /// Since when the window is cut, so that the path is seen without the queue that it builds; never while it is not.
+    drain_start: Timestamp,
 }
 
 impl DelayGuard {
     /// A guard that knows nothing of the path.
     pub(crate) const fn new() -> Self {
-        Self { round_start: Timestamp::ZERO, round_micros: u32::MAX, samples: 0, path: PathMinimum::new() }
+        Self {
+            round_start: Timestamp::ZERO,
+            round_micros: u32::MAX,
+            samples: 0,
+            path: PathMinimum::new(),
+            drain_start: Timestamp::NEVER,
+        }
     }
 
     /// A packet sent at `sent_at` took so long. Returns the queue if all packets of a round met it: those sent over one round
@@ -52,7 +60,10 @@ impl DelayGuard {
         is_in_slow_start: bool,
     ) -> Option<StandingQueue> {
         let sample = micros_u32(round_trip_micros);
-        self.path.on_sample(now, sample);
+        if sent_at >= self.drain_start {
+            self.drain_start = Timestamp::NEVER;
+        }
+        self.note_path(now, sample);
         if sent_at < self.round_start {
             return None;
         }
@@ -75,7 +86,19 @@ impl DelayGuard {
 
     /// A round trip that says only how long the path is.
     pub(crate) fn on_idle_sample(&mut self, now: Timestamp, round_trip_micros: u64) {
-        self.path.on_sample(now, micros_u32(round_trip_micros));
+        self.note_path(now, micros_u32(round_trip_micros));
+    }
+
+    /// Whether less than the window should be under way for a round trip: the path's shortest of before is soon forgotten, and a
+    /// queue that never goes would be taken for a part of the path, and the next one for a part of that.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.drain_start < Timestamp::NEVER
+    }
+
+    fn note_path(&mut self, now: Timestamp, sample: u32) {
+        if self.path.on_sample(now, sample) {
+            self.drain_start = now;
+        }
     }
 
     const fn begin_round(&mut self, at: Timestamp) {
@@ -98,14 +121,17 @@ impl PathMinimum {
         Self { since: Timestamp::ZERO, current: u32::MAX, previous: u32::MAX }
     }
 
-    fn on_sample(&mut self, now: Timestamp, sample: u32) {
+    /// Says whether it begins anew while it still knows the former one.
+    fn on_sample(&mut self, now: Timestamp, sample: u32) -> bool {
         let age_micros = now.micros_since(self.since);
-        if age_micros >= PATH_AGE_MICROS {
+        let is_old = age_micros >= PATH_AGE_MICROS;
+        if is_old {
             self.previous = if age_micros < 2 * PATH_AGE_MICROS { self.current } else { u32::MAX };
             self.current = u32::MAX;
             self.since = now;
         }
         self.current = self.current.min(sample);
+        is_old && self.previous < u32::MAX
     }
 
     fn micros(&self) -> u32 {

@@ -204,3 +204,19 @@ fn an_idle_round_trip_tells_how_long_the_path_is() {
     congestion.on_idle_round_trip(ms(1), PATH_MICROS);
     assert_eq!(reductions(&mut congestion, 100..120, |_| 75_000), 1);
 }
+
+#[test]
+fn half_a_window_is_left_unused_for_a_round_trip_before_the_path_is_forgotten() {
+    let mut congestion = Congestion::new();
+    acks(&mut congestion, 90, ms(1));
+    reductions(&mut congestion, 0..1_000, |_| PATH_MICROS);
+    loses(&mut congestion, ms(1_000), ms(990));
+    let is_cut = |congestion: &Congestion| !congestion.has_room(u64::from(congestion.window_bytes()) / 2);
+    let mut cut_millis = 0;
+    for millis in 1_000..31_000 {
+        reductions(&mut congestion, millis..millis + 1, |_| PATH_MICROS);
+        cut_millis += usize::from(is_cut(&congestion));
+    }
+    assert_eq!(cut_millis, 3 * 50);
+    assert_eq!(congestion.window_bytes(), 60_000);
+}
