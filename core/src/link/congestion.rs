@@ -93,11 +93,16 @@ impl Congestion {
 
     /// Packets were found lost: the window is halved, once for all that were under way then, or falls to the least there is
     /// if nothing at all came through for long (RFC 9002, sections 7.3.2 and 7.6).
-    pub(crate) fn on_lost(&mut self, now: Timestamp, lost: &Lost, rtt: &RttEstimator) {
+    ///
+    /// A window that was not in use falls no lower than where every path begins: the states of a game alone, which do not wait for it,
+    /// would else have taken all of it by the time that there is something to send.
+    pub(crate) fn on_lost(&mut self, now: Timestamp, lost: &Lost, rtt: &RttEstimator, is_window_used: bool) {
         let is_new = self.recovery_start.is_none_or(|start| lost.newest_sent_at > start);
-        if lost.packets > 0 && is_new {
+        let is_reducible = is_window_used || self.window_bytes > INITIAL_WINDOW_BYTES;
+        if lost.packets > 0 && is_new && is_reducible {
             self.recovery_start = Some(now);
-            self.reduce_to(self.window_bytes / 2);
+            let least_bytes = if is_window_used { WINDOW_BYTES_MIN } else { INITIAL_WINDOW_BYTES };
+            self.reduce_to((self.window_bytes / 2).max(least_bytes));
         }
         let persistent_micros = rtt.pto_micros(MAX_ACK_DELAY_MICROS).saturating_mul(PERSISTENT_PTOS);
         if lost.longest_run_micros > persistent_micros {

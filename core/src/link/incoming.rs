@@ -66,7 +66,7 @@ impl Link {
             self.probe_packets = 0;
         }
         self.totals.packets_acknowledged += u64::from(acked.packets);
-        self.detect_lost(now);
+        self.detect_lost(now, is_window_used);
         Ok(())
     }
 

@@ -302,7 +302,7 @@ impl Link {
 
     /// Finds lost packets and sends probes where the peer is silent (P14).
     pub(crate) fn handle_timeout(&mut self, now: Timestamp) {
-        self.detect_lost(now);
+        self.detect_lost(now, self.is_window_used(now));
         if self.sent.pto_deadline(&self.rtt).is_some_and(|deadline| deadline <= now) {
             self.probe(now);
         }
@@ -326,13 +326,13 @@ impl Link {
         self.heartbeat.sent()
     }
 
-    fn detect_lost(&mut self, now: Timestamp) {
+    fn detect_lost(&mut self, now: Timestamp, is_window_used: bool) {
         let Self { sent, rtt, controls, traffic, state, .. } = self;
         let mut requeue = Requeue { controls, traffic, state };
         let lost = sent.detect_lost(now, rtt, |carried| {
             requeue.all(carried);
         });
-        self.congestion.on_lost(now, &lost, &self.rtt);
+        self.congestion.on_lost(now, &lost, &self.rtt, is_window_used);
         self.totals.packets_lost += u64::from(lost.packets);
     }
 

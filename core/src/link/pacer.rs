@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(Pace::new(&congestion, 100_000).bytes_per_s(), 240_000, "twice, in slow start");
         let rtt = crate::link::rtt::RttEstimator::new();
         let lost = crate::link::sent::Lost { packets: 1, ..Default::default() };
-        congestion.on_lost(Timestamp::from_millis(1), &lost, &rtt);
+        congestion.on_lost(Timestamp::from_millis(1), &lost, &rtt, true);
         assert_eq!(Pace::new(&congestion, 100_000).bytes_per_s(), 75_000);
     }
 

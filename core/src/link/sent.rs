@@ -43,8 +43,8 @@ pub(crate) struct Lost {
     pub(crate) packets: u32,
     /// When the newest of them was sent.
     pub(crate) newest_sent_at: Timestamp,
-    /// The longest time between the sendings of two of them with no acknowledged packet between, in microseconds. Packets
-    /// that were sent before the first round-trip sample do not count.
+    /// The longest time between the sendings of two urgent ones with no acknowledged packet between, in microseconds. Packets
+    /// that were sent before the first round-trip sample do not count, and others may be far apart because nothing probes for them.
     pub(crate) longest_run_micros: u64,
 }
 
@@ -219,7 +219,7 @@ impl<T> SentPackets<T> {
         {
             lost.packets += 1;
             lost.newest_sent_at = packet.sent_at;
-            if self.first_sample_at.is_some_and(|first| packet.sent_at >= first) {
+            if packet.urgent && self.first_sample_at.is_some_and(|first| packet.sent_at >= first) {
                 let run_start = *run_start.get_or_insert(packet.sent_at);
                 lost.longest_run_micros = lost.longest_run_micros.max(packet.sent_at.micros_since(run_start));
             }

@@ -21,7 +21,7 @@ fn acks(congestion: &mut Congestion, packets: u32, sent_at: Timestamp) {
 
 fn loses(congestion: &mut Congestion, now: Timestamp, newest_sent_at: Timestamp) {
     let lost = Lost { packets: 1, newest_sent_at, longest_run_micros: 0 };
-    congestion.on_lost(now, &lost, &rtt());
+    congestion.on_lost(now, &lost, &rtt(), true);
 }
 
 #[test]
@@ -80,6 +80,21 @@ fn what_was_acknowledged_before_a_loss_is_still_worth_its_share_of_a_packet() {
 }
 
 #[test]
+fn losses_leave_a_window_that_is_not_used_where_every_path_begins() {
+    let mut congestion = Congestion::new();
+    let lose_unused = |congestion: &mut Congestion, millis| {
+        let lost = Lost { packets: 1, newest_sent_at: ms(millis), longest_run_micros: 0 };
+        congestion.on_lost(ms(millis + 1), &lost, &rtt(), false);
+        (congestion.window_bytes(), congestion.slow_start_threshold_bytes())
+    };
+    assert_eq!(lose_unused(&mut congestion, 100), (12_000, None));
+    acks(&mut congestion, 25, ms(200));
+    assert_eq!(lose_unused(&mut congestion, 300), (21_000, Some(21_000)));
+    assert_eq!(lose_unused(&mut congestion, 400), (12_000, Some(12_000)));
+    assert_eq!(lose_unused(&mut congestion, 500), (12_000, Some(12_000)));
+}
+
+#[test]
 fn two_packets_may_always_be_under_way() {
     let mut congestion = Congestion::new();
     for round in 1..20 {
@@ -95,9 +110,9 @@ fn persistent_silence_leaves_two_packets_and_the_way_back_is_fast() {
     acks(&mut congestion, 90, ms(1));
     let silent_for = |longest_run_micros| Lost { packets: 9, newest_sent_at: ms(900), longest_run_micros };
     // Three times 50 + 100 + 25 ms.
-    congestion.on_lost(ms(1_000), &silent_for(525_000), &rtt());
+    congestion.on_lost(ms(1_000), &silent_for(525_000), &rtt(), true);
     assert_eq!(congestion.window_bytes(), 60_000);
-    congestion.on_lost(ms(1_000), &silent_for(525_001), &rtt());
+    congestion.on_lost(ms(1_000), &silent_for(525_001), &rtt(), true);
     assert_eq!(congestion.window_bytes(), 2_400);
     assert!(congestion.is_in_slow_start());
     acks(&mut congestion, 2, ms(950));
@@ -107,7 +122,7 @@ fn persistent_silence_leaves_two_packets_and_the_way_back_is_fast() {
 #[test]
 fn nothing_lost_changes_nothing() {
     let mut congestion = Congestion::new();
-    congestion.on_lost(ms(100), &Lost::default(), &rtt());
+    congestion.on_lost(ms(100), &Lost::default(), &rtt(), true);
     assert_eq!(congestion.slow_start_threshold_bytes(), None);
 }
 

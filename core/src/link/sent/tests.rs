@@ -197,6 +197,21 @@ fn a_run_of_losses_ends_at_an_acknowledged_packet_and_begins_after_the_first_sam
 }
 
 #[test]
+fn packets_that_nothing_probes_for_make_no_run_of_losses() {
+    let mut sender = Sender::new();
+    sender.sends([0], 0);
+    sender.hears(&[0..=0], 80).unwrap();
+    for sequence in 1..5 {
+        let at = ms(sequence * 1_000);
+        assert_eq!(sender.sent.on_sent(sequence, at, 100, AckUrgency::Lazy, sequence), None);
+    }
+    sender.sends(5..9, 5_000);
+    sender.hears(&[8..=8], 5_080).unwrap();
+    let lost = sender.sent.detect_lost(ms(5_080), &sender.rtt, |_| {});
+    assert_eq!((lost.packets, lost.longest_run_micros), (5, 0));
+}
+
+#[test]
 fn after_an_acknowledgement_the_record_keeps_no_more_than_two_acknowledged_packets() {
     let mut sender = Sender { sent: SentPackets::new(5_000), ..Sender::new() };
     sender.sends(0..5_000, 0);

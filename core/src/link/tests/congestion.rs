@@ -120,6 +120,21 @@ fn a_path_that_loses_one_packet_in_a_hundred_gives_what_reno_gets_of_it() {
 }
 
 #[test]
+fn states_that_are_lost_now_and_then_leave_a_transfer_that_comes_later_its_window() {
+    let mut world = World::new(Path { loss_percent: 5, ..PATH }, 3);
+    for tick in 0..600 {
+        world.ends[SERVER].source.state = Some((tick, vec![1; 100]));
+        world.ends[SERVER].link.mark_state_pending();
+        world.run_for_ms(TICK_MS);
+    }
+
+    let statistics = world.ends[SERVER].link.statistics();
+
+    assert!(statistics.packets_lost > 10);
+    assert_eq!((statistics.congestion_window_bytes, statistics.slow_start_threshold_bytes), (12_000, None));
+}
+
+#[test]
 fn a_new_key_epoch_begins_with_the_initial_window() {
     let mut world = World::opened();
     world.bottleneck = Some(Bottleneck::new(20_000, 5_000));
