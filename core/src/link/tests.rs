@@ -2,6 +2,7 @@ mod bandwidth;
 mod congestion;
 mod lanes;
 mod latest;
+mod random;
 mod recovery;
 mod rules;
 mod statistics;
