@@ -7,7 +7,7 @@ use crate::Timestamp;
 use crate::netcode::ConnectToken;
 use crate::netcode::connection::Connection;
 
-/// How many resume tokens are kept. The server sees to it that two are there; a long session brings renewals.
+/// How many resume tokens are kept. The server sees to it that three are there; a long session brings renewals.
 const TOKENS_MAX: usize = 8;
 /// How many expired generations are remembered one by one. When there are more, those below the lowest of them are given up.
 const VOID_SINGLY_MAX: usize = 16;

@@ -20,7 +20,7 @@ pub(crate) enum Control {
 }
 
 /// How many resume tokens wait at most: as many as a server has handed out and may still send.
-const RESUME_TOKENS_MAX: usize = 4;
+const RESUME_TOKENS_MAX: usize = 6;
 /// How many control frames wait at most, with the one that is queued beyond before the oldest gives way.
 const WAITING_MAX: usize = 3 + RESUME_TOKENS_MAX + 1;
 
@@ -129,14 +129,14 @@ mod tests {
             queue.insert(Control::LoginAccepted(number));
             queue.insert(Control::LoginRejected(number));
         }
-        for generation in [3, 1, 2, 6, 5, 4, 1] {
+        for generation in [3, 1, 2, 8, 6, 7, 5, 4, 1] {
             queue.insert(Control::ResumeToken(generation));
         }
         let waiting: alloc::vec::Vec<_> =
             core::iter::from_fn(|| queue.first().inspect(|&control| queue.remove(control))).collect();
         let answers = [Control::LoginAccepted(9), Control::LoginRejected(9)];
         assert_eq!(waiting[..2], answers);
-        assert_eq!(waiting[2..], [3, 4, 5, 6].map(Control::ResumeToken));
+        assert_eq!(waiting[2..], [3, 4, 5, 6, 7, 8].map(Control::ResumeToken));
         assert!(queue.memory_bytes() <= ControlQueue::memory_bytes_max());
     }
 }

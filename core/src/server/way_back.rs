@@ -21,10 +21,11 @@ const MAGIC: [u8; 8] = *b"REJOINWB";
 const LIFETIME_S: u64 = 48 * 3_600;
 /// Age at which an unspent token is replaced: well before it expires.
 const RENEW_AFTER_S: u64 = LIFETIME_S / 2;
-/// Unspent tokens that the client shall hold.
-const UNSPENT_WANTED: usize = 2;
-/// Tokens handed out and not spent, at most.
-const OUTSTANDING_MAX: usize = 4;
+/// Unspent tokens that the client shall hold (P60): a handshake whose every reply is lost takes one, and the next of a bad network another, before
+/// what replaces them arrives.
+const UNSPENT_WANTED: usize = 3;
+/// Tokens handed out and not spent, at most: those that are renewed, and what renews them.
+const OUTSTANDING_MAX: usize = 2 * UNSPENT_WANTED;
 
 /// What makes and recognises resume tokens.
 #[derive(Debug)]
@@ -192,7 +193,7 @@ impl ResumeMint {
 pub(super) struct ResumeLedger {
     spent: u64,
     minted: u64,
-    outstanding: SmallVec<[Outstanding; 2]>,
+    outstanding: SmallVec<[Outstanding; UNSPENT_WANTED]>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,7 +230,7 @@ impl ResumeLedger {
         self.outstanding.clear();
     }
 
-    /// Sees to it that two unspent tokens that are far from their expiry are with the client or on their way; calls `queue` with each
+    /// Sees to it that as many unspent tokens as are wanted and are far from their expiry are with the client or on their way; calls `queue` with each
     /// generation to send.
     pub(super) fn replenish(&mut self, unix_s: u64, mut queue: impl FnMut(u64)) {
         let fresh = self

@@ -12,7 +12,7 @@ const MESSAGE_BYTES_MAX: u64 = 20 * 1_024;
 /// The longest message of the lane without order.
 const UNORDERED_BYTES_MAX: u64 = 1_150;
 /// Resume tokens that a client has unless it has just come back.
-const TOKENS: usize = 2;
+const TOKENS: usize = 3;
 /// The virtual time in which a session has to come back, and everything to arrive.
 const LIMIT_MS: u64 = 600_000;
 

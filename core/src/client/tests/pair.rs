@@ -184,7 +184,7 @@ fn a_login_is_made_answered_and_told_to_both_ends() {
     assert_eq!(pair.client_kinds(), [ClientEvent::Connected { login_explicit: true }, ClientEvent::LoggedIn]);
     assert_eq!(pair.server_state(), Some(SessionState::LoggedIn));
     assert_eq!(pair.client.session_id(), Some(pair.session()));
-    assert_eq!(pair.client.resume_tokens(), 2);
+    assert_eq!(pair.client.resume_tokens(), 3);
     assert!(pair.client.rtt().is_some_and(|rtt| rtt.as_millis() >= 40 && rtt.as_millis() < 60));
 }
 
@@ -353,7 +353,7 @@ fn a_network_that_changes_is_left_at_once_and_again_and_again() {
 fn a_client_that_a_router_moves_between_challenge_and_response_comes_back_with_its_last_token() {
     let mut pair = Pair::logged_in();
     let session = pair.session();
-    pair.client.purse.void(1);
+    pair.client.purse.void(2);
     pair.is_cut = true;
     pair.run_for_ms(3_000);
     assert_eq!(pair.client.resume_tokens(), 0, "the last one is out for the attempt");

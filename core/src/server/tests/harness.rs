@@ -18,6 +18,8 @@ use super::peer::Peer;
 use super::ticket::{Backend, PROTOCOL_ID};
 
 pub(super) const UNIX_S: u64 = 1_900_000_000;
+/// So many unspent resume tokens are with a client that is logged in (P60).
+pub(super) const UNSPENT_TOKENS: usize = 3;
 const SEED: [u8; 32] = [5; 32];
 /// More rounds than any deadline or queue of a test gives.
 const ROUNDS_MAX: usize = 20_000;
@@ -404,7 +406,7 @@ impl Harness {
         }
         self.beat(&mut peer);
         assert_eq!(self.state_of(client_id), Some(SessionState::LoggedIn));
-        assert_eq!(peer.unspent_tickets().len(), 2);
+        assert_eq!(peer.unspent_tickets().len(), UNSPENT_TOKENS);
         peer
     }
 

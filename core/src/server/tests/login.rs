@@ -9,7 +9,7 @@ use crate::{
     Verdict,
 };
 
-use super::harness::{Harness, framed_config, raw_config, token_login_config};
+use super::harness::{Harness, UNSPENT_TOKENS, framed_config, raw_config, token_login_config};
 use super::peer::Peer;
 
 const ANNA: u64 = 11;
@@ -41,7 +41,7 @@ fn an_accepted_login_is_told_to_the_peer_with_the_tokens_to_come_back() {
 
     assert_eq!(anna.acceptances(), [1]);
     let generations: Vec<u64> = anna.tickets().iter().map(|ticket| ticket.generation).collect();
-    assert_eq!(generations, [1, 2]);
+    assert_eq!(generations, [1, 2, 3]);
     assert_eq!(server.call(|manager, now| manager.accept_login(now, id)), Err(LoginError::NotPending));
     server.close();
 }
@@ -173,7 +173,7 @@ fn an_answer_lost_on_the_way_is_sent_again() {
     server.listen(&mut anna);
 
     assert_eq!(anna.acceptances().first(), Some(&1));
-    assert_eq!(anna.tickets().len(), 2);
+    assert_eq!(anna.tickets().len(), UNSPENT_TOKENS);
     server.close();
 }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::lifecycle::{Cause, DisconnectReason, LifecycleEventKind as Kind, SessionState as State};
 use crate::{Config, Continuity, DenyReason, DropReason, Event, Verdict};
 
-use super::harness::{Harness, UNIX_S, client_address, framed_config};
+use super::harness::{Harness, UNIX_S, UNSPENT_TOKENS, client_address, framed_config};
 use super::peer::Peer;
 
 const ANNA: u64 = 11;
@@ -284,7 +284,7 @@ fn a_client_that_lost_its_memory_gets_fresh_lanes_in_both_directions() {
     assert_eq!(restarted.messages(), [b"fresh"]);
     server.beat(&mut restarted);
     let generations: Vec<u64> = restarted.unspent_tickets().iter().map(|ticket| ticket.generation).collect();
-    assert_eq!(generations, [3, 4], "new ones: whoever still holds the second may have sealed under it");
+    assert_eq!(generations, [4, 5, 6], "new ones: whoever still holds the second may have sealed under it");
     server.close();
 }
 
@@ -304,7 +304,7 @@ fn the_newest_state_published_while_away_awaits_the_player() {
 }
 
 #[test]
-fn two_unspent_tokens_are_with_the_client_after_every_return() {
+fn three_unspent_tokens_are_with_the_client_after_every_return() {
     let mut server = Harness::new(Config { take_overs_max: 100, ..framed_config() });
     let mut anna = server.player(ANNA, 1);
     let id = server.id_of(ANNA);
@@ -312,7 +312,7 @@ fn two_unspent_tokens_are_with_the_client_after_every_return() {
     for port in 2..30 {
         server.resume(&mut anna, port);
         server.live(&mut [&mut anna], 300);
-        assert_eq!(anna.unspent_tickets().len(), 2, "after port {port}");
+        assert_eq!(anna.unspent_tickets().len(), UNSPENT_TOKENS, "after port {port}");
     }
 
     assert_eq!(server.id_of(ANNA), id);
@@ -341,7 +341,7 @@ fn tokens_are_renewed_before_they_expire() {
 
     let fresh =
         anna.unspent_tickets().into_iter().filter(|ticket| ticket.expire_unix > server.unix_s() + 24 * 3_600);
-    assert_eq!(fresh.count(), 2);
+    assert_eq!(fresh.count(), UNSPENT_TOKENS);
     server.close();
 }
 
@@ -484,6 +484,6 @@ fn tokens_that_a_step_of_the_wall_clock_made_old_are_renewed() {
     server.live(&mut [&mut anna], 2_000);
 
     let valid = anna.unspent_tickets().into_iter().filter(|ticket| ticket.expire_unix > UNIX_S + 100 * 3_600);
-    assert_eq!(valid.count(), 2);
+    assert_eq!(valid.count(), UNSPENT_TOKENS);
     server.close();
 }

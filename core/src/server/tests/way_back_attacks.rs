@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::lifecycle::{Cause, DisconnectReason, LifecycleEventKind as Kind, SessionState as State};
 use crate::{Continuity, DropReason, Verdict};
 
-use super::harness::{Harness, client_address};
+use super::harness::{Harness, UNSPENT_TOKENS, client_address};
 use super::peer::Peer;
 
 const ANNA: u64 = 11;
@@ -29,7 +29,7 @@ fn a_withheld_resume_response_released_later_cuts_no_living_player() {
     assert_eq!(server.session_of(ANNA).address(), anna.address);
     assert_eq!(server.kinds_of(ANNA).len(), 3);
     let still_unspent = anna.unspent_tickets().split_off(1);
-    assert!(still_unspent.len() >= 2, "what the attempt used up was replaced");
+    assert!(still_unspent.len() >= UNSPENT_TOKENS, "what the attempt used up was replaced");
     anna.change_path(still_unspent[0].clone(), client_address(3));
     server.enter(&mut anna);
     assert_eq!(server.last_of(ANNA).cause, Cause::TakenOver);
@@ -113,7 +113,7 @@ fn an_attempt_whose_every_reply_was_lost_leaves_the_next_token_usable() {
     server.live(&mut [&mut anna], 500);
 
     assert_eq!((server.id_of(ANNA), server.state_of(ANNA)), (id, Some(State::LoggedIn)));
-    assert_eq!(anna.unspent_tickets().len(), 2, "the renewals that were lost came again");
+    assert_eq!(anna.unspent_tickets().len(), UNSPENT_TOKENS, "the renewals that were lost came again");
     server.close();
 }
 
@@ -121,7 +121,7 @@ fn an_attempt_whose_every_reply_was_lost_leaves_the_next_token_usable() {
 fn a_client_that_used_its_last_token_while_every_reply_was_lost_gets_new_ones() {
     let mut server = Harness::framed();
     let mut anna = server.player(ANNA, 1);
-    for _ in 0..2 {
+    for _ in 0..UNSPENT_TOKENS {
         anna.begin_resume(anna.address);
         server.shake_hands(&mut anna);
         let hello = anna.hello();
@@ -135,7 +135,7 @@ fn a_client_that_used_its_last_token_while_every_reply_was_lost_gets_new_ones() 
     assert!(anna.welcome().is_some_and(|welcome| welcome.lanes_kept));
     server.beat(&mut anna);
 
-    assert_eq!(anna.unspent_tickets().len(), 2);
+    assert_eq!(anna.unspent_tickets().len(), UNSPENT_TOKENS);
     server.close();
 }
 
