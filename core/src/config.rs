@@ -123,7 +123,9 @@ pub struct Config {
     pub stall_credit_max_ms: u32,
     /// Protocol violations that a session survives, 0 to 1,000. Default 8.
     pub violations_max: u32,
-    /// Take-overs of a live path within 60 seconds that a session survives, 1 to 1,000. Default 3.
+    /// Take-overs of a live path by another process within 60 seconds that a session survives, 1 to 1,000: two who hold the tokens of one
+    /// identity take it from each other without end. A client that takes over its own path, whose lanes go on, is none of them; where payloads
+    /// are raw one process cannot be told from another, and each take-over counts. Default 3.
     pub take_overs_max: u32,
     /// Whether heartbeats are events. Default: no.
     pub heartbeat_events: bool,

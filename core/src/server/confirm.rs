@@ -90,7 +90,9 @@ impl MultiSessionManager {
 
     /// A later handshake of an identity is confirmed. Returns the slot of the session that goes on with it.
     fn confirm_attempt(&mut self, index: u32, lane_epoch: Option<u64>) -> Result<u32, DropReason> {
-        if self.is_contested(index) {
+        let session = self.table.get(index).ok_or(DropReason::NoLongerWelcome)?;
+        let continuity = session.continuity_of_attempt(lane_epoch);
+        if self.is_contested(index, continuity) {
             // With the attempt still there, so that both sides are told.
             self.end(index, DisconnectReason::Contested);
             return Err(DropReason::NoLongerWelcome);
@@ -99,7 +101,7 @@ impl MultiSessionManager {
         let Attempt { connection, origin, .. } = *attempt;
         match origin {
             AttemptOrigin::Resume { generation } => {
-                self.confirm_resume(index, connection, generation, lane_epoch)
+                self.confirm_resume(index, connection, generation, continuity)
             }
             AttemptOrigin::Backend { timeout_micros, user_data } => {
                 self.confirm_backend(index, connection, timeout_micros, &user_data)
@@ -112,11 +114,10 @@ impl MultiSessionManager {
         index: u32,
         connection: Connection,
         generation: u64,
-        lane_epoch: Option<u64>,
+        continuity: Continuity,
     ) -> Result<u32, DropReason> {
         let session = self.table.get_mut(index).ok_or(DropReason::NoLongerWelcome)?;
         session.confirmed_generation = session.confirmed_generation.max(generation);
-        let continuity = session.content.continuity_with(lane_epoch);
         self.replace_connection(index, connection, continuity);
         let detail = EventDetail { continuity: Some(continuity), ..EventDetail::default() };
         self.apply_with(index, Input::ResumeConfirmed, detail);
@@ -197,8 +198,14 @@ impl MultiSessionManager {
         }
     }
 
-    /// Whether this take-over of a living path is one too many: then somebody else holds the tokens of this identity too.
-    fn is_contested(&mut self, index: u32) -> bool {
+    /// Whether this take-over of a living path is one too many: then somebody else holds the tokens of this identity too (P66).
+    ///
+    /// Whoever continues what the session knows is the process that has it already. It gave a path up for dead whose last packets are
+    /// not long ago, as happens where many are lost.
+    fn is_contested(&mut self, index: u32, continuity: Continuity) -> bool {
+        if continuity == Continuity::Kept {
+            return false;
+        }
         let now = self.clock.now();
         let alive_within_micros = 2 * self.heartbeat_micros();
         let take_overs_max = self.config.take_overs_max;

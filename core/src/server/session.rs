@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use crate::event::Continuity;
 use crate::lifecycle::SessionState;
 use crate::memory::{doubling_bytes_max, vec_bytes};
 use crate::movement::Movement;
@@ -121,7 +122,7 @@ pub(super) struct Rejection {
     pub(super) text: Box<str>,
 }
 
-/// When living paths of a session were taken over lately.
+/// When another process took over a living path of the session lately.
 #[derive(Debug, Default)]
 pub(super) struct TakeOvers(Vec<Timestamp>);
 
@@ -206,6 +207,12 @@ impl Session {
     /// Whether the attempt, rather than the session's first handshake, was made from `address`.
     pub(super) fn has_attempt_at(&self, address: SocketAddr) -> bool {
         self.attempt.as_ref().is_some_and(|attempt| attempt.connection.address() == address)
+    }
+
+    /// What the maker of the attempt can go on with, whose hello named this lane epoch. A token of the backend begins afresh (P24).
+    pub(super) fn continuity_of_attempt(&self, lane_epoch: Option<u64>) -> Continuity {
+        let is_resume = self.attempt.as_ref().is_some_and(|attempt| attempt.origin.is_resume());
+        if is_resume { self.content.continuity_with(lane_epoch) } else { Continuity::Restarted }
     }
 
     /// Whether the session's first handshake was made from `address` and is not confirmed. An attempt may wait there as well.

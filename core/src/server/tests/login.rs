@@ -420,6 +420,30 @@ fn who_took_over_with_a_second_token_can_come_back_and_who_was_displaced_cannot(
 }
 
 #[test]
+fn each_take_over_with_a_token_of_the_backend_counts_whatever_lane_epoch_it_names() {
+    let mut framed = Harness::new(Config { take_overs_max: 1, ..token_login_config() });
+    let mut raw = Harness::new(Config { take_overs_max: 1, ..raw_config() });
+    for port in 1..=3 {
+        let mut anna = framed.newcomer(ANNA, port);
+        anna.lane_epoch = 1;
+        framed.shake_hands(&mut anna);
+        let hello = anna.hello();
+        framed.talk(&mut anna, &hello);
+        let mut anna = raw.newcomer(ANNA, port);
+        raw.shake_hands(&mut anna);
+        let keep_alive = anna.keep_alive();
+        raw.talk(&mut anna, &keep_alive);
+
+        for server in [&framed, &raw] {
+            let is_contested = server.last_of(ANNA).cause == Cause::Ended(DisconnectReason::Contested);
+            assert_eq!(is_contested, port == 3, "after port {port}");
+        }
+    }
+    framed.close();
+    raw.close();
+}
+
+#[test]
 fn a_raw_player_takes_over_and_reclaims_with_a_new_token_of_the_backend() {
     let mut server = Harness::new(raw_config());
     let _anna = server.raw_player(ANNA, 1);

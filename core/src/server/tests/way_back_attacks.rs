@@ -327,20 +327,27 @@ fn a_withheld_response_released_during_the_next_attempt_does_not_disturb_it() {
 }
 
 #[test]
-fn both_sides_of_a_contest_are_told() {
+fn two_processes_that_take_a_session_from_each_other_are_both_told_that_it_ends() {
     let mut server = Harness::framed();
     let mut anna = server.player(ANNA, 1);
-    for port in 2..=4 {
-        server.resume(&mut anna, port);
-        server.live(&mut [&mut anna], 100);
-    }
-    let mut rival = Peer::new(anna.unspent_tickets().remove(0), client_address(5));
-    rival.lane_epoch = anna.lane_epoch;
+    let mut rival = Peer::new(anna.unspent_tickets().remove(0), client_address(2));
+    assert_ne!(rival.lane_epoch, anna.lane_epoch, "another process");
 
-    server.shake_hands(&mut rival);
-    let hello = rival.hello();
-    server.talk(&mut rival, &hello);
-    server.listen(&mut anna);
+    server.enter(&mut rival);
+    server.live(&mut [&mut rival], 100);
+    let next = anna.unspent_tickets().remove(1);
+    anna.change_path(next, client_address(3));
+    server.enter(&mut anna);
+    server.live(&mut [&mut anna], 100);
+    server.resume(&mut rival, 4);
+    server.live(&mut [&mut rival], 100);
+    assert_eq!(server.state_of(ANNA), Some(State::LoggedIn), "three times are tolerated");
+    let newest = anna.unspent_tickets().pop().unwrap();
+    anna.change_path(newest, client_address(5));
+    server.shake_hands(&mut anna);
+    let hello = anna.hello();
+    server.talk(&mut anna, &hello);
+    server.listen(&mut rival);
 
     assert_eq!(server.last_of(ANNA).cause, Cause::Ended(DisconnectReason::Contested));
     assert_eq!(anna.goodbyes(), [(7, Vec::new())]);
