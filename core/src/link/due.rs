@@ -28,7 +28,8 @@ impl Link {
     /// When the next packet may leave; `None` while nothing waits for one.
     fn output_due(&self) -> Option<Timestamp> {
         let content_due = if self.preface.crowds_out() { None } else { self.content_due() };
-        let due = [self.preface.due(), self.heartbeat.output_due(), self.received.ack_due(), content_due]
+        let heartbeat_due = self.heartbeat.output_due(self.received.largest_received_at());
+        let due = [self.preface.due(), heartbeat_due, self.received.ack_due(), content_due]
             .into_iter()
             .flatten()
             .min()?;

@@ -6,6 +6,16 @@ use crate::Timestamp;
 /// A peer that asks for a shorter interval gets this one.
 const INTERVAL_MS_MIN: u64 = 10;
 
+/// A client that hears nothing asks so many times as often (P35).
+const INQUIRIES_PER_INTERVAL: u64 = 4;
+/// It stops after a silence of so many intervals: by then the path is dead, or one that its owner is patient with.
+const INQUIRY_INTERVALS: u64 = 4;
+
+/// After how long a silence a client asks: a response is late by half an interval.
+const fn inquiry_silence_ms(interval_ms: u64) -> u64 {
+    interval_ms.saturating_add(interval_ms / 2)
+}
+
 /// A server is silent for this much longer than the interval before it sends a heartbeat of its own: by then the client's
 /// next one, whose response makes it needless, should have come.
 const fn server_interval_ms(interval_ms: u64) -> u64 {
@@ -28,7 +38,7 @@ pub(crate) struct Heartbeat {
     sent: u32,
     /// After how long this end sends one; `None` until the key epoch is open.
     interval_ms: Option<u64>,
-    /// When one has to be sent by itself.
+    /// When one has to be sent by itself, unless the peer's silence makes it due before.
     due: Option<Timestamp>,
     owed: Option<OwedResponse>,
     /// No stamp of this key epoch is below it.
@@ -66,20 +76,34 @@ impl Heartbeat {
         self.due = Some(self.due.map_or(now, |due| due.min(now)));
     }
 
-    /// When a heartbeat is due.
-    #[cfg(test)]
-    pub(crate) const fn due(&self) -> Option<Timestamp> {
-        self.due
+    /// When a heartbeat is due, if the peer's newest packet was heard at `heard_at`.
+    fn due(&self, heard_at: Option<Timestamp>) -> Option<Timestamp> {
+        let due = self.due?;
+        let inquiry = heard_at.and_then(|heard_at| self.inquiry_due(due, heard_at));
+        Some(inquiry.map_or(due, |inquiry| inquiry.min(due)))
+    }
+
+    /// When a client asks early whether its server is there still, where its next heartbeat is `due`. A few packets that were lost in
+    /// a row would otherwise be taken for a dead path.
+    fn inquiry_due(&self, due: Timestamp, heard_at: Timestamp) -> Option<Timestamp> {
+        let interval_ms = self.interval_ms.filter(|_| self.role == Role::Client)?;
+        let pause_ms = (interval_ms / INQUIRIES_PER_INTERVAL).max(INTERVAL_MS_MIN);
+        // The last one left an interval before the next is due.
+        let earlier_micros = interval_ms.saturating_sub(pause_ms).saturating_mul(1_000);
+        let after_last = Timestamp::from_micros(due.as_micros().saturating_sub(earlier_micros));
+        let inquiry = heard_at.plus_millis(inquiry_silence_ms(interval_ms)).max(after_last);
+        let end = heard_at.plus_millis(interval_ms.saturating_mul(INQUIRY_INTERVALS));
+        (inquiry < end).then_some(inquiry)
     }
 
     /// When a packet has to leave for a heartbeat or a response: for the latter at once.
-    pub(crate) const fn output_due(&self) -> Option<Timestamp> {
-        if self.owed.is_some() { Some(Timestamp::ZERO) } else { self.due }
+    pub(crate) fn output_due(&self, heard_at: Option<Timestamp>) -> Option<Timestamp> {
+        if self.owed.is_some() { Some(Timestamp::ZERO) } else { self.due(heard_at) }
     }
 
     /// Whether a heartbeat goes into the packet that is written at `now`.
-    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
-        self.due.is_some_and(|due| due <= now)
+    pub(crate) fn is_due(&self, now: Timestamp, heard_at: Option<Timestamp>) -> bool {
+        self.due(heard_at).is_some_and(|due| due <= now)
     }
 
     /// The response that goes into the next packet.
@@ -131,12 +155,42 @@ mod tests {
     #[test]
     fn p35_a_client_sends_one_every_interval_whatever_else_it_sends() {
         let mut heartbeat = Heartbeat::new(Role::Client, ms(0));
-        assert_eq!(heartbeat.due(), None);
+        assert_eq!(heartbeat.due(None), None);
         heartbeat.start(ms(5), 1_000);
-        assert!(heartbeat.is_due(ms(5)));
+        assert!(heartbeat.is_due(ms(5), None));
         heartbeat.on_packet_sent(ms(5), true);
         heartbeat.on_packet_sent(ms(900), false);
-        assert_eq!(heartbeat.due(), Some(ms(1_005)));
+        assert_eq!(heartbeat.due(None), Some(ms(1_005)));
+    }
+
+    /// When heartbeats leave up to `end_ms`, if the server was heard last at `heard_ms`.
+    fn departures(heartbeat: &mut Heartbeat, heard_ms: u64, end_ms: u64) -> alloc::vec::Vec<u64> {
+        core::iter::from_fn(|| {
+            let at = heartbeat.due(Some(ms(heard_ms))).filter(|&at| at <= ms(end_ms))?;
+            heartbeat.on_packet_sent(at, true);
+            Some(at.as_micros() / 1_000)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn p35_a_client_that_hears_nothing_asks_four_times_as_often_until_the_silence_is_four_intervals_long() {
+        let mut heartbeat = Heartbeat::new(Role::Client, ms(0));
+        heartbeat.start(ms(0), 1_000);
+
+        assert_eq!(departures(&mut heartbeat, 100, 1_100), [0, 1_000]);
+        assert_eq!(departures(&mut heartbeat, 1_100, 3_000), [2_000, 2_600, 2_850]);
+        assert_eq!(departures(&mut heartbeat, 3_000, 5_000), [3_850, 4_500, 4_750, 5_000]);
+        let last = [5_250, 5_500, 5_750, 6_000, 6_250, 6_500, 6_750, 7_750, 8_750];
+        assert_eq!(departures(&mut heartbeat, 3_000, 9_000), last);
+    }
+
+    #[test]
+    fn a_client_whose_interval_is_the_shortest_asks_no_more_often_in_a_silence() {
+        let mut heartbeat = Heartbeat::new(Role::Client, ms(0));
+        heartbeat.start(ms(0), 10);
+
+        assert_eq!(departures(&mut heartbeat, 0, 40), [0, 10, 20, 30, 40]);
     }
 
     #[test]
@@ -144,8 +198,8 @@ mod tests {
         let mut heartbeat = Heartbeat::new(Role::Server, ms(0));
         heartbeat.start(ms(0), 1_000);
         heartbeat.on_packet_sent(ms(900), false);
-        assert!(!heartbeat.is_due(ms(2_399)));
-        assert!(heartbeat.is_due(ms(2_400)));
+        assert!(!heartbeat.is_due(ms(2_399), None));
+        assert!(heartbeat.is_due(ms(2_400), None));
     }
 
     #[test]
@@ -153,29 +207,29 @@ mod tests {
         let mut heartbeat = Heartbeat::new(Role::Client, ms(0));
         heartbeat.start(ms(0), 0);
         heartbeat.on_packet_sent(ms(0), true);
-        assert_eq!(heartbeat.due(), Some(ms(10)));
+        assert_eq!(heartbeat.due(None), Some(ms(10)));
         heartbeat.start(ms(0), u64::MAX);
         heartbeat.on_packet_sent(ms(0), true);
-        assert_eq!(heartbeat.due(), Some(Timestamp::NEVER));
+        assert_eq!(heartbeat.due(None), Some(Timestamp::NEVER));
     }
 
     #[test]
     fn a_probe_leaves_at_once_even_before_the_interval_is_known() {
         let mut heartbeat = Heartbeat::new(Role::Client, ms(0));
         heartbeat.request_probe(ms(7));
-        assert_eq!(heartbeat.output_due(), Some(ms(7)));
+        assert_eq!(heartbeat.output_due(None), Some(ms(7)));
         heartbeat.on_packet_sent(ms(7), true);
-        assert_eq!(heartbeat.due(), None);
+        assert_eq!(heartbeat.due(None), None);
     }
 
     #[test]
     fn a_heartbeat_is_answered_once() {
         let mut heartbeat = Heartbeat::new(Role::Server, ms(0));
         heartbeat.handle_heartbeat(ms(3), 42);
-        assert_eq!(heartbeat.output_due(), Some(Timestamp::ZERO));
+        assert_eq!(heartbeat.output_due(None), Some(Timestamp::ZERO));
         assert_eq!(heartbeat.owed(), Some(OwedResponse { stamp: 42, received_at: ms(3) }));
         heartbeat.on_response_sent();
-        assert_eq!(heartbeat.output_due(), None);
+        assert_eq!(heartbeat.output_due(None), None);
     }
 
     #[test]

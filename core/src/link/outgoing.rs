@@ -165,7 +165,8 @@ impl Link {
                 self.heartbeat.on_response_sent();
             }
         }
-        let is_written = self.heartbeat.is_due(now) && draft.writer.write_heartbeat(now.as_micros());
+        let is_written = self.heartbeat.is_due(now, self.received.largest_received_at())
+            && draft.writer.write_heartbeat(now.as_micros());
         if is_written {
             draft.raise_urgency(AckUrgency::Lazy);
         }

@@ -95,6 +95,11 @@ fn reconnects_of(world: &World, id: SessionId) -> Vec<(Cause, Option<Continuity>
         .collect()
 }
 
+/// How often a player took its path for dead.
+fn paths_lost(world: &World, player: usize) -> usize {
+    world.players[player].events.iter().filter(|(event, _)| *event == ClientEvent::PathLost).count()
+}
+
 #[test]
 fn an_outage_and_a_change_of_address_lose_nothing_and_repeat_nothing() {
     let mut world = World::new(config(), 11);
@@ -327,4 +332,27 @@ fn the_newest_value_of_each_key_reaches_who_was_away_when_it_was_set_and_no_olde
         assert_eq!(values_from(&world, id, key), [[newest]]);
     }
     assert!(world.server.session(id).unwrap().statistics().latest_replaced > 0);
+}
+
+#[test]
+fn a_network_that_loses_every_fifth_packet_is_not_taken_for_a_dead_one_which_is_noticed_as_fast() {
+    for heartbeat_ms in [250, 500] {
+        let mut config = config();
+        config.heartbeat_ms = heartbeat_ms;
+        let mut world = World::new(config, 20);
+        let player = world.add_logged_in(1);
+        world.wire.conditions = Conditions::ROUGH;
+        let is_lost = |world: &World| paths_lost(world, player) > 0;
+
+        for second in 0..600 {
+            world.run_for_ms(1_000);
+            assert!(!is_lost(&world), "with a heartbeat every {heartbeat_ms} ms, after {second} s");
+        }
+        world.cut(player);
+        let cut = world.now;
+        world.run_until("the loss of the path", is_lost);
+
+        let longest_ms = 1_000.max(3 * u64::from(heartbeat_ms));
+        assert!(world.now <= cut.plus_millis(longest_ms), "cut at {cut}, noticed at {}", world.now);
+    }
 }
