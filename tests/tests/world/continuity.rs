@@ -146,7 +146,7 @@ fn a_player_who_changes_networks_quickly_takes_over_its_own_living_session() {
 
 #[test]
 fn many_outages_on_a_rough_network_lose_nothing() {
-    for seed in 0..40 {
+    for seed in 0..80 {
         let mut world = World::new(config(), 1_000 + seed);
         world.wire.conditions = Conditions::ROUGH;
         let player = world.add_logged_in(1);
