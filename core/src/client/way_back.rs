@@ -160,11 +160,12 @@ impl ClientSession {
         }
     }
 
-    /// Another address needs another handshake: with the next token, or with the same where there is none (P62).
+    /// Another address needs another handshake: with the next token where the server may have completed this one, otherwise with the
+    /// same, which the next would make void (P62).
     fn restart_handshake(&mut self) {
         if self.way_back.is_some()
             && self.purse.has_next()
-            && let Some(handshake) = self.handshake.take()
+            && let Some(handshake) = self.handshake.take_if(|handshake| handshake.held().is_touched())
         {
             self.purse.put_back(handshake.into_held());
             self.try_next_token();

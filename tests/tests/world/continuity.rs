@@ -1,11 +1,13 @@
 //! What survives when the network does not.
 
-use rejoin::client::{ClientConfig, ClientEvent};
+use rejoin::client::{ClientConfig, ClientEvent, ClientState};
 use rejoin::lifecycle::{Cause, LifecycleEventKind, SessionState};
 use rejoin::{Continuity, Event, SessionId, UNORDERED_LANE};
 use rejoin_tests::laws::{Delivery, uphold};
 use rejoin_tests::world::{Conditions, World, config};
 
+/// How long a player may have to talk until it is back, with a resume token for the next time, in rounds.
+const ROUNDS_UNTIL_BACK_MAX: u32 = 1_000;
 /// The keys whose values change in a talk.
 const KEYS: u32 = 3;
 
@@ -43,6 +45,18 @@ impl Talk {
             self.said += 1;
             world.run_for_ms(pause_ms);
         }
+    }
+
+    /// Goes on until the player is back and could come back again: who loses the network before new resume tokens came has no way.
+    fn go_on_until_back(&mut self, world: &mut World, pause_ms: u64) {
+        for _ in 0..ROUNDS_UNTIL_BACK_MAX {
+            let session = &world.players[self.player].session;
+            if session.state() == ClientState::LoggedIn && session.resume_tokens() > 0 {
+                return;
+            }
+            self.go_on(world, 1, pause_ms);
+        }
+        panic!("the player does not come back");
     }
 
     /// Everything arrived as its kind promises, in both directions.
@@ -153,6 +167,7 @@ fn many_outages_on_a_rough_network_lose_nothing() {
         let mut talk = Talk::new(&world, player);
         for round in 0..5 {
             talk.go_on(&mut world, 30, 30);
+            talk.go_on_until_back(&mut world, 30);
             world.cut(player);
             talk.go_on(&mut world, 10, 100 + 100 * (seed % 5) * round);
             if round % 2 == 0 {

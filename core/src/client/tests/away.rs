@@ -225,7 +225,7 @@ fn what_comes_on_the_old_path_after_the_network_changed_revives_nothing() {
     let sent = bench.run_for_ms(500);
 
     assert_eq!(bench.client.state(), ClientState::Away);
-    assert!(requests_of(&sent, &resume_token(2)) > 0);
+    assert!(requests_of(&sent, &resume_token(1)) > 0);
 }
 
 #[test]
@@ -306,13 +306,31 @@ fn a_change_of_network_does_not_wait_for_silence() {
 }
 
 #[test]
-fn p62_a_change_of_network_during_an_attempt_takes_the_next_token() {
+fn p62_a_change_of_network_after_a_response_takes_the_next_token() {
     let (mut bench, _, _) = away(&[1, 2]);
+    let challenge = bench.challenge(&resume_token(1));
+    bench.give(&challenge);
+    bench.drain();
 
     bench.client.network_changed(bench.now);
     let sent = bench.drain();
 
     assert_eq!(requests_of(&sent, &resume_token(2)), 1);
+}
+
+#[test]
+fn p62_changes_of_network_while_nobody_answers_make_no_token_void() {
+    let (mut bench, _, _) = away(&[1, 2]);
+    let first = resume_token(1);
+
+    for _ in 0..10 {
+        bench.client.network_changed(bench.now);
+        let sent = bench.run_for_ms(250);
+        assert_eq!((requests_of(&sent, &first), requests_of(&sent, &resume_token(2))), (3, 0));
+    }
+    bench.let_in(&first);
+
+    assert_eq!(bench.client.resume_tokens(), 1, "generation 2");
 }
 
 #[test]
@@ -347,6 +365,9 @@ fn a_welcome_that_comes_late_is_taken_and_the_next_attempt_abandoned() {
 #[test]
 fn a_completed_generation_voids_those_below_it() {
     let (mut bench, _, _) = away(&[1, 2, 3]);
+    let challenge = bench.challenge(&resume_token(1));
+    bench.give(&challenge);
+    bench.drain();
     bench.client.network_changed(bench.now);
     let second = resume_token(2);
     bench.let_in(&second);
