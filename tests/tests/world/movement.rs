@@ -26,15 +26,18 @@ fn needed_ticks(way_ms: u64) -> u32 {
 
 #[test]
 fn a_player_who_follows_the_recommended_lead_is_in_time_and_not_much_too_early() {
+    let mut lates = Vec::new();
     for seed in 0..SEEDS {
         let mut game = Game::new(100 + seed, FIFTY_GIVE_OR_TAKE_TWENTY);
         game.play_frames(5 * TICK_HZ);
 
         let (late, lead) = late_per_mille(&mut game);
 
-        assert!(late < 10, "seed {seed}: {late} of 1,000 were late");
+        assert!(late < 20, "seed {seed}: {late} of 1,000 were late");
         assert!(lead <= needed_ticks(70) + 3, "seed {seed}: {lead}");
+        lates.push(late);
     }
+    assert!(lates.iter().sum::<u64>() < 10 * SEEDS, "of 1,000 each: {lates:?}");
 }
 
 #[test]
