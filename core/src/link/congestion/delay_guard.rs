@@ -34,8 +34,8 @@ pub(crate) struct DelayGuard {
     round_micros: u32,
     samples: u16,
     path: PathMinimum,
-    /// Since when the window is cut, so that the path is seen without the queue that it builds; never while it is not.
-    drain_start: Timestamp,
+    /// Whether the window is cut, so that the path is seen without the queue that it builds.
+    is_draining: bool,
 }
 
 impl DelayGuard {
@@ -46,7 +46,7 @@ impl DelayGuard {
             round_micros: u32::MAX,
             samples: 0,
             path: PathMinimum::new(),
-            drain_start: Timestamp::NEVER,
+            is_draining: false,
         }
     }
 
@@ -60,9 +60,7 @@ impl DelayGuard {
         is_in_slow_start: bool,
     ) -> Option<StandingQueue> {
         let sample = micros_u32(round_trip_micros);
-        if sent_at >= self.drain_start {
-            self.drain_start = Timestamp::NEVER;
-        }
+        self.is_draining &= sent_at < self.path.since;
         self.note_path(now, sample);
         if sent_at < self.round_start {
             return None;
@@ -91,14 +89,12 @@ impl DelayGuard {
 
     /// Whether less than the window should be under way for a round trip: the path's shortest of before is soon forgotten, and a
     /// queue that never goes would be taken for a part of the path, and the next one for a part of that.
-    pub(crate) fn is_draining(&self) -> bool {
-        self.drain_start < Timestamp::NEVER
+    pub(crate) const fn is_draining(&self) -> bool {
+        self.is_draining
     }
 
     fn note_path(&mut self, now: Timestamp, sample: u32) {
-        if self.path.on_sample(now, sample) {
-            self.drain_start = now;
-        }
+        self.is_draining |= self.path.on_sample(now, sample);
     }
 
     const fn begin_round(&mut self, at: Timestamp) {
