@@ -1,7 +1,7 @@
 //! What is not reliable goes on while nothing is acknowledged and the windows of a transfer are closed.
 
-use rejoin::Config;
 use rejoin::client::ClientConfig;
+use rejoin::{Config, LinkStatistics};
 use rejoin_tests::pipe::{
     Application, Bulk, Cadence, Entrance, Pipe, PipeSettings, SessionPath, logged_in_path,
 };
@@ -18,6 +18,8 @@ const WARM_UP_MS: u64 = 2_000;
 /// Probes and heartbeats while the windows are closed; the path has room for three times as many packets.
 const PROBES_MAX: u64 = 8;
 const BEATS: u64 = DEAD_MS * 1_000 / INTERVAL_MICROS;
+/// The largest payload of a packet.
+const PAYLOAD_BYTES_MAX: u64 = 1_200;
 /// Our largest packet, on its way from the first bit to the last.
 const PACKET_TIME_MICROS: u64 = 10_024;
 
@@ -43,6 +45,17 @@ fn path() -> SessionPath {
 /// A transfer without end.
 fn bulk() -> Bulk {
     Bulk::new(0, u64::MAX, 16_384)
+}
+
+/// It is the congestion window that is closed, and not only that of the lane: it has no room for another packet, and what is under way
+/// is no more than it allows, but for probes.
+fn assert_closed(statistics: &LinkStatistics) {
+    let window_bytes = u64::from(statistics.congestion_window_bytes);
+    let bytes_in_flight = statistics.bytes_in_flight;
+    assert!(bytes_in_flight + PAYLOAD_BYTES_MAX > window_bytes, "{bytes_in_flight} of {window_bytes}");
+    let probe_bytes = PROBES_MAX * PAYLOAD_BYTES_MAX;
+    assert!(bytes_in_flight <= window_bytes + probe_bytes, "{bytes_in_flight} of {window_bytes}");
+    assert!(statistics.message_bytes_queued > 0, "there is more to send");
 }
 
 /// Lets the dead time pass; how many packets left that hold more than beats while the windows were closed.
@@ -71,6 +84,7 @@ fn moves_go_on_while_a_transfer_waits_for_acknowledgements() {
     path.forth.set_loss_per_mille(1_000);
     path.far.application.cadence = Some(Cadence::new(path.now, INTERVAL_MICROS, BEATS, 40));
     let others = packets_while_closed(&mut path, |path| &path.back);
+    assert_closed(&path.far.session.session.statistics());
     path.forth.set_loss_per_mille(0);
     path.run_for_ms(1_000);
 
@@ -87,6 +101,9 @@ fn states_go_on_while_a_transfer_waits_for_acknowledgements() {
     path.back.set_loss_per_mille(1_000);
     path.near.application.cadence = Some(Cadence::new(path.now, INTERVAL_MICROS, BEATS, 200));
     let others = packets_while_closed(&mut path, |path| &path.forth);
+    let server = &path.near.session;
+    let view = server.session.and_then(|id| server.manager.session(id)).expect("a session");
+    assert_closed(&view.statistics());
     path.back.set_loss_per_mille(0);
     path.run_for_ms(1_000);
 

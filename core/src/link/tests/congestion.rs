@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::world::{Bottleneck, CLIENT, LIMITS, Path, SERVER, World};
 use crate::Timestamp;
 use crate::link::LinkLimits;
+use crate::link::frame::{Frame, Role, check_form};
 
 const LATENCY_MS: u64 = 25;
 const PATH: Path = Path { loss_percent: 0, duplicate_percent: 0, latency_ms: LATENCY_MS, jitter_ms: 0 };
@@ -149,4 +150,61 @@ fn a_new_key_epoch_begins_with_the_initial_window() {
     let statistics = world.ends[SERVER].link.statistics();
     assert_eq!((statistics.congestion_window_bytes, statistics.slow_start_threshold_bytes), (12_000, None));
     assert_eq!((statistics.pacing_bytes_per_s, statistics.bytes_in_flight), (None, 0));
+}
+
+/// An open world whose server has more bulk to send than its initial window of ten packets takes.
+fn with_bulk() -> World {
+    let mut world = World::opened();
+    for _ in 0..20 {
+        world.ends[SERVER].link.queue_message(0, &[7; 1_150]).unwrap();
+    }
+    world
+}
+
+#[test]
+fn a_window_leaves_in_bursts_of_four_packets_and_not_at_once() {
+    let mut world = with_bulk();
+    let begin = world.now;
+    let statistics = world.ends[SERVER].link.statistics();
+    assert_eq!(statistics.pacing_bytes_per_s, Some(2 * 12_000 * 1_000 / 80));
+
+    let mut departures_micros = vec![];
+    while let Some(due) = world.ends[SERVER].link.poll_timeout().filter(|_| departures_micros.len() < 10) {
+        world.now = world.now.max(due);
+        let (_, payload) = world.ends[SERVER].poll_packet(world.now).unwrap();
+        assert!(payload.len() > 1_150);
+        departures_micros.push(world.now.micros_since(begin));
+    }
+
+    // A message and its frame are 3,850 us of the pace, and a burst is four payloads of 4,000 us.
+    assert_eq!(departures_micros, [0, 0, 0, 0, 3_400, 7_250, 11_100, 14_950, 18_800, 22_650]);
+}
+
+#[test]
+fn nothing_unreliable_waits_for_a_window_that_is_closed() {
+    let mut world = with_bulk();
+    world.path.loss_percent = 100;
+    world.run_for_ms(50);
+    let statistics = world.ends[SERVER].link.statistics();
+    assert!(statistics.bytes_in_flight + 1_200 > statistics.congestion_window_bytes.into());
+    assert!(statistics.bytes_in_flight <= statistics.congestion_window_bytes.into());
+    let (now, server) = (world.now, &mut world.ends[SERVER]);
+    assert!(!server.link.has_output(now), "the bulk waits");
+
+    for key in 0..2 {
+        server.source.state = Some((u64::from(key) + 1, vec![1; 20]));
+        server.link.mark_state_pending();
+        server.link.queue_datagram(b"datagram").unwrap();
+        server.link.set_latest(key, b"value").unwrap();
+
+        let (_, payload) = server.poll_packet(now).unwrap();
+
+        let checked = check_form(&payload, Role::Server).unwrap();
+        let frames: Vec<_> = checked.frames().collect();
+        assert!(
+            matches!(frames[..], [Frame::State(_), Frame::Latest { .. }, Frame::Datagram { .. }]),
+            "{frames:?}"
+        );
+        assert!(!server.link.has_output(now), "and the bulk still waits");
+    }
 }
