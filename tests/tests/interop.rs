@@ -5,6 +5,8 @@
 mod our_client;
 #[path = "interop/our_server.rs"]
 mod our_server;
+#[path = "interop/python_client.rs"]
+mod python_client;
 
 /// The smallest payload, a typical one, and the largest that every implementation takes with any sequence number, in bytes.
 const PAYLOAD_BYTES: [usize; 3] = [1, 32, 1_175];
