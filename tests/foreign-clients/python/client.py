@@ -57,7 +57,7 @@ class Client:
         self.path = Path(token, self.loss, self.random)
         self.path.connect()
         self.recovery, self.owed = Recovery(), Owed()
-        self.is_open, self.beat_at = False, 0.0
+        self.is_open, self.beat_at, self.heard_at = False, 0.0, 0.0
         self.once, self.queue = [], deque(self.repeated.values())
 
     # What the game calls.
@@ -131,6 +131,7 @@ class Client:
                 raise Ended(f"goodbye {fields}")
         if not self.is_open and not self._is_welcome(*received[0]):
             return  # P22 and P23
+        self.heard_at = now
         kinds = {kind for kind, _ in received}
         self.owed.handle_packet(now, sequence, bool(kinds - {frames.ACK}), bool(kinds & PROMPT))
         for kind, fields in received:
@@ -215,14 +216,21 @@ class Client:
 
     def _send(self, now):
         self.recovery.find_lost(now)
-        interval_s = max(self.welcome["heartbeat_ms"], 10) / 1000 if self.is_open else OPENING_EVERY_S
         probes = self.recovery.probe(now)
-        if now >= self.beat_at + interval_s or (probes and not self._has_more(now, probes)):
+        if now >= self.beat_at + self._heartbeat_s(now) or (probes and not self._has_more(now, probes)):
             self.beat_at = now
             self.once.append(frames.frame(frames.HEARTBEAT, int(now * 1e6)))
         while self._has_more(now, probes) or now >= self.owed.due:
             self._send_packet(now, probes)
             probes = max(probes - 1, 0)
+
+    def _heartbeat_s(self, now):
+        """P20 and P35."""
+        if not self.is_open:
+            return OPENING_EVERY_S
+        usual_s = max(self.welcome["heartbeat_ms"], 10) / 1000
+        is_silent = 1.5 * usual_s <= now - self.heard_at < 4 * usual_s
+        return max(usual_s / 4, 0.01) if is_silent else usual_s
 
     def _has_more(self, now, probes):
         return bool(self.once or self._is_queue_open() or self._may_send_pieces(now, probes))
