@@ -110,7 +110,8 @@ impl Purse {
         self.next_index().is_some()
     }
 
-    /// Lends the lowest token of this round that nothing was sealed under; one that was touched only if no other is left at all.
+    /// Lends the lowest token of this round that is untouched and above every touched one, since a touched one may have been completed and
+    /// have made those below it void (P61); the newest of all only if there is none such.
     pub(super) fn take_next(&mut self) -> Option<HeldToken> {
         let held = self.tokens.remove(self.next_index()?);
         self.tried = held.generation;
@@ -187,12 +188,15 @@ impl Purse {
     }
 
     fn next_index(&self) -> Option<usize> {
-        let untouched = |held: &HeldToken| !held.is_touched();
-        if self.tokens.iter().any(untouched) {
-            self.tokens.iter().position(|held| held.generation > self.tried && untouched(held))
+        let last = self.tokens.len().checked_sub(1)?;
+        let first_fresh =
+            self.tokens.iter().rposition(HeldToken::is_touched).map_or(0, |touched| touched + 1);
+        if first_fresh <= last {
+            let first_untried = self.tokens.partition_point(|held| held.generation <= self.tried);
+            Some(first_fresh.max(first_untried)).filter(|&next| next <= last)
         } else {
             // The newest is the least likely to be spent.
-            self.tokens.len().checked_sub(1).filter(|_| self.tried == 0)
+            Some(last).filter(|_| self.tried == 0)
         }
     }
 }

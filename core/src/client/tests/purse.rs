@@ -62,6 +62,21 @@ fn a_touched_token_is_taken_only_when_no_other_is_left() {
 }
 
 #[test]
+fn a_token_below_a_touched_one_is_not_taken_for_it_may_be_void() {
+    let mut purse = purse(&[1, 2, 3]);
+    assert_eq!(take(&mut purse), Some(1));
+    for generation in [2, 3] {
+        let mut held = purse.take_next().unwrap();
+        assert_eq!(held.generation, generation);
+        touch(&mut held);
+        purse.put_back(held);
+        purse.begin_round();
+        assert_eq!([take(&mut purse), take(&mut purse)], [Some(3), None], "after {generation}");
+        purse.begin_round();
+    }
+}
+
+#[test]
 fn a_generation_comes_in_once_even_while_it_is_lent_or_void() {
     let mut purse = purse(&[1, 2]);
     let first = purse.take_next().unwrap();
