@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::ops::RangeInclusive;
 
-use crate::link::frame::Frame;
+use crate::lifecycle::{Cause, DisconnectReason};
+use crate::link::frame::{Frame, Hello};
 use crate::{DropReason, Event, SessionId, Verdict, Violation};
 
 use super::harness::{Harness, client_address};
@@ -110,6 +111,26 @@ fn p22_lane_data_that_overtakes_the_hello_is_neither_taken_nor_acknowledged_and_
         server.talk(&mut anna, &again);
     }
     assert_eq!(server.received_from(id), [b"once"]);
+    server.close();
+}
+
+#[test]
+fn p22_a_goodbye_on_the_way_back_counts_with_the_hello_before_it_and_not_alone() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    anna.begin_resume(client_address(2));
+    server.shake_hands(&mut anna);
+    let hello = Hello::new(anna.lane_epoch);
+
+    let alone = anna.frames(|writer| assert!(writer.write_goodbye(0, b"")));
+    assert_eq!(server.talk(&mut anna, &alone), Verdict::Dropped(DropReason::BeforeHello));
+    assert!(server.session_of(ANNA).state().is_logged_in());
+    let introduced =
+        anna.frames(|writer| assert!(writer.write_hello(&hello) && writer.write_goodbye(0, b"")));
+    assert_eq!(server.talk(&mut anna, &introduced), Verdict::Accepted(id));
+
+    assert_eq!(server.last_of(ANNA).cause, Cause::Ended(DisconnectReason::PeerLeft));
     server.close();
 }
 
