@@ -5,6 +5,7 @@
 
 mod delivery;
 pub mod drive;
+pub mod driven;
 mod lifecycle;
 mod memory;
 mod overdue;

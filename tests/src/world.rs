@@ -4,6 +4,7 @@
 //! the seed, so a run can be repeated. Whoever is driven here is held to the laws of [`drive`](crate::laws).
 
 mod chance;
+mod terms;
 mod wire;
 
 use std::net::SocketAddr;
@@ -12,12 +13,13 @@ use rejoin::client::{ClientConfig, ClientEvent, ClientSession, SavedError};
 use rejoin::lifecycle::{LifecycleEventKind, SessionState};
 use rejoin::{
     CONNECT_TOKEN_BYTES, ClientId, Config, ConnectToken, DATAGRAM_BYTES_MAX, Event, Key, LifecycleEvent,
-    MultiSessionManager, SessionId, Timestamp, TokenSpec, USER_DATA_BYTES,
+    MultiSessionManager, SessionId, Timestamp,
 };
 
 use crate::laws::{drive, uphold};
 
 pub use chance::Chance;
+pub use terms::TokenTerms;
 pub use wire::{Conditions, Datagram, Wire};
 
 /// The protocol id of every world.
@@ -124,25 +126,15 @@ impl World {
     /// A token of the backend for this identity, valid for 45 seconds.
     pub fn mint(&mut self, client_id: ClientId) -> ConnectToken {
         self.next_nonce += 1;
-        let mut nonce = [0; 24];
-        nonce[..8].copy_from_slice(&self.next_nonce.to_le_bytes());
-        let key = |chance: &mut Chance| Key::new(chance.bytes());
-        let (up, down) = (key(&mut self.chance), key(&mut self.chance));
-        TokenSpec {
-            protocol_id: PROTOCOL_ID,
-            create_unix: self.unix_s(),
-            expire_unix: self.unix_s() + 45,
-            nonce,
-            private_key: &Key::new(PRIVATE_KEY),
+        TokenTerms {
             client_id,
-            timeout_seconds: 5,
+            create_unix_s: self.unix_s(),
+            lifetime_s: 45,
+            timeout_s: 5,
             addresses: &[server_address()],
-            client_to_server_key: &up,
-            server_to_client_key: &down,
-            user_data: &[0x5a; USER_DATA_BYTES],
+            private_key: PRIVATE_KEY,
         }
-        .mint()
-        .expect("a valid token")
+        .mint(&mut self.chance, self.next_nonce)
     }
 
     /// A new player with a token of the backend. Returns its place in `players`.

@@ -1,5 +1,7 @@
 //! Repeatable chance: a small generator, good enough for tests and for nothing secret.
 
+use std::ops::RangeInclusive;
+
 /// A stream of numbers that follows from its seed (`SplitMix64`).
 #[derive(Clone, Debug)]
 pub struct Chance(u64);
@@ -29,6 +31,17 @@ impl Chance {
     /// A number below `end`, which must not be 0.
     pub fn below(&mut self, end: u64) -> u64 {
         self.number() % end
+    }
+
+    /// A number of a range, both ends included.
+    pub fn between(&mut self, range: RangeInclusive<u64>) -> u64 {
+        let (first, last) = range.into_inner();
+        first + self.below(last.saturating_sub(first) + 1)
+    }
+
+    /// Whether something that happens in so many of a thousand cases happens.
+    pub fn per_mille(&mut self, per_mille: u64) -> bool {
+        self.below(1_000) < per_mille
     }
 
     /// Whether something that happens in so many of a hundred cases happens.

@@ -1,0 +1,42 @@
+//! Plays many seeds of the simulator, on all cores, and says what came of them.
+
+mod arguments;
+mod summary;
+mod workers;
+
+use std::env;
+use std::process::ExitCode;
+
+use rejoin_tests::simulator::Plan;
+
+use arguments::Arguments;
+use summary::Summary;
+use workers::{Progress, play_all};
+
+/// Failures after which no further seed begins.
+const FAILURES_MAX: usize = 5;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::read(env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            eprintln!("{error}\n{}", arguments::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    if arguments.seeds == 1 {
+        println!("{}", Plan::new(arguments.from, arguments.settings));
+    }
+    // A panic is reported with its seed, once.
+    std::panic::set_hook(Box::new(|_| {}));
+    let summary = play_all(&arguments, FAILURES_MAX, report);
+    println!("{summary}");
+    if summary.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn report(progress: &Progress<'_>) {
+    match progress {
+        Progress::Failed(failure) => println!("{failure}"),
+        Progress::Played { seeds, next } => println!("{seeds} seeds played; to go on: --from {next}"),
+    }
+}

@@ -1,0 +1,93 @@
+//! What must hold after every step: the seam at which checkers look.
+
+use rejoin::Timestamp;
+use rejoin::lifecycle::LifecyclePolicy;
+
+use super::checkers::{self, Deliveries, LifecycleOrder};
+use super::plan::ServerPlan;
+use super::player::Player;
+use super::server::Server;
+use super::step::{ProcessId, Step};
+use crate::laws::{Lifecycles, Violation};
+
+/// What a checker may look at beside the step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View<'a> {
+    /// True time.
+    pub(super) now: Timestamp,
+    pub(super) server: &'a Server,
+    pub(super) players: &'a [Player],
+    /// What the events said about the sessions of this start of the server, this step's included.
+    pub(super) lifecycles: &'a Lifecycles,
+}
+
+impl View<'_> {
+    /// The session that a process plays in, as far as it knows.
+    pub(super) fn session_of(&self, process: ProcessId) -> Option<rejoin::SessionId> {
+        let mut processes = self.players.iter().filter_map(|player| player.process.as_ref());
+        processes.find(|running| running.id == process)?.session.session_id()
+    }
+}
+
+/// Judges one law, step by step. It looks at what the step touched, and only now and then at everything.
+pub(super) trait Checker {
+    /// A step is over: everybody whom it touched was polled until there was nothing left.
+    fn check(&mut self, step: &Step, view: &View<'_>) -> Result<(), Violation>;
+
+    /// Once in a second, between two steps.
+    fn check_whole(&mut self, _view: &View<'_>) -> Result<(), Violation> {
+        Ok(())
+    }
+}
+
+/// All checkers.
+pub(super) struct Checkers {
+    /// First, for the others look at what it learns.
+    lifecycle: LifecycleOrder,
+    pub(super) deliveries: Deliveries,
+    others: Vec<Box<dyn Checker>>,
+}
+
+impl Checkers {
+    pub(super) fn new(plan: &ServerPlan) -> Self {
+        let policy = LifecyclePolicy {
+            login: plan.config.login,
+            reconnect: plan.config.reconnect_window_ms.is_some(),
+            duplicate: plan.config.duplicate_identity,
+        };
+        Self {
+            lifecycle: LifecycleOrder::new(policy),
+            deliveries: Deliveries::default(),
+            others: checkers::others(),
+        }
+    }
+
+    pub(super) fn lifecycles(&self) -> &Lifecycles {
+        self.lifecycle.lifecycles()
+    }
+
+    /// A step is over.
+    pub(super) fn check(
+        &mut self,
+        step: &Step,
+        now: Timestamp,
+        server: &Server,
+        players: &[Player],
+    ) -> Result<(), Violation> {
+        self.lifecycle.check(step)?;
+        let view = View { now, server, players, lifecycles: self.lifecycle.lifecycles() };
+        self.deliveries.check(step, &view)?;
+        self.others.iter_mut().try_for_each(|checker| checker.check(step, &view))
+    }
+
+    /// A second is over.
+    pub(super) fn check_whole(
+        &mut self,
+        now: Timestamp,
+        server: &Server,
+        players: &[Player],
+    ) -> Result<(), Violation> {
+        let view = View { now, server, players, lifecycles: self.lifecycle.lifecycles() };
+        self.others.iter_mut().try_for_each(|checker| checker.check_whole(&view))
+    }
+}

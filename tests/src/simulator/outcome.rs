@@ -1,0 +1,54 @@
+//! What came of a run.
+
+use super::fault::FaultCounts;
+use super::step::Channel;
+
+/// What was counted on the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Datagrams that machines sent.
+    pub datagrams_sent: u64,
+    /// Sessions that began.
+    pub sessions: u64,
+    /// How often a session whose player was away or elsewhere went on.
+    pub resumes: u64,
+    /// Programs of players that began.
+    pub processes: u32,
+    /// Reliable messages and latest-wins values that were sent.
+    pub messages: u64,
+    /// Microseconds for which sessions were logged in, added up.
+    pub session_micros: u64,
+    /// Players who were not let back in, and asked the backend for another token, after the faults had stopped.
+    pub gave_up_late: u64,
+}
+
+/// A run that broke no law.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its seed.
+    pub seed: u64,
+    /// A number that stands for everything that happened.
+    pub trace_hash: u64,
+    /// What was counted.
+    pub tally: Tally,
+    /// What went wrong, and how often.
+    pub faults: FaultCounts,
+}
+
+impl Tally {
+    /// An application sent something.
+    pub(super) fn note_queued(&mut self, channel: Channel) {
+        self.messages += u64::from(matches!(channel, Channel::Lane(_) | Channel::Key(_)));
+    }
+
+    /// What was counted elsewhere as well.
+    pub fn add(&mut self, other: &Self) {
+        self.datagrams_sent += other.datagrams_sent;
+        self.sessions += other.sessions;
+        self.resumes += other.resumes;
+        self.processes += other.processes;
+        self.messages += other.messages;
+        self.session_micros += other.session_micros;
+        self.gave_up_late += other.gave_up_late;
+    }
+}

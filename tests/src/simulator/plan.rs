@@ -1,0 +1,186 @@
+//! The plan of a run: everything that the seed decides before it begins.
+//!
+//! Of each kind of [`Fault`] the seed says whether this run knows it at all, so that runs with few kinds of trouble, in which a mistake is
+//! not hidden behind other trouble, are as likely as runs with many.
+
+mod incident;
+mod player;
+
+use std::fmt;
+
+use rejoin::{Config, DuplicateIdentity, KeyHistory, LoginPolicy};
+
+pub(super) use incident::{Incident, IncidentKind, Sleep};
+pub(super) use player::{PlayerPlan, Talk};
+
+use super::backend::TOKEN_LIFETIME_S;
+use super::fault::Fault;
+use crate::world::{Chance, config};
+use incident::Drawing;
+use player::{Crowd, drift_ppm};
+
+/// How long a run is and how many play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Seconds with faults, 1 at least; a few quiet ones follow.
+    pub seconds: u64,
+    /// Players, 1 at least.
+    pub peers: usize,
+}
+
+/// Everything that will happen, but for the dice thrown for each datagram and each turn of an application.
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) seed: u64,
+    pub(super) settings: Settings,
+    pub(super) faults: Vec<Fault>,
+    pub(super) server: ServerPlan,
+    pub(super) players: Vec<PlayerPlan>,
+    /// In order of time.
+    pub(super) incidents: Vec<Incident>,
+}
+
+/// What the server and its application are like.
+#[derive(Debug)]
+pub(super) struct ServerPlan {
+    pub(super) config: Config,
+    pub(super) drift_ppm: i64,
+    /// Ticks from one state to the next.
+    pub(super) publish_every: u64,
+    pub(super) state_bytes_max: u64,
+    pub(super) talk: Talk,
+    /// How many of a thousand turns bring a message to everybody.
+    pub(super) broadcast_per_mille: u64,
+    /// The longest the application thinks about a login, in ticks.
+    pub(super) login_ticks_max: u64,
+    /// The seconds that all tokens say a silence may last.
+    pub(super) token_timeout_s: i32,
+}
+
+impl Plan {
+    /// What this seed decides.
+    #[must_use]
+    pub fn new(seed: u64, settings: Settings) -> Self {
+        let mut chance = Chance::new(seed);
+        let percent = [0, 10, 30, 60][usize::try_from(chance.below(4)).unwrap_or(0)];
+        let mut faults: Vec<_> = Fault::ALL.into_iter().filter(|_| chance.percent(percent)).collect();
+        if settings.peers < 2 {
+            faults.retain(|fault| !matches!(fault, Fault::Capacity | Fault::PortReuse));
+        }
+        let server = ServerPlan::draw(&faults, settings, &mut chance);
+        let crowd = Crowd {
+            settings,
+            faults: &faults,
+            tick_hz: server.config.tick_hz,
+            timeout_ms: server.config.timeout_max_ms.into(),
+            reconnect_window_ms: server.config.reconnect_window_ms.unwrap_or(0).into(),
+            login: server.config.login,
+        };
+        let players = (0..settings.peers).map(|_| crowd.draw(&mut chance)).collect();
+        let mut drawing = Drawing { settings, chance: &mut chance };
+        let mut incidents: Vec<_> = faults.iter().flat_map(|fault| drawing.incidents_of(*fault)).collect();
+        incidents.sort_by_key(|incident| incident.at);
+        Self { seed, settings, faults, server, players, incidents }
+    }
+
+    /// How many players there are places for.
+    pub(super) fn places(&self) -> usize {
+        self.settings.peers.min(self.server.config.sessions_max as usize)
+    }
+}
+
+impl ServerPlan {
+    fn draw(faults: &[Fault], settings: Settings, chance: &mut Chance) -> Self {
+        let has = |fault| faults.contains(&fault);
+        let token_timeout_s = i32::try_from(chance.between(3..=5)).unwrap_or(3);
+        let mut config = config();
+        config.key_history = KeyHistory::Reused;
+        config.login = if chance.percent(30) { LoginPolicy::TokenIsLogin } else { LoginPolicy::Explicit };
+        if chance.percent(20) {
+            config.duplicate_identity = DuplicateIdentity::Reject;
+        }
+        config.sessions_max = u32::try_from(settings.peers).unwrap_or(u32::MAX);
+        if has(Fault::Capacity) {
+            config.sessions_max = config.sessions_max.div_ceil(2).max(config.sessions_max * 3 / 4);
+            config.sessions_max = config.sessions_max.min(u32::try_from(settings.peers - 1).unwrap_or(1));
+        }
+        let mut number = |range| u32::try_from(chance.between(range)).unwrap_or(0);
+        config.heartbeat_ms = number(200..=500);
+        config.timeout_max_ms = number(3_000..=5_000);
+        config.timeout_min_ms = number(3_000..=config.timeout_max_ms.into());
+        config.reconnect_window_ms = Some(number(5_000..=30_000));
+        config.login_timeout_ms = number(3_000..=6_000);
+        config.login_attempts_max = number(1..=4);
+        config.stall_credit_max_ms = number(500..=10_000);
+        config.tick_hz = number(12..=20);
+        config.token_lifetime_max_s = u32::try_from(TOKEN_LIFETIME_S).unwrap_or(1);
+        config.move_ticks_ahead_max = chance.between(20..=200);
+        config.heartbeat_events = chance.percent(10);
+        if chance.percent(10) {
+            config.reconnect_window_ms = None;
+        }
+        if chance.percent(20) {
+            config.lane_queue_bytes_max = 8_192;
+            config.latest_queue_bytes_max = 1_200;
+            config.event_queue_bytes_max = 4_096;
+        }
+        if chance.percent(10) {
+            config.bandwidth_max_bytes_per_s = Some(30_000);
+        }
+        Self {
+            config,
+            drift_ppm: if has(Fault::ClockDrift) { drift_ppm(chance) } else { 0 },
+            publish_every: chance.between(1..=3),
+            state_bytes_max: chance.between(1..=300),
+            talk: Talk::draw(chance),
+            broadcast_per_mille: chance.between(0..=10),
+            login_ticks_max: chance.between(0..=10),
+            token_timeout_s,
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {}, {} s, {} players", self.seed, self.settings.seconds, self.settings.peers)?;
+        writeln!(f, "faults: {:?}", self.faults)?;
+        writeln!(f, "server: {:#?}", self.server)?;
+        for (place, player) in self.players.iter().enumerate() {
+            writeln!(f, "player {place}: {player:?}")?;
+        }
+        for incident in &self.incidents {
+            writeln!(f, "{}: {:?}", incident.at, incident.what)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTINGS: Settings = Settings { seconds: 60, peers: 8 };
+
+    #[test]
+    fn a_seed_decides_everything() {
+        let (one, again) = (Plan::new(5, SETTINGS), Plan::new(5, SETTINGS));
+        assert_eq!(one.to_string(), again.to_string());
+        assert_ne!(one.to_string(), Plan::new(6, SETTINGS).to_string());
+    }
+
+    #[test]
+    fn every_fault_is_on_in_some_runs_and_off_in_others_and_the_settings_are_valid() {
+        let plans: Vec<_> = (0..200).map(|seed| Plan::new(seed, SETTINGS)).collect();
+        for fault in Fault::ALL {
+            let on = plans.iter().filter(|plan| plan.faults.contains(&fault)).count();
+            assert!(on > 20 && on < 180, "{fault}: {on} of 200");
+        }
+        for plan in &plans {
+            assert_eq!(plan.server.config.validate(), Ok(()), "{}", plan.seed);
+            for player in &plan.players {
+                assert_eq!(player.client.validate(), Ok(()), "{}", plan.seed);
+            }
+            assert!(plan.incidents.is_sorted_by_key(|incident| incident.at));
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The loop: from one moment to the next, until the plan is played and everybody is in.
+
+mod ending;
+mod incidents;
+
+use rejoin::lifecycle::LifecycleEventKind;
+use rejoin::{Event, Timestamp};
+
+use super::adversary::Adversary;
+use super::backend::Backend;
+use super::checker::Checkers;
+use super::failure::Failure;
+use super::fault::Fault;
+use super::network::Network;
+use super::outcome::Outcome;
+use super::plan::{Incident, Plan, Settings};
+use super::player::Player;
+use super::schedule::Due;
+use super::server::Server;
+use super::stage::Stage;
+use super::step::{Datagram, Happening, Party};
+use super::trace::Trace;
+use crate::laws::Violation;
+use crate::world::Chance;
+use ending::{Returner, quiet_ms};
+
+/// Steps at one and the same moment after which something spins.
+const STEPS_PER_MOMENT_MAX: u32 = 20_000;
+/// How often everything is looked at.
+const WHOLE_CHECK_EVERY_MS: u64 = 1_000;
+
+/// One run.
+pub(super) struct Run {
+    seed: u64,
+    settings: Settings,
+    faults: Vec<Fault>,
+    incidents: Vec<Incident>,
+    places: usize,
+    end: Timestamp,
+    stage: Stage,
+    server: Server,
+    players: Vec<Player>,
+    adversaries: Vec<Box<dyn Adversary>>,
+    checkers: Checkers,
+    returners: Vec<Returner>,
+    trace: Trace,
+    whole_check_at: Timestamp,
+    steps_at_now: u32,
+}
+
+impl Run {
+    /// Everybody takes their places.
+    pub(super) fn new(plan: Plan) -> Self {
+        let places = plan.places();
+        let Plan { seed, settings, faults, server, players, incidents } = plan;
+        // Apart from the stream that the plan was drawn from.
+        let mut chance = Chance::new(!seed);
+        let paths: Vec<_> = players.iter().map(|player| (player.up, player.down)).collect();
+        let network = Network::new(&paths, &mut chance);
+        let backend = Backend::new(server.token_timeout_s, chance.fork());
+        let calm_at = Timestamp::from_millis(settings.seconds * 1_000);
+        let checkers = Checkers::new(&server);
+        let mut player = |(place, plan)| Player::new(place, plan, chance.fork());
+        Self {
+            end: calm_at.plus_millis(quiet_ms(&server)),
+            stage: Stage::new(network, backend),
+            players: players.into_iter().enumerate().map(&mut player).collect(),
+            server: Server::new(server, chance.fork()),
+            adversaries: Vec::new(),
+            returners: Vec::new(),
+            trace: Trace::new(),
+            whole_check_at: Timestamp::ZERO,
+            steps_at_now: 0,
+            seed,
+            settings,
+            faults,
+            incidents,
+            places,
+            checkers,
+        }
+    }
+
+    /// Somebody with bad intentions takes part from the beginning; `make` gets an address of its own.
+    #[cfg(test)]
+    pub(super) fn add_adversary(&mut self, make: impl FnOnce(std::net::SocketAddr) -> Box<dyn Adversary>) {
+        let address = self.stage.network.attach(Party::Adversary(self.adversaries.len()));
+        self.adversaries.push(make(address));
+    }
+
+    /// Plays the plan to its end.
+    pub(super) fn play(mut self) -> Result<Outcome, Failure> {
+        self.begin();
+        while let Some((at, due)) = self.stage.schedule.pop_before(self.end) {
+            let step = self.step(at, due);
+            step.map_err(|violation| self.failure(&violation))?;
+        }
+        self.stage.now = self.end;
+        self.conclude().map_err(|violation| self.failure(&violation))?;
+        let Stage { tally, faults, .. } = self.stage;
+        Ok(Outcome { seed: self.seed, trace_hash: self.trace.hash(), tally, faults })
+    }
+
+    fn begin(&mut self) {
+        let schedule = &mut self.stage.schedule;
+        schedule.add(Timestamp::ZERO, Due::ServerStart);
+        schedule.add(Timestamp::ZERO, Due::Turn(Party::Server));
+        for place in 0..self.players.len() {
+            schedule.add(Timestamp::ZERO, Due::Turn(Party::Player(place)));
+        }
+        for place in 0..self.adversaries.len() {
+            schedule.add(Timestamp::ZERO, Due::Turn(Party::Adversary(place)));
+        }
+        for (number, incident) in self.incidents.iter().enumerate() {
+            schedule.add(incident.at, Due::Incident(number));
+        }
+        schedule.add(Timestamp::from_millis(self.settings.seconds * 1_000), Due::Calm);
+        self.count_conditions();
+    }
+
+    fn failure(&self, violation: &Violation) -> Failure {
+        Failure { seed: self.seed, settings: self.settings, at: self.stage.now, what: violation.to_string() }
+    }
+
+    /// One thing happens, and everything that follows from it at once.
+    fn step(&mut self, at: Timestamp, due: Due) -> Result<(), Violation> {
+        self.steps_at_now = if at > self.stage.now { 0 } else { self.steps_at_now + 1 };
+        if self.steps_at_now > STEPS_PER_MOMENT_MAX {
+            return Err(Violation::new("somebody spins"));
+        }
+        if at >= self.whole_check_at {
+            self.check_whole()?;
+        }
+        self.stage.now = at;
+        self.stage.step.begin(at);
+        self.take(due)?;
+        self.trace.note(&self.stage.step);
+        self.count_events();
+        self.tell_adversaries();
+        self.checkers.check(&self.stage.step, at, &self.server, &self.players)
+    }
+
+    fn take(&mut self, due: Due) -> Result<(), Violation> {
+        let stage = &mut self.stage;
+        match due {
+            Due::Arrival(datagram) => self.deliver(datagram),
+            Due::Timer(Party::Server) => self.server.fire(stage),
+            Due::Timer(Party::Player(place)) => self.players[place].fire(stage),
+            Due::Wake(Party::Server) => self.server.wake(false, stage),
+            Due::Wake(Party::Player(place)) => self.players[place].wake(false, stage),
+            Due::Turn(Party::Server) => {
+                if stage.is_calm {
+                    self.clear_places()?;
+                }
+                self.server.take_turn(&mut self.stage)
+            }
+            Due::Turn(Party::Player(place)) => self.players[place].take_turn(stage),
+            Due::Turn(Party::Adversary(place)) => {
+                self.attack(place);
+                Ok(())
+            }
+            // Adversaries have turns, not timers.
+            Due::Timer(Party::Adversary(_)) | Due::Wake(Party::Adversary(_)) => Ok(()),
+            Due::ServerStart => {
+                self.server.start(stage);
+                Ok(())
+            }
+            Due::Incident(number) => self.meet(self.incidents[number]),
+            Due::Calm => self.calm_down(),
+        }
+    }
+
+    fn deliver(&mut self, datagram: Datagram) -> Result<(), Violation> {
+        let stage = &mut self.stage;
+        match stage.network.owner_of(datagram.to) {
+            Some(Party::Server) => self.server.hear(datagram, stage),
+            Some(Party::Player(place)) => self.players[place].hear(datagram, stage),
+            Some(Party::Adversary(place)) => {
+                self.adversaries[place].receive(stage.now, &datagram);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn attack(&mut self, place: usize) {
+        let (stage, mut out) = (&mut self.stage, Vec::new());
+        let next = self.adversaries[place].take_turn(stage.now, &mut out);
+        for datagram in out {
+            Network::carry_straight(stage.now, datagram.clone(), &mut stage.schedule);
+            stage.step.note(Happening::Sent { by: Party::Adversary(place), datagram });
+        }
+        if let Some(next) = next {
+            stage.schedule.add(next.max(stage.now.plus_micros(1)), Due::Turn(Party::Adversary(place)));
+        }
+    }
+
+    fn tell_adversaries(&mut self) {
+        for happening in &self.stage.step.happenings {
+            if let Happening::Sent { by: Party::Server | Party::Player(_), datagram } = happening {
+                for adversary in &mut self.adversaries {
+                    adversary.overhear(self.stage.now, datagram);
+                }
+            }
+        }
+    }
+
+    /// A second is over.
+    fn check_whole(&mut self) -> Result<(), Violation> {
+        self.whole_check_at = self.stage.now.plus_millis(WHOLE_CHECK_EVERY_MS);
+        let sessions = self.checkers.lifecycles().live();
+        let in_game = sessions.filter(|(_, state)| state.is_logged_in()).count() as u64;
+        let live = self.server.manager().map_or(0, rejoin::MultiSessionManager::len);
+        self.stage.tally.session_micros += in_game * WHOLE_CHECK_EVERY_MS * 1_000;
+        if self.faults.contains(&Fault::Capacity) && live == self.places {
+            self.stage.faults.count(Fault::Capacity);
+        }
+        self.checkers.check_whole(self.stage.now, &self.server, &self.players)
+    }
+
+    fn count_events(&mut self) {
+        for happening in &self.stage.step.happenings {
+            if let Happening::ServerTold { event: Event::Lifecycle(event), .. } = happening {
+                match event.kind {
+                    LifecycleEventKind::TransportConnected => self.stage.tally.sessions += 1,
+                    LifecycleEventKind::Reconnected => self.stage.tally.resumes += 1,
+                    _ => {}
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The server: a machine, its host, the manager, and the game on top.
+
+mod application;
+
+use std::net::SocketAddr;
+
+use rejoin::{ClientId, Event, MultiSessionManager, Timestamp, Verdict};
+
+use super::backend;
+use super::clock::LocalClock;
+use super::machine::Machine;
+use super::plan::{ServerPlan, Sleep};
+use super::schedule::Due;
+use super::stage::Stage;
+use super::step::{Datagram, Happening, Party};
+use crate::laws::Violation;
+use crate::laws::driven::{self, Outlet};
+use crate::world::{Chance, server_address};
+
+use application::Application;
+
+/// Deadlines of one moment after which something spins.
+const FIRINGS_MAX: usize = 10_000;
+/// Datagrams that the host reads before it drains.
+const READ_BUDGET: usize = 64;
+/// How often the host tells the manager what its wall clock shows.
+const WALL_CLOCK_EVERY_MS: u64 = 5_000;
+
+/// The server.
+#[derive(Debug)]
+pub(super) struct Server {
+    plan: ServerPlan,
+    machine: Machine,
+    chance: Chance,
+    /// What runs at present; nothing between two starts.
+    running: Option<Running>,
+    starts: u32,
+    wall_error_s: i64,
+}
+
+/// One start of the server.
+#[derive(Debug)]
+struct Running {
+    manager: MultiSessionManager,
+    application: Application,
+    wall_set_at: Timestamp,
+}
+
+impl Server {
+    pub(super) fn new(plan: ServerPlan, chance: Chance) -> Self {
+        let machine = Machine::new(Party::Server, LocalClock::new(plan.drift_ppm));
+        Self { plan, machine, chance, running: None, starts: 0, wall_error_s: 0 }
+    }
+
+    /// The manager, while the server runs.
+    pub(super) fn manager(&self) -> Option<&MultiSessionManager> {
+        self.running.as_ref().map(|running| &running.manager)
+    }
+
+    /// What its own clock shows.
+    pub(super) fn local(&self, now: Timestamp) -> Timestamp {
+        self.machine.local(now)
+    }
+
+    pub(super) const fn is_asleep(&self) -> bool {
+        self.machine.is_asleep()
+    }
+
+    pub(super) const fn plan(&self) -> &ServerPlan {
+        &self.plan
+    }
+}
+
+/// What the network and time bring.
+impl Server {
+    /// It starts, if it does not run.
+    pub(super) fn start(&mut self, stage: &mut Stage) {
+        if self.running.is_some() {
+            return;
+        }
+        // A machine that starts asks what time it is.
+        self.wall_error_s = 0;
+        self.starts += 1;
+        let local = self.machine.local(stage.now);
+        let unix_s = backend::unix_s(stage.now);
+        let manager = MultiSessionManager::new(self.plan.config.clone(), self.chance.bytes(), local, unix_s);
+        // Proof: a test of the plan shows that every plan's settings are valid.
+        let manager = manager.expect("valid settings");
+        let application = Application::new(self.starts);
+        self.running = Some(Running { manager, application, wall_set_at: local });
+        stage.step.note(Happening::ServerStarted);
+    }
+
+    /// It ends: with a goodbye to everybody, or without.
+    pub(super) fn stop(&mut self, is_graceful: bool, stage: &mut Stage) -> Result<(), Violation> {
+        let local = self.machine.local(stage.now);
+        if is_graceful
+            && !self.machine.is_asleep()
+            && let Some(running) = &mut self.running
+        {
+            running.manager.shutdown(local);
+            self.drive(stage)?;
+        }
+        if self.running.take().is_some() {
+            stage.step.note(Happening::ServerStopped);
+        }
+        Ok(())
+    }
+
+    /// A datagram arrives at its machine.
+    pub(super) fn hear(&mut self, datagram: Datagram, stage: &mut Stage) -> Result<(), Violation> {
+        if let Some(datagram) = self.machine.hear(datagram) {
+            self.read(datagram, stage);
+            self.drive(stage)?;
+        }
+        Ok(())
+    }
+
+    /// Its timer fires.
+    pub(super) fn fire(&mut self, stage: &mut Stage) -> Result<(), Violation> {
+        let is_due = self.machine.disarm(stage.now) && !self.machine.is_asleep();
+        if is_due { self.drive(stage) } else { Ok(()) }
+    }
+
+    /// Its machine sleeps.
+    pub(super) fn fall_asleep(&mut self, sleep: Sleep, stage: &mut Stage) {
+        self.machine.fall_asleep(stage.now, sleep, &mut stage.schedule);
+    }
+
+    /// Its machine goes on: what waited is read first, a budget at a time.
+    pub(super) fn wake(&mut self, at_once: bool, stage: &mut Stage) -> Result<(), Violation> {
+        if !self.machine.wake(stage.now, at_once) {
+            return Ok(());
+        }
+        loop {
+            let waited: Vec<_> = std::iter::from_fn(|| self.machine.read()).take(READ_BUDGET).collect();
+            let is_last = waited.is_empty();
+            waited.into_iter().for_each(|datagram| self.read(datagram, stage));
+            self.drive(stage)?;
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The game's turn.
+    pub(super) fn take_turn(&mut self, stage: &mut Stage) -> Result<(), Violation> {
+        let next = stage.now.plus_micros(1_000_000 / u64::from(self.plan.config.tick_hz));
+        stage.schedule.add(next, Due::Turn(Party::Server));
+        if self.machine.is_asleep() {
+            return Ok(());
+        }
+        let local = self.machine.local(stage.now);
+        let Some(Running { manager, application, wall_set_at }) = &mut self.running else { return Ok(()) };
+        if local.micros_since(*wall_set_at) >= WALL_CLOCK_EVERY_MS * 1_000 {
+            *wall_set_at = local;
+            manager.set_unix_time(local, wall_clock_s(stage.now, self.wall_error_s));
+        }
+        application.take_turn(manager, local, &self.plan, &mut self.chance, stage);
+        self.drive(stage)
+    }
+
+    fn read(&mut self, datagram: Datagram, stage: &mut Stage) {
+        let Some(running) = &mut self.running else { return };
+        let local = self.machine.local(stage.now);
+        let mut bytes = datagram.bytes.to_vec();
+        let verdict = running.manager.handle_datagram(local, datagram.from, &mut bytes);
+        let session = match verdict {
+            Verdict::Accepted(session) => Some(session),
+            Verdict::Answered | Verdict::Dropped(_) => None,
+        };
+        let (by, is_accepted) = (Party::Server, session.is_some());
+        stage.step.note(Happening::Received { by, datagram, is_accepted, session });
+    }
+
+    /// Polls everything and fires what is due, as the laws of the drive API ask.
+    fn drive(&mut self, stage: &mut Stage) -> Result<(), Violation> {
+        let local = self.machine.local(stage.now);
+        let Some(Running { manager, application, .. }) = &mut self.running else { return Ok(()) };
+        let mut outlet = ServerOutlet { application, plan: &self.plan, chance: &mut self.chance, stage };
+        driven::drain(manager, local, &mut outlet)?;
+        let mut firings = 0;
+        while driven::fire(manager, local, &mut outlet)? {
+            firings += 1;
+            if firings > FIRINGS_MAX {
+                return Err(Violation::new("the server spins"));
+            }
+        }
+        self.machine.arm(stage.now, manager.poll_timeout(), &mut stage.schedule);
+        Ok(())
+    }
+}
+
+/// What its operator and its application do now and then.
+impl Server {
+    /// Its wall clock is set, wrongly.
+    pub(super) fn step_wall_clock(&mut self, by_s: i64, stage: &Stage) {
+        self.wall_error_s = by_s;
+        self.tell_wall_clock(stage.now);
+    }
+
+    fn tell_wall_clock(&mut self, now: Timestamp) {
+        let local = self.machine.local(now);
+        if let Some(running) = &mut self.running {
+            running.manager.set_unix_time(local, wall_clock_s(now, self.wall_error_s));
+        }
+    }
+
+    /// Ends the session of an identity; says whether there was one.
+    pub(super) fn kick(
+        &mut self,
+        client_id: ClientId,
+        is_told: bool,
+        stage: &mut Stage,
+    ) -> Result<bool, Violation> {
+        let local = self.machine.local(stage.now);
+        let running = self.running.as_mut().filter(|_| !self.machine.is_asleep());
+        let Some(manager) = running.map(|running| &mut running.manager) else { return Ok(false) };
+        let Some(session) = manager.session_of(client_id).map(|view| view.id()) else { return Ok(false) };
+        let ended = if is_told {
+            manager.disconnect(local, session, 3, b"be gone")
+        } else {
+            manager.remove(local, session)
+        };
+        if ended.is_err() {
+            return Err(Violation::new(format!("session {session} is found but cannot be ended")));
+        }
+        self.drive(stage)?;
+        Ok(true)
+    }
+
+    /// Bans an identity for a while; says whether the server runs.
+    pub(super) fn ban(
+        &mut self,
+        client_id: ClientId,
+        for_ms: u64,
+        stage: &mut Stage,
+    ) -> Result<bool, Violation> {
+        let local = self.machine.local(stage.now);
+        let running = self.running.as_mut().filter(|_| !self.machine.is_asleep());
+        let Some(manager) = running.map(|running| &mut running.manager) else { return Ok(false) };
+        if manager.ban(local, client_id, local.plus_millis(for_ms)).is_err() {
+            return Err(Violation::new("there is no room for a ban"));
+        }
+        self.drive(stage)?;
+        Ok(true)
+    }
+
+    /// The faults stop: it runs, its clock is right, nobody is banned.
+    pub(super) fn calm_down(&mut self, identities: &[ClientId], stage: &mut Stage) -> Result<(), Violation> {
+        self.wake(true, stage)?;
+        self.start(stage);
+        self.wall_error_s = 0;
+        self.tell_wall_clock(stage.now);
+        if let Some(running) = &mut self.running {
+            identities.iter().for_each(|identity| running.manager.lift_ban(*identity));
+        }
+        self.drive(stage)
+    }
+}
+
+fn wall_clock_s(now: Timestamp, error_s: i64) -> u64 {
+    backend::unix_s(now).saturating_add_signed(error_s)
+}
+
+/// What the server's host does with the output.
+struct ServerOutlet<'a> {
+    application: &'a mut Application,
+    plan: &'a ServerPlan,
+    chance: &'a mut Chance,
+    stage: &'a mut Stage,
+}
+
+impl Outlet<Event> for ServerOutlet<'_> {
+    fn event(&mut self, event: Event, payload: &[u8]) {
+        self.application.on_event(event, payload, self.plan, self.chance);
+        self.stage.step.note(Happening::ServerTold { event, payload: payload.into() });
+    }
+
+    fn datagram(&mut self, to: SocketAddr, bytes: &[u8]) {
+        self.stage.send(Party::Server, server_address(), to, bytes);
+    }
+}

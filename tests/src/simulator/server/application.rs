@@ -1,0 +1,169 @@
+//! The game on the server: it lets players in, publishes states, talks.
+
+use rejoin::lifecycle::{LifecycleEventKind, SessionState};
+use rejoin::{Event, MultiSessionManager, SessionId, Timestamp, UNORDERED_LANE};
+
+use crate::simulator::fault::Fault;
+use crate::simulator::message::from_server;
+use crate::simulator::plan::ServerPlan;
+use crate::simulator::player::KEYS;
+use crate::simulator::stage::Stage;
+use crate::simulator::step::{Channel, Happening};
+use crate::world::Chance;
+
+/// The lanes with order that the application uses.
+const LANES: u64 = 4;
+/// The longest message on the lane without order, as a value, and as a datagram.
+const PACKET_MESSAGE_BYTES_MAX: u64 = 1_150;
+
+/// A login that the application thinks about.
+#[derive(Clone, Copy, Debug)]
+struct PendingLogin {
+    session: SessionId,
+    is_right: bool,
+    answer_at_tick: u64,
+}
+
+/// The server's application, as long as one start lasts.
+#[derive(Debug)]
+pub(super) struct Application {
+    start: u32,
+    tick: u64,
+    numbers: u32,
+    logins: Vec<PendingLogin>,
+}
+
+impl Application {
+    pub(super) const fn new(start: u32) -> Self {
+        Self { start, tick: 0, numbers: 0, logins: Vec::new() }
+    }
+
+    /// It is told something.
+    pub(super) fn on_event(&mut self, event: Event, payload: &[u8], plan: &ServerPlan, chance: &mut Chance) {
+        if let Event::Lifecycle(event) = event
+            && event.kind == LifecycleEventKind::LoginStarted
+        {
+            let answer_at_tick = self.tick + chance.between(0..=plan.login_ticks_max);
+            let is_right = payload == b"right";
+            self.logins.push(PendingLogin { session: event.session, is_right, answer_at_tick });
+        }
+    }
+
+    /// What it does in each tick.
+    pub(super) fn take_turn(
+        &mut self,
+        manager: &mut MultiSessionManager,
+        local: Timestamp,
+        plan: &ServerPlan,
+        chance: &mut Chance,
+        stage: &mut Stage,
+    ) {
+        let tick = 1 + local.as_micros() / 1_000 * u64::from(plan.config.tick_hz) / 1_000;
+        self.tick = tick.max(self.tick + 1);
+        manager.set_server_tick(local, self.tick);
+        stage.step.note(Happening::ServerTicked { tick: self.tick });
+        self.answer_logins(manager, local, stage);
+        let in_game: Vec<_> =
+            manager.sessions().filter(|view| view.state().is_logged_in()).map(|view| view.id()).collect();
+        let mut turn = Turn { application: self, manager, local, plan, chance, stage };
+        if turn.application.tick.is_multiple_of(plan.publish_every) {
+            in_game.iter().for_each(|session| turn.publish(*session));
+        }
+        if !turn.stage.is_calm {
+            in_game.iter().for_each(|session| turn.talk(*session));
+            turn.broadcast(&in_game);
+        }
+    }
+
+    fn answer_logins(&mut self, manager: &mut MultiSessionManager, local: Timestamp, stage: &mut Stage) {
+        let tick = self.tick;
+        for login in self.logins.extract_if(.., |login| login.answer_at_tick <= tick) {
+            let is_pending =
+                manager.session(login.session).is_some_and(|view| view.state() == SessionState::LoginPending);
+            // An error means that the player has left meanwhile, or that nobody was asked.
+            if login.is_right {
+                let _ = manager.accept_login(local, login.session);
+            } else if is_pending {
+                stage.faults.count(Fault::Rejections);
+                let _ = manager.reject_login(local, login.session, 7, "no");
+            }
+        }
+    }
+}
+
+/// One turn of the application.
+struct Turn<'a> {
+    application: &'a mut Application,
+    manager: &'a mut MultiSessionManager,
+    local: Timestamp,
+    plan: &'a ServerPlan,
+    chance: &'a mut Chance,
+    stage: &'a mut Stage,
+}
+
+impl Turn<'_> {
+    fn publish(&mut self, session: SessionId) {
+        let tick = self.application.tick;
+        let state = self.message(Some(session), self.plan.state_bytes_max);
+        if self.manager.publish_state(self.local, session, tick, &state).is_ok() {
+            self.note(session, Channel::State(tick), &state);
+        }
+    }
+
+    fn talk(&mut self, session: SessionId) {
+        let talk = self.plan.talk;
+        let in_packet = talk.message_bytes_max.min(PACKET_MESSAGE_BYTES_MAX);
+        if self.chance.per_mille(talk.lane_per_mille) {
+            let lane = u8::try_from(self.chance.below(LANES)).unwrap_or(0);
+            self.send(session, lane, talk.message_bytes_max);
+        }
+        if self.chance.per_mille(talk.unordered_per_mille) {
+            self.send(session, UNORDERED_LANE, in_packet);
+        }
+        if self.chance.per_mille(talk.latest_per_mille) {
+            let key = u16::try_from(self.chance.below(KEYS)).unwrap_or(0);
+            let value = self.message(Some(session), in_packet);
+            if self.manager.send_latest(self.local, session, key, &value).is_ok() {
+                self.note(session, Channel::Key(key), &value);
+            }
+        }
+        if self.chance.per_mille(talk.datagram_per_mille) {
+            let message = self.message(Some(session), in_packet);
+            if self.manager.send_datagram(self.local, session, &message).is_ok() {
+                self.note(session, Channel::Datagram, &message);
+            }
+        }
+    }
+
+    fn send(&mut self, session: SessionId, lane: u8, bytes_max: u64) {
+        let message = self.message(Some(session), bytes_max);
+        if self.manager.send(self.local, session, lane, &message).is_ok() {
+            self.note(session, Channel::Lane(lane), &message);
+        }
+    }
+
+    fn broadcast(&mut self, in_game: &[SessionId]) {
+        if !self.chance.per_mille(self.plan.broadcast_per_mille) {
+            return;
+        }
+        let lane = u8::try_from(self.chance.below(LANES)).unwrap_or(0);
+        let message = self.message(None, self.plan.talk.message_bytes_max);
+        let broadcast = self.manager.broadcast(self.local, lane, &message);
+        for session in in_game {
+            if broadcast.refused.iter().all(|(refused, _)| refused != session) {
+                self.note(*session, Channel::Lane(lane), &message);
+            }
+        }
+    }
+
+    fn message(&mut self, session: Option<SessionId>, bytes_max: u64) -> Vec<u8> {
+        let len = usize::try_from(self.chance.between(1..=bytes_max)).unwrap_or(0);
+        self.application.numbers += 1;
+        from_server(self.application.start, session, self.application.numbers, len)
+    }
+
+    fn note(&mut self, session: SessionId, channel: Channel, message: &[u8]) {
+        self.stage.tally.note_queued(channel);
+        self.stage.step.note(Happening::ServerQueued { session, channel, message: message.into() });
+    }
+}
