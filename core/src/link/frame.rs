@@ -334,6 +334,28 @@ impl Frame<'_> {
         }
     }
 
+    /// Whether it belongs to a player who is logged in (P27).
+    pub(crate) const fn needs_login(&self) -> bool {
+        match self {
+            Self::Lane { .. }
+            | Self::Fragment { .. }
+            | Self::Datagram { .. }
+            | Self::State(_)
+            | Self::Moves(_)
+            | Self::Latest { .. } => true,
+            Self::Hello(_)
+            | Self::Welcome(_)
+            | Self::Ack(_)
+            | Self::Heartbeat { .. }
+            | Self::HeartbeatResponse(_)
+            | Self::Login { .. }
+            | Self::LoginAccepted { .. }
+            | Self::LoginRejected(_)
+            | Self::ResumeToken(_)
+            | Self::Goodbye { .. } => false,
+        }
+    }
+
     /// How soon it wants to be acknowledged (P12).
     const fn ack_urgency(&self) -> AckUrgency {
         match self {

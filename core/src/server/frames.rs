@@ -82,15 +82,7 @@ impl MultiSessionManager {
             }
             Frame::Login { attempt, credential } => self.handle_login(index, attempt, credential),
             Frame::Goodbye { .. } => self.end(index, DisconnectReason::PeerLeft),
-            Frame::Lane { .. }
-            | Frame::Fragment { .. }
-            | Frame::Datagram { .. }
-            | Frame::Moves(_)
-            | Frame::Latest { .. }
-                if !is_logged_in =>
-            {
-                return Err(Violation::DataBeforeLogin);
-            }
+            _ if frame.needs_login() && !is_logged_in => return Err(Violation::DataBeforeLogin),
             Frame::Lane { lane, number, message } => {
                 self.take_piece(index, lane, number, Piece::last(message))?;
             }

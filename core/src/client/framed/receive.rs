@@ -51,6 +51,10 @@ impl ClientSession {
 
     fn handle_frame(&mut self, frame: &Frame<'_>) -> Result<(), Violation> {
         let now = self.now;
+        if frame.needs_login() {
+            // P27: the packet that said so was lost or overtaken.
+            self.handle_logged_in();
+        }
         let Some(framed) = self.content.framed_mut() else { return Ok(()) };
         match *frame {
             Frame::Ack(ack) => framed.link.handle_ack(now, &ack, |_| {})?,

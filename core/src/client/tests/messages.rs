@@ -47,6 +47,22 @@ fn a_login_made_before_there_is_a_connection_goes_out_with_the_hello() {
 }
 
 #[test]
+fn p27_what_only_players_get_says_that_the_login_was_accepted_when_that_answer_is_late() {
+    let token = token(1, &[first_server()]);
+    let welcome = Welcome { login_explicit: true, logged_in: false, ..welcome() };
+    let mut bench = Bench::welcomed(ClientConfig::default(), &token, &welcome);
+    bench.client.login(b"secret").unwrap();
+    bench.events();
+    bench.drain();
+
+    bench.give_frames(&token, |writer| writer.write_lane(0, 0, (b"welcome", b"")));
+    bench.give_frames(&token, |writer| writer.write_login_accepted(1));
+
+    assert_eq!(bench.events(), [ClientEvent::LoggedIn, ClientEvent::Message { lane: 0 }]);
+    assert_eq!(bench.client.state(), ClientState::LoggedIn);
+}
+
+#[test]
 fn p22_a_payload_before_the_welcome_is_dropped_and_not_acknowledged() {
     let token = token(1, &[first_server()]);
     let mut bench = Bench::new(ClientConfig::default(), &token);
