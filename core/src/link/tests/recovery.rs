@@ -149,3 +149,22 @@ fn p15_the_newest_state_arrives_even_if_it_was_lost_while_there_was_no_room_to_r
         "it leaves once more"
     );
 }
+
+#[test]
+fn a_machine_that_slept_for_hours_sends_its_messages_within_seconds() {
+    let mut world = World::new(Path { loss_percent: 0, duplicate_percent: 0, latency_ms: 30, jitter_ms: 0 }, 1);
+    queue(&mut world, 0..3);
+    world.run_for_ms(1_000);
+    queue(&mut world, 3..6);
+    world.run_for_ms(40);
+
+    world.now = world.now.plus_millis(2 * 3_600_000);
+    for part in 2..20 {
+        queue(&mut world, part * 3..(part + 1) * 3);
+        world.run_for_ms(500);
+    }
+
+    let deadline = world.now.plus_millis(1_000);
+    assert!(world.run_until(deadline, |world| delivered_all(world, 60)));
+    assert_delivered(&world, 60);
+}
