@@ -33,6 +33,7 @@ mod step;
 mod tests;
 mod trace;
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rejoin::Timestamp;
@@ -42,11 +43,24 @@ pub use fault::{Fault, FaultCounts};
 pub use outcome::{Outcome, Tally};
 pub use plan::{Plan, Settings};
 
-use run::Run;
+use run::{Narrator, Run};
 
 /// Plays what a seed decides, under watch. A panic of what is tested is a failure like any other.
 pub fn simulate(seed: u64, settings: Settings) -> Result<Outcome, Box<Failure>> {
-    let play = || Run::new(Plan::new(seed, settings)).play();
+    play(seed, settings, None)
+}
+
+/// As [`simulate`], and gives a line for everything that happens.
+pub fn trace(
+    seed: u64,
+    settings: Settings,
+    narrate: Box<dyn FnMut(fmt::Arguments<'_>)>,
+) -> Result<Outcome, Box<Failure>> {
+    play(seed, settings, Some(narrate))
+}
+
+fn play(seed: u64, settings: Settings, narrator: Option<Narrator>) -> Result<Outcome, Box<Failure>> {
+    let play = || Run::new(Plan::new(seed, settings), narrator).play();
     let played = catch_unwind(AssertUnwindSafe(play)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));

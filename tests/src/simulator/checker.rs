@@ -62,6 +62,12 @@ impl Checkers {
         }
     }
 
+    /// Another law is watched.
+    #[cfg(test)]
+    pub(super) fn add(&mut self, checker: Box<dyn Checker>) {
+        self.others.push(checker);
+    }
+
     pub(super) fn lifecycles(&self) -> &Lifecycles {
         self.lifecycle.lifecycles()
     }

@@ -76,6 +76,7 @@ impl Network {
     }
 
     /// Somebody who is no player gets an address of its own.
+    #[cfg(test)]
     pub(super) fn attach(&mut self, party: Party) -> SocketAddr {
         let address = self.fresh_address(0);
         self.owners.insert(address, party);

@@ -4,7 +4,7 @@ mod process;
 
 use std::net::SocketAddr;
 
-use rejoin::client::{ClientEvent, ClientSession, ClientState, Verdict};
+use rejoin::client::{ClientEvent, ClientSession, ClientState};
 use rejoin::{CONNECT_TOKEN_BYTES, ClientId, ConnectToken, LoginPolicy, Timestamp};
 
 use super::backend::{self, FETCH_PAUSE_MS, TokenKind};
@@ -13,7 +13,7 @@ use super::machine::Machine;
 use super::plan::{PlayerPlan, Sleep};
 use super::schedule::Due;
 use super::stage::Stage;
-use super::step::{Datagram, Happening, Party};
+use super::step::{Datagram, Happening, Party, Reading};
 use crate::laws::Violation;
 use crate::laws::driven::{self, Outlet};
 use crate::world::Chance;
@@ -137,9 +137,8 @@ impl Player {
         let Some(process) = &mut self.process else { return };
         let local = self.machine.local(stage.now);
         let verdict = process.session.handle_datagram(local, datagram.from, &mut datagram.bytes.to_vec());
-        let is_accepted = verdict == Verdict::Accepted;
-        let by = Party::Player(self.place);
-        stage.step.note(Happening::Received { by, datagram, is_accepted, session: None });
+        let (by, reading) = (Party::Player(self.place), Reading::Player(verdict));
+        stage.step.note(Happening::Received { by, datagram, reading });
     }
 
     /// Polls everything and fires what is due, as the laws of the drive API ask.

@@ -4,6 +4,8 @@ mod ending;
 mod incidents;
 
 use rejoin::lifecycle::LifecycleEventKind;
+use std::fmt;
+
 use rejoin::{Event, Timestamp};
 
 use super::adversary::Adversary;
@@ -29,6 +31,9 @@ const STEPS_PER_MOMENT_MAX: u32 = 20_000;
 /// How often everything is looked at.
 const WHOLE_CHECK_EVERY_MS: u64 = 1_000;
 
+/// Who is given a line for everything that happens.
+pub(super) type Narrator = Box<dyn FnMut(fmt::Arguments<'_>)>;
+
 /// One run.
 pub(super) struct Run {
     seed: u64,
@@ -44,13 +49,14 @@ pub(super) struct Run {
     checkers: Checkers,
     returners: Vec<Returner>,
     trace: Trace,
+    narrator: Option<Narrator>,
     whole_check_at: Timestamp,
     steps_at_now: u32,
 }
 
 impl Run {
     /// Everybody takes their places.
-    pub(super) fn new(plan: Plan) -> Self {
+    pub(super) fn new(plan: Plan, narrator: Option<Narrator>) -> Self {
         let places = plan.places();
         let Plan { seed, settings, faults, server, players, incidents } = plan;
         // Apart from the stream that the plan was drawn from.
@@ -69,6 +75,7 @@ impl Run {
             adversaries: Vec::new(),
             returners: Vec::new(),
             trace: Trace::new(),
+            narrator,
             whole_check_at: Timestamp::ZERO,
             steps_at_now: 0,
             seed,
@@ -85,6 +92,12 @@ impl Run {
     pub(super) fn add_adversary(&mut self, make: impl FnOnce(std::net::SocketAddr) -> Box<dyn Adversary>) {
         let address = self.stage.network.attach(Party::Adversary(self.adversaries.len()));
         self.adversaries.push(make(address));
+    }
+
+    /// Another law is watched.
+    #[cfg(test)]
+    pub(super) fn add_checker(&mut self, checker: Box<dyn super::checker::Checker>) {
+        self.checkers.add(checker);
     }
 
     /// Plays the plan to its end.
@@ -134,6 +147,7 @@ impl Run {
         self.stage.step.begin(at);
         self.take(due)?;
         self.trace.note(&self.stage.step);
+        self.narrate();
         self.count_events();
         self.tell_adversaries();
         self.checkers.check(&self.stage.step, at, &self.server, &self.players)
@@ -201,6 +215,13 @@ impl Run {
                     adversary.overhear(self.stage.now, datagram);
                 }
             }
+        }
+    }
+
+    fn narrate(&mut self) {
+        let Some(narrator) = &mut self.narrator else { return };
+        for happening in &self.stage.step.happenings {
+            narrator(format_args!("{} {happening}", self.stage.now));
         }
     }
 

@@ -4,7 +4,7 @@ mod application;
 
 use std::net::SocketAddr;
 
-use rejoin::{ClientId, Event, MultiSessionManager, Timestamp, Verdict};
+use rejoin::{ClientId, Event, MultiSessionManager, Timestamp};
 
 use super::backend;
 use super::clock::LocalClock;
@@ -12,7 +12,7 @@ use super::machine::Machine;
 use super::plan::{ServerPlan, Sleep};
 use super::schedule::Due;
 use super::stage::Stage;
-use super::step::{Datagram, Happening, Party};
+use super::step::{Datagram, Happening, Party, Reading};
 use crate::laws::Violation;
 use crate::laws::driven::{self, Outlet};
 use crate::world::{Chance, server_address};
@@ -135,7 +135,9 @@ impl Server {
         loop {
             let waited: Vec<_> = std::iter::from_fn(|| self.machine.read()).take(READ_BUDGET).collect();
             let is_last = waited.is_empty();
-            waited.into_iter().for_each(|datagram| self.read(datagram, stage));
+            for datagram in waited {
+                self.read(datagram, stage);
+            }
             self.drive(stage)?;
             if is_last {
                 return Ok(());
@@ -165,12 +167,8 @@ impl Server {
         let local = self.machine.local(stage.now);
         let mut bytes = datagram.bytes.to_vec();
         let verdict = running.manager.handle_datagram(local, datagram.from, &mut bytes);
-        let session = match verdict {
-            Verdict::Accepted(session) => Some(session),
-            Verdict::Answered | Verdict::Dropped(_) => None,
-        };
-        let (by, is_accepted) = (Party::Server, session.is_some());
-        stage.step.note(Happening::Received { by, datagram, is_accepted, session });
+        let (by, reading) = (Party::Server, Reading::Server(verdict));
+        stage.step.note(Happening::Received { by, datagram, reading });
     }
 
     /// Polls everything and fires what is due, as the laws of the drive API ask.
@@ -253,7 +251,9 @@ impl Server {
         self.wall_error_s = 0;
         self.tell_wall_clock(stage.now);
         if let Some(running) = &mut self.running {
-            identities.iter().for_each(|identity| running.manager.lift_ban(*identity));
+            for identity in identities {
+                running.manager.lift_ban(*identity);
+            }
         }
         self.drive(stage)
     }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use rejoin::client::ClientEvent;
-use rejoin::{ClientId, Event, SessionId, Timestamp};
+use rejoin::client::{self, ClientEvent};
+use rejoin::{ClientId, Event, SessionId, Timestamp, Verdict};
 
 /// Who takes part, by place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +48,15 @@ pub(super) enum Channel {
     State(u64),
 }
 
+/// What became of a datagram that a host read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// At the server.
+    Server(Verdict),
+    /// At a player.
+    Player(client::Verdict),
+}
+
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub(super) enum Happening {
@@ -64,10 +73,8 @@ pub(super) enum Happening {
         by: Party,
         /// The datagram, as it arrived.
         datagram: Datagram,
-        /// Whether it belonged to a session of the host's end, and was new.
-        is_accepted: bool,
-        /// Which session that is, where the server read it.
-        session: Option<SessionId>,
+        /// What its end said about it.
+        reading: Reading,
     },
     /// A server without memory begins.
     ServerStarted,
@@ -145,7 +152,9 @@ impl Step {
     /// The sessions of the server that this step touched; one may come more than once.
     pub(super) fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
         self.happenings.iter().filter_map(|happening| match happening {
-            Happening::Received { session, .. } => *session,
+            Happening::Received { reading: Reading::Server(Verdict::Accepted(session)), .. } => {
+                Some(*session)
+            }
             Happening::ServerQueued { session, .. } => Some(*session),
             Happening::ServerTold { event: Event::Lifecycle(event), .. } => Some(event.session),
             _ => None,
@@ -155,6 +164,36 @@ impl Step {
     /// Something happens.
     pub(super) fn note(&mut self, happening: Happening) {
         self.happenings.push(happening);
+    }
+}
+
+impl fmt::Display for Happening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sent { by, datagram } => write!(f, "{by:?} sends {datagram}"),
+            Self::Received { by, datagram, reading } => write!(f, "{by:?} reads {datagram}: {reading:?}"),
+            Self::ServerTold { event, payload } => {
+                write!(f, "server told {event:?}, {} bytes", payload.len())
+            }
+            Self::ServerQueued { session, channel, message } => {
+                write!(f, "server sends to {session} {channel:?}, {} bytes", message.len())
+            }
+            Self::PlayerTold { process, event, payload } => {
+                write!(f, "{process} told {event:?}, {} bytes", payload.len())
+            }
+            Self::PlayerQueued { process, channel, message } => {
+                write!(f, "{process} sends {channel:?}, {} bytes", message.len())
+            }
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+impl fmt::Display for Datagram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The first byte of a netcode packet holds its type.
+        let kind = self.bytes.first().map_or(0, |prefix| prefix & 0xf);
+        write!(f, "type {kind}, {} bytes, {} to {}", self.bytes.len(), self.from, self.to)
     }
 }
 

@@ -22,8 +22,8 @@ impl Trace {
         for happening in &step.happenings {
             match happening {
                 Happening::Sent { by, datagram } => self.datagram(format_args!("sent {by:?}"), datagram),
-                Happening::Received { by, datagram, is_accepted, .. } => {
-                    self.datagram(format_args!("received {by:?} {is_accepted}"), datagram);
+                Happening::Received { by, datagram, reading } => {
+                    self.datagram(format_args!("received {by:?} {reading:?}"), datagram);
                 }
                 Happening::ServerTold { event, payload } => {
                     self.text(format_args!("{event:?}"));

@@ -152,7 +152,8 @@ fn p15_the_newest_state_arrives_even_if_it_was_lost_while_there_was_no_room_to_r
 
 #[test]
 fn a_machine_that_slept_for_hours_sends_its_messages_within_seconds() {
-    let mut world = World::new(Path { loss_percent: 0, duplicate_percent: 0, latency_ms: 30, jitter_ms: 0 }, 1);
+    let mut world =
+        World::new(Path { loss_percent: 0, duplicate_percent: 0, latency_ms: 30, jitter_ms: 0 }, 1);
     queue(&mut world, 0..3);
     world.run_for_ms(1_000);
     queue(&mut world, 3..6);

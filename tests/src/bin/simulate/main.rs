@@ -5,9 +5,10 @@ mod summary;
 mod workers;
 
 use std::env;
+use std::fmt;
 use std::process::ExitCode;
 
-use rejoin_tests::simulator::Plan;
+use rejoin_tests::simulator::{Plan, trace};
 
 use arguments::Arguments;
 use summary::Summary;
@@ -27,11 +28,29 @@ fn main() -> ExitCode {
     if arguments.seeds == 1 {
         println!("{}", Plan::new(arguments.from, arguments.settings));
     }
+    if arguments.trace {
+        return narrate(&arguments);
+    }
     // A panic is reported with its seed, once.
     std::panic::set_hook(Box::new(|_| {}));
     let summary = play_all(&arguments, FAILURES_MAX, report);
     println!("{summary}");
     if summary.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Plays the first seed alone, with a line for everything that happens.
+fn narrate(arguments: &Arguments) -> ExitCode {
+    let narrate = Box::new(|line: fmt::Arguments<'_>| println!("{line}"));
+    match trace(arguments.from, arguments.settings, narrate) {
+        Ok(outcome) => {
+            println!("{outcome:#?}");
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            println!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn report(progress: &Progress<'_>) {

@@ -14,13 +14,15 @@ pub(super) struct Programs {
     told: BTreeMap<ProcessId, Told>,
 }
 
-/// What a process was told so far.
-#[derive(Clone, Copy, Debug, Default)]
-struct Told {
-    is_connected: bool,
-    is_logged_in: bool,
-    is_away: bool,
-    has_ended: bool,
+/// Where a process stands, by what it was told so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Told {
+    #[default]
+    Nothing,
+    Connected,
+    LoggedIn,
+    Away,
+    Ended,
 }
 
 impl Checker for Programs {
@@ -42,27 +44,32 @@ impl Checker for Programs {
 }
 
 impl Told {
-    /// Notes an event; says whether it may come now. A process that goes on where another one left it is connected and logged in with
-    /// its first `Reconnected`.
+    /// Notes an event; says whether it may come now.
     fn take(&mut self, event: &ClientEvent) -> bool {
-        if self.has_ended {
-            return false;
-        }
+        let before = *self;
         match event {
-            ClientEvent::Connected { .. } => !std::mem::replace(&mut self.is_connected, true),
-            ClientEvent::LoggedIn => self.is_connected && !std::mem::replace(&mut self.is_logged_in, true),
-            ClientEvent::LoginRejected { .. } => self.is_connected && !self.is_logged_in,
-            ClientEvent::PathLost => self.is_logged_in && !std::mem::replace(&mut self.is_away, true),
+            ClientEvent::Connected { .. } => {
+                *self = Self::Connected;
+                before == Self::Nothing
+            }
+            ClientEvent::LoggedIn => {
+                *self = Self::LoggedIn;
+                before == Self::Connected
+            }
+            ClientEvent::LoginRejected { .. } => before == Self::Connected,
+            ClientEvent::PathLost => {
+                *self = Self::Away;
+                before == Self::LoggedIn
+            }
             ClientEvent::Reconnected { .. } => {
-                let comes_back = self.is_away || !self.is_logged_in;
-                *self = Self { is_connected: true, is_logged_in: true, ..Self::default() };
-                comes_back
+                *self = Self::LoggedIn;
+                before == Self::Away
             }
             ClientEvent::Disconnected { .. } => {
-                self.has_ended = true;
-                true
+                *self = Self::Ended;
+                before != Self::Ended
             }
-            _ => self.is_logged_in,
+            _ => matches!(before, Self::LoggedIn | Self::Away),
         }
     }
 }

@@ -11,13 +11,13 @@ use crate::world::Chance;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::simulator) struct BurstLoss {
     /// How many of a thousand datagrams begin a burst.
-    pub(in crate::simulator) begin_per_mille: u64,
+    pub(in crate::simulator) begins: u64,
     /// How many of a thousand end it.
-    pub(in crate::simulator) end_per_mille: u64,
+    pub(in crate::simulator) ends: u64,
     /// How many of a thousand are lost in it.
-    pub(in crate::simulator) inside_per_mille: u64,
+    pub(in crate::simulator) lost_inside: u64,
     /// How many of a thousand are lost outside of it.
-    pub(in crate::simulator) outside_per_mille: u64,
+    pub(in crate::simulator) lost_outside: u64,
 }
 
 /// What a path does to datagrams.
@@ -102,9 +102,9 @@ impl Path {
 
     fn is_lost(&mut self) -> bool {
         let Some(loss) = self.plan.loss else { return false };
-        let turns = if self.is_in_burst { loss.end_per_mille } else { loss.begin_per_mille };
+        let turns = if self.is_in_burst { loss.ends } else { loss.begins };
         self.is_in_burst ^= self.chance.per_mille(turns);
-        let per_mille = if self.is_in_burst { loss.inside_per_mille } else { loss.outside_per_mille };
+        let per_mille = if self.is_in_burst { loss.lost_inside } else { loss.lost_outside };
         self.chance.per_mille(per_mille)
     }
 
@@ -176,12 +176,7 @@ mod tests {
 
     #[test]
     fn loss_comes_in_bursts_and_is_counted() {
-        let loss = BurstLoss {
-            begin_per_mille: 20,
-            end_per_mille: 200,
-            inside_per_mille: 900,
-            outside_per_mille: 0,
-        };
+        let loss = BurstLoss { begins: 20, ends: 200, lost_inside: 900, lost_outside: 0 };
         let (arrivals, faults) = carried(PathPlan { loss: Some(loss), ..PLAN }, 10_000);
         assert_eq!(arrivals.len() as u64, 10_000 - faults.of(Fault::Loss));
         let gaps =

@@ -86,15 +86,12 @@ impl Crowd<'_> {
     }
 
     fn path(&self, chance: &mut Chance) -> PathPlan {
-        let mut rate = |fault, most: u64| match self.has(fault) {
-            true => chance.between(0..=most),
-            false => 0,
-        };
+        let mut rate = |fault, most: u64| if self.has(fault) { chance.between(0..=most) } else { 0 };
         let loss = BurstLoss {
-            begin_per_mille: rate(Fault::Loss, 40),
-            end_per_mille: 100 + rate(Fault::Loss, 700),
-            inside_per_mille: 300 + rate(Fault::Loss, 700),
-            outside_per_mille: rate(Fault::Loss, 50),
+            begins: rate(Fault::Loss, 40),
+            ends: 100 + rate(Fault::Loss, 700),
+            lost_inside: 300 + rate(Fault::Loss, 700),
+            lost_outside: rate(Fault::Loss, 50),
         };
         let plan = PathPlan {
             delay_ms: 0,

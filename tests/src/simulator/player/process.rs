@@ -73,15 +73,15 @@ impl Process {
         chance: &mut Chance,
         stage: &mut Stage,
     ) {
-        let state = self.session.state();
-        self.waits_since = match state {
+        let standing = self.session.state();
+        self.waits_since = match standing {
             ClientState::LoggedIn => None,
             _ => self.waits_since.or(Some(stage.now)),
         };
         if self.wants_login {
             self.log_in();
         }
-        if state.is_logged_in() {
+        if standing.is_logged_in() {
             self.move_on(local, chance, stage);
             if !stage.is_calm {
                 self.talk(plan.talk, chance, stage);

@@ -70,11 +70,12 @@ impl Run {
         for player in self.players.iter().filter(|player| !player.has_left) {
             let (process, session) = self.place_in_game(player)?;
             self.checkers.deliveries.check_complete(process, session)?;
+            let returner = self.returners.iter().find(|returner| returner.place == player.place);
+            let is_same =
+                returner.is_none_or(|former| (former.process, former.session) == (process, session));
+            ensure(is_same, || format!("{returner:?} did not make it, but {process} in session {session}"))?;
         }
-        self.returners.iter().try_for_each(|returner| {
-            let process = self.players[returner.place].process.as_ref().map(|process| process.id);
-            ensure(process == Some(returner.process), || format!("{returner:?} did not make it by itself"))
-        })
+        Ok(())
     }
 
     /// A player is in the game on a live path, and both ends agree where that is.

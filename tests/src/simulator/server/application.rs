@@ -67,10 +67,14 @@ impl Application {
             manager.sessions().filter(|view| view.state().is_logged_in()).map(|view| view.id()).collect();
         let mut turn = Turn { application: self, manager, local, plan, chance, stage };
         if turn.application.tick.is_multiple_of(plan.publish_every) {
-            in_game.iter().for_each(|session| turn.publish(*session));
+            for session in &in_game {
+                turn.publish(*session);
+            }
         }
         if !turn.stage.is_calm {
-            in_game.iter().for_each(|session| turn.talk(*session));
+            for session in &in_game {
+                turn.talk(*session);
+            }
             turn.broadcast(&in_game);
         }
     }
