@@ -8,6 +8,8 @@ mod moves;
 mod overdue;
 mod programs;
 mod states;
+#[cfg(test)]
+mod tests;
 
 pub(super) use deliveries::Deliveries;
 pub(super) use lifecycle::LifecycleOrder;

@@ -87,11 +87,14 @@ impl Run {
         }
     }
 
-    /// Somebody with bad intentions takes part from the beginning; `make` gets an address of its own.
+    /// Somebody with bad intentions takes part from the beginning; `make` gets an address of its own, and may ask the backend for a token.
     #[cfg(test)]
-    pub(super) fn add_adversary(&mut self, make: impl FnOnce(std::net::SocketAddr) -> Box<dyn Adversary>) {
+    pub(super) fn add_adversary(
+        &mut self,
+        make: impl FnOnce(std::net::SocketAddr, &mut Backend) -> Box<dyn Adversary>,
+    ) {
         let address = self.stage.network.attach(Party::Adversary(self.adversaries.len()));
-        self.adversaries.push(make(address));
+        self.adversaries.push(make(address, &mut self.stage.backend));
     }
 
     /// Another law is watched.

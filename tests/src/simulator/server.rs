@@ -158,7 +158,7 @@ impl Server {
             *wall_set_at = local;
             manager.set_unix_time(local, wall_clock_s(stage.now, self.wall_error_s));
         }
-        application.take_turn(manager, local, &self.plan, &mut self.chance, stage);
+        application.take_turn(manager, local, &self.plan, &mut self.chance, stage)?;
         self.drive(stage)
     }
 

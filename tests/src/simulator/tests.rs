@@ -112,7 +112,7 @@ fn an_adversary_hears_everything_and_is_answered_at_its_own_address_and_no_law_i
     for seed in 0..20 {
         let mut run = Run::new(Plan::new(seed, SHORT), None);
         let (answers, chance) = (Rc::clone(&answers), Chance::new(seed));
-        run.add_adversary(|address| Box::new(Echo { address, heard: Vec::new(), answers, chance }));
+        run.add_adversary(|address, _| Box::new(Echo { address, heard: Vec::new(), answers, chance }));
         if let Err(failure) = run.play() {
             panic!("{failure}");
         }

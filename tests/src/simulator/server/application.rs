@@ -1,8 +1,9 @@
 //! The game on the server: it lets players in, publishes states, talks.
 
 use rejoin::lifecycle::{LifecycleEventKind, SessionState};
-use rejoin::{Event, MultiSessionManager, SessionId, Timestamp, UNORDERED_LANE};
+use rejoin::{Event, MultiSessionManager, SendError, SessionId, Timestamp, UNORDERED_LANE};
 
+use crate::laws::{Violation, ensure};
 use crate::simulator::fault::Fault;
 use crate::simulator::message::from_server;
 use crate::simulator::plan::ServerPlan;
@@ -31,21 +32,26 @@ pub(super) struct Application {
     tick: u64,
     numbers: u32,
     logins: Vec<PendingLogin>,
+    /// Sessions that ended since the last turn.
+    ended: Vec<SessionId>,
 }
 
 impl Application {
     pub(super) const fn new(start: u32) -> Self {
-        Self { start, tick: 0, numbers: 0, logins: Vec::new() }
+        Self { start, tick: 0, numbers: 0, logins: Vec::new(), ended: Vec::new() }
     }
 
     /// It is told something.
     pub(super) fn on_event(&mut self, event: Event, payload: &[u8], plan: &ServerPlan, chance: &mut Chance) {
-        if let Event::Lifecycle(event) = event
-            && event.kind == LifecycleEventKind::LoginStarted
-        {
-            let answer_at_tick = self.tick + chance.between(0..=plan.login_ticks_max);
-            let is_right = payload == b"right";
-            self.logins.push(PendingLogin { session: event.session, is_right, answer_at_tick });
+        let Event::Lifecycle(event) = event else { return };
+        match event.kind {
+            LifecycleEventKind::LoginStarted => {
+                let answer_at_tick = self.tick + chance.between(0..=plan.login_ticks_max);
+                let is_right = payload == b"right";
+                self.logins.push(PendingLogin { session: event.session, is_right, answer_at_tick });
+            }
+            LifecycleEventKind::Disconnected => self.ended.push(event.session),
+            _ => {}
         }
     }
 
@@ -57,7 +63,7 @@ impl Application {
         plan: &ServerPlan,
         chance: &mut Chance,
         stage: &mut Stage,
-    ) {
+    ) -> Result<(), Violation> {
         let tick = 1 + local.as_micros() / 1_000 * u64::from(plan.config.tick_hz) / 1_000;
         self.tick = tick.max(self.tick + 1);
         manager.set_server_tick(local, self.tick);
@@ -77,6 +83,20 @@ impl Application {
             }
             turn.broadcast(&in_game);
         }
+        self.check_ended(manager, local)
+    }
+
+    /// The handle of a session that has ended is an error, and never somebody else's session.
+    fn check_ended(&mut self, manager: &mut MultiSessionManager, local: Timestamp) -> Result<(), Violation> {
+        for session in self.ended.drain(..) {
+            let sent = manager.send(local, session, 0, b"too late");
+            ensure(sent == Err(SendError::UnknownSession), || {
+                format!("session {session} has ended, but to send to it gave {sent:?}")
+            })?;
+            let removed = manager.remove(local, session);
+            ensure(removed.is_err(), || format!("session {session} has ended, and was removed again"))?;
+        }
+        Ok(())
     }
 
     fn answer_logins(&mut self, manager: &mut MultiSessionManager, local: Timestamp, stage: &mut Stage) {
