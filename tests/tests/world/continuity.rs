@@ -1,8 +1,8 @@
 //! What survives when the network does not.
 
-use rejoin::client::{ClientConfig, ClientEvent, ClientState};
+use rejoin::client::{ClientConfig, ClientEvent, ClientSendError, ClientState};
 use rejoin::lifecycle::{Cause, LifecycleEventKind, SessionState};
-use rejoin::{Continuity, Event, SessionId, UNORDERED_LANE};
+use rejoin::{Continuity, Event, SendError, SessionId, UNORDERED_LANE};
 use rejoin_tests::laws::{Delivery, uphold};
 use rejoin_tests::world::{Conditions, World, config};
 
@@ -283,6 +283,63 @@ fn the_latest_state_reaches_a_player_who_was_away_when_it_was_published() {
         })
         .collect();
     assert_eq!(states, [(5, vec![5])]);
+}
+
+#[test]
+fn a_state_that_was_under_way_when_the_network_changed_is_sent_again() {
+    let mut world = World::new(config(), 20);
+    let player = world.add_logged_in(1);
+    let id = world.session_id(player);
+    world.run_for_ms(1_000);
+
+    world.cut(player);
+    world.server.publish_state(world.now, id, 7, b"the last one").unwrap();
+    world.settle();
+    world.heal(player);
+    world.move_address(player);
+    world.run_for_ms(2_000);
+
+    assert_eq!(reconnects_of(&world, id), [(Cause::TakenOver, Some(Continuity::Kept))]);
+    let is_state = |event: &ClientEvent| matches!(event, ClientEvent::State { server_tick: 7, .. });
+    assert_eq!(world.players[player].events.iter().filter(|(event, _)| is_state(event)).count(), 1);
+}
+
+#[test]
+fn what_is_sent_while_a_player_is_away_is_kept_within_the_bound_and_arrives_after_it() {
+    const QUEUE_BYTES_MAX: usize = 30_000;
+    let message = |number: usize| vec![u8::try_from(number).expect("few messages"); 1_000];
+    let mut config = config();
+    config.lane_queue_bytes_max = QUEUE_BYTES_MAX;
+    let mut client_config = ClientConfig::default();
+    client_config.lane_queue_bytes_max = QUEUE_BYTES_MAX;
+    let mut world = World::new(config, 21);
+    let token = world.mint(rejoin::ClientId(1));
+    let player = world.add_player_with(1, &token, client_config);
+    world.players[player].session.login(b"").unwrap();
+    world.run_until("the tokens", |world| world.players[player].session.resume_tokens() == 2);
+    let id = world.session_id(player);
+
+    world.cut(player);
+    world.run_for_ms(3_000);
+    assert_eq!(world.state(player), Some(SessionState::ReconnectPending));
+    let count = QUEUE_BYTES_MAX / 1_000;
+    for number in 0..count {
+        world.server.send(world.now, id, 0, &message(number)).unwrap();
+        world.players[player].session.send(0, &message(number)).unwrap();
+    }
+    let server_full = SendError::Full { bytes_to_acknowledge: 1_000 };
+    assert_eq!(world.server.send(world.now, id, 0, &message(count)), Err(server_full));
+    let client_full = ClientSendError::Full { bytes_to_acknowledge: 1_000 };
+    assert_eq!(world.players[player].session.send(0, &message(count)), Err(client_full));
+    world.run_for_ms(3_000);
+    world.heal(player);
+    world.run_for_ms(5_000);
+
+    let sent: Vec<Vec<u8>> = (0..count).map(message).collect();
+    assert_eq!(world.messages_from(id), sent);
+    assert_eq!(world.messages_to(player), sent);
+    assert_eq!(world.server.send(world.now, id, 0, &message(count)), Ok(()), "there is room again");
+    assert_eq!(world.players[player].session.send(0, &message(count)), Ok(()));
 }
 
 #[test]

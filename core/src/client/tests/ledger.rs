@@ -39,6 +39,7 @@ fn each_violation_a_server_can_commit_is_reached_and_counted_as_itself_and_once(
 /// Plays a scene to its end; gives what it added to the counters.
 fn play((mut bench, from, datagram): Scene, reason: DropReason) -> ClientCounters {
     let before = bench.client.counters().clone();
+    let packets_received = bench.client.statistics().packets_received;
     assert_eq!(before.dropped_total(), 0);
 
     assert_eq!(bench.give_from(from, &datagram), Verdict::Dropped(reason));
@@ -46,6 +47,7 @@ fn play((mut bench, from, datagram): Scene, reason: DropReason) -> ClientCounter
     let counters = bench.client.counters().clone();
     assert_eq!((counters.dropped(reason), counters.dropped_total()), (1, 1));
     assert_eq!(counters.accepted, before.accepted);
+    assert_eq!(bench.client.statistics().packets_received, packets_received, "nothing to acknowledge");
     assert_eq!(counters.datagrams_received, counters.accepted + counters.dropped_total());
     let violations: u64 = Violation::ALL.into_iter().map(|violation| counters.violations(violation)).sum();
     assert_eq!(violations, counters.dropped(DropReason::Violation));

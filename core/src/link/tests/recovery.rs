@@ -169,3 +169,22 @@ fn a_machine_that_slept_for_hours_sends_its_messages_within_seconds() {
     assert!(world.run_until(deadline, |world| delivered_all(world, 60)));
     assert_delivered(&world, 60);
 }
+
+#[test]
+fn a_gap_that_the_peer_was_told_of_is_not_named_for_ever() {
+    let mut world = World::opened();
+    for _ in 0..20 {
+        world.path.loss_percent = 100;
+        world.queue_message(b"lost at first");
+        world.run_for_ms(1);
+        world.path.loss_percent = 0;
+        world.run_for_ms(500);
+    }
+
+    world.run_for_ms(10_000);
+
+    for end in &world.ends {
+        assert_eq!(end.messages.len(), 20);
+        assert_eq!(end.link.received.ranges().count(), 1);
+    }
+}

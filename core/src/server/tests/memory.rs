@@ -190,6 +190,32 @@ fn floods_of_everything_that_needs_no_answer_are_bounded_and_reckoned() {
 }
 
 #[test]
+fn logins_of_those_who_never_get_in_are_bounded_and_reckoned() {
+    let mut server = Harness::new(Config { login_attempts_max: 200, ..narrow_config() });
+    let mut guests: Vec<Peer> = (1..=8_u16).map(|port| server.guest(port.into(), port)).collect();
+    for attempt in 1..=100 {
+        for guest in &mut guests {
+            // Only the first of them is asked about; the others find it pending.
+            for repeated in 0..3 {
+                let login = guest.login(3 * attempt + repeated, &[7; 1_024]);
+                server.read(guest.address, &login);
+            }
+        }
+        server.check_reckoning(TOLERANCE_BYTES);
+        server.settle();
+        for client_id in 1..=8 {
+            let id = server.id_of(client_id);
+            let reason = "no".repeat(127);
+            server.measured(|manager, now| manager.reject_login(now, id, 1, &reason)).unwrap();
+        }
+        server.check_reckoning(TOLERANCE_BYTES);
+    }
+    server.settle();
+    server.check_reckoning(TOLERANCE_BYTES);
+    assert_eq!(server.manager.len(), 8);
+}
+
+#[test]
 fn handshakes_from_many_addresses_are_bounded_and_reckoned() {
     let mut siege = Siege::new(narrow_config());
     let server = &mut siege.server;

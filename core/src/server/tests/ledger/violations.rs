@@ -11,24 +11,26 @@ const ANNA: u64 = 11;
 #[test]
 fn each_violation_is_reached_and_counted_as_itself_and_once() {
     for violation in Violation::ALL {
-        let scene = scene(violation);
-        let id = scene.0.id_of(ANNA);
-        assert_eq!(scene.0.session_of(ANNA).last_violation(), None);
-
-        play(scene, Verdict::Dropped(DropReason::Violation), |counters| {
+        play(scene(violation), Verdict::Dropped(DropReason::Violation), |counters| {
             counters.count_drop(DropReason::Violation);
             counters.count_violation(violation);
         });
-
-        assert_eq!(last_violation(violation, id), Some(violation));
     }
 }
 
-/// What a session tells of itself after the scene.
-fn last_violation(violation: Violation, id: crate::SessionId) -> Option<Violation> {
-    let (mut server, from, datagram) = scene(violation);
-    server.take(from, &datagram);
-    server.manager.session(id)?.last_violation()
+#[test]
+fn p5_a_session_tells_of_each_violation_and_acknowledges_no_payload_that_holds_one() {
+    for violation in Violation::ALL {
+        let (mut server, from, datagram) = scene(violation);
+        let packets_received = server.session_of(ANNA).statistics().packets_received;
+        assert_eq!(server.session_of(ANNA).last_violation(), None);
+
+        server.take(from, &datagram);
+
+        assert_eq!(server.session_of(ANNA).last_violation(), Some(violation));
+        assert_eq!(server.session_of(ANNA).statistics().packets_received, packets_received, "{violation:?}");
+        server.close();
+    }
 }
 
 fn scene(violation: Violation) -> Scene {
