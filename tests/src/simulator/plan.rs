@@ -97,7 +97,7 @@ impl Plan {
 impl ServerPlan {
     fn draw(faults: &[Fault], settings: Settings, chance: &mut Chance) -> Self {
         let has = |fault| faults.contains(&fault);
-        let token_timeout_s = i32::try_from(chance.between(3..=5)).unwrap_or(3);
+        let token_timeout_s = u8::try_from(chance.between(3..=5)).unwrap_or(3);
         let mut config = config();
         config.key_history = KeyHistory::Reused;
         config.login = if chance.percent(30) { LoginPolicy::TokenIsLogin } else { LoginPolicy::Explicit };
@@ -111,7 +111,8 @@ impl ServerPlan {
         }
         let mut number = |range| u32::try_from(chance.between(range)).unwrap_or(0);
         config.heartbeat_ms = number(200..=500);
-        config.timeout_max_ms = number(3_000..=5_000);
+        // No shorter than a handshake may take that comes to nothing.
+        config.timeout_max_ms = number(u64::from(token_timeout_s) * 1_000..=5_000);
         config.timeout_min_ms = number(3_000..=config.timeout_max_ms.into());
         config.reconnect_window_ms = Some(number(5_000..=30_000));
         config.login_timeout_ms = number(3_000..=6_000);
@@ -140,7 +141,7 @@ impl ServerPlan {
             talk: Talk::draw(chance),
             broadcast_per_mille: chance.between(0..=10),
             login_ticks_max: chance.between(0..=10),
-            token_timeout_s,
+            token_timeout_s: token_timeout_s.into(),
         }
     }
 }

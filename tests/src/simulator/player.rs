@@ -35,6 +35,8 @@ pub(super) struct Player {
     pub(super) process: Option<Process>,
     /// Whether it plays no more.
     pub(super) has_left: bool,
+    /// Whether it waits for its program to come back by itself, however long that takes.
+    pub(super) perseveres: bool,
     plan: PlayerPlan,
     machine: Machine,
     chance: Chance,
@@ -53,6 +55,7 @@ impl Player {
             client_id: ClientId(1 + place as u64),
             process: None,
             has_left: false,
+            perseveres: false,
             machine: Machine::new(Party::Player(place), LocalClock::new(plan.drift_ppm)),
             chance,
             saved: Vec::new(),
@@ -232,7 +235,10 @@ impl Player {
     fn lose_patience(&mut self, stage: &mut Stage) {
         let Some(process) = &mut self.process else { return };
         let is_over = |since: Timestamp| stage.now >= since.plus_millis(self.plan.patience_ms);
-        if process.waits_since.is_some_and(is_over) && process.session.state() != ClientState::Disconnected {
+        if !self.perseveres
+            && process.waits_since.is_some_and(is_over)
+            && process.session.state() != ClientState::Disconnected
+        {
             stage.tally.gave_up_late += u64::from(stage.is_calm);
             process.session.disconnect(self.machine.local(stage.now));
         }

@@ -20,7 +20,7 @@ const SHORT: Settings = Settings { seconds: 6, peers: 3 };
 
 /// What the trace of one short run comes to. It changes with the bytes on the wire, with what is told to applications, and with how plans
 /// are drawn: after such a change the new number belongs here.
-const TRACE_OF_SEED_7: u64 = 0x25f7_5e3d_5748_d485;
+const TRACE_OF_SEED_7: u64 = 0x2348_605a_c0c1_ebd6;
 
 #[test]
 fn the_same_seed_leaves_the_same_trace_and_another_seed_another() {
@@ -39,7 +39,7 @@ fn the_trace_is_the_same_in_every_build() {
 fn hundreds_of_seeds_break_no_law_and_every_fault_happens() {
     let mut faults = FaultCounts::default();
     let mut resumes = 0;
-    for seed in 0..300 {
+    for seed in 0..200 {
         match simulate(seed, SHORT) {
             Ok(outcome) => {
                 faults.add(&outcome.faults);

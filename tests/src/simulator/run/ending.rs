@@ -54,6 +54,9 @@ impl Run {
             player.calm_down(player.place >= self.places, patience_ms, stage)?;
         }
         self.returners = self.players.iter().filter_map(|player| self.returner(player)).collect();
+        for returner in &self.returners {
+            self.players[returner.place].perseveres = true;
+        }
         Ok(())
     }
 
