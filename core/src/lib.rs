@@ -82,6 +82,10 @@ mod link;
 mod memory;
 mod movement;
 mod netcode;
+#[cfg(not(feature = "planted-bugs"))]
+mod planted;
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
 mod queue;
 mod server;
 mod time;

@@ -34,6 +34,7 @@ pub use frame::UNORDERED_LANE;
 pub use statistics::LinkStatistics;
 
 use crate::Timestamp;
+use crate::planted::{PlantedBug, is_planted};
 use bandwidth::Bandwidth;
 use congestion::Congestion;
 use control::ControlQueue;
@@ -228,11 +229,18 @@ impl Link {
             }
         });
         if let Some(queues) = self.traffic.get_mut() {
-            queues.lanes_out.requeue_all();
+            if is_planted(PlantedBug::DuplicateAfterResume) {
+                queues.lanes_in.restart();
+            }
+            if !is_planted(PlantedBug::RequeueForgotten) {
+                queues.lanes_out.requeue_all();
+            }
             queues.latest_out.requeue_all();
         }
         self.state.is_pending |= core::mem::take(&mut self.state.is_unrecorded);
-        self.received.clear();
+        if !is_planted(PlantedBug::AcksOfOldEpoch) {
+            self.received.clear();
+        }
         self.rtt.reset();
         self.congestion = Congestion::new();
         self.pacer = Pacer::default();
@@ -255,6 +263,9 @@ impl Link {
         queues.datagrams.clear();
         queues.latest_in.restart();
         queues.latest_out.restart();
+        if is_planted(PlantedBug::RestartKeepsNumbers) {
+            return 0;
+        }
         queues.lanes_out.restart()
     }
 

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use super::packet::{self, Header, Packet};
 use super::replay::ReplayWindow;
 use super::{Key, PAYLOAD_BYTES_MAX};
+use crate::planted::{PlantedBug, is_planted};
 
 /// A path to a peer with the keys that protect it. A session gets a new one at each way back.
 #[derive(Debug)]
@@ -87,12 +88,15 @@ impl Connection {
         datagram: &'a mut [u8],
     ) -> Result<Received<'a>, ReceiveError> {
         let protected = header.kind.is_replay_protected();
-        if protected && !self.replay.is_fresh(header.sequence) {
+        if protected && !self.replay.is_fresh(header.sequence) && !is_planted(PlantedBug::ReplaysAccepted) {
             return Err(ReceiveError::Replayed);
+        }
+        let is_newest = protected && self.replay.most_recent().is_none_or(|newest| header.sequence > newest);
+        if protected && is_planted(PlantedBug::WindowAdvancedBeforeOpen) {
+            self.replay.advance(header.sequence);
         }
         let packet = packet::open(datagram, header, self.protocol_id, &self.receive_key)
             .ok_or(ReceiveError::Unopened)?;
-        let is_newest = protected && self.replay.most_recent().is_none_or(|newest| header.sequence > newest);
         if protected {
             self.replay.advance(header.sequence);
         }

@@ -31,6 +31,7 @@ use pending::PendingMappings;
 use super::Mac;
 use crate::hash::{KeyedMap, keyed_map};
 use crate::memory::{doubling_bytes_max, map_bytes_max};
+use crate::planted::{PlantedBug, is_planted};
 use crate::{ClientId, Timestamp};
 
 /// The most addresses one pending token is mapped to.
@@ -154,6 +155,12 @@ impl TokenHistory {
         }
         match self.entries.get(&mapping.token_mac) {
             None => {
+                if is_planted(PlantedBug::HistoryEvicts)
+                    && self.entries.len() >= self.limits.entries_max
+                    && let Some(Reverse((_, earliest))) = self.by_expiry.pop()
+                {
+                    self.remove_entry(&earliest);
+                }
                 self.check_room_for_token(mapping.client_id, address)?;
                 self.add_entry(&mapping);
             }

@@ -1,5 +1,7 @@
 //! Refusing repeated packets (netcode standard, section Replay Protection).
 
+use crate::planted::{PlantedBug, is_planted};
+
 const WINDOW: u64 = 256;
 const WORD_BITS: u64 = u64::BITS as u64;
 const WORDS: usize = (WINDOW / WORD_BITS) as usize;
@@ -29,6 +31,9 @@ impl ReplayWindow {
     /// Whether a packet with this sequence may still be accepted.
     pub(crate) fn is_fresh(&self, sequence: u64) -> bool {
         let Some(most_recent) = self.most_recent else { return true };
+        if is_planted(PlantedBug::AdditionInReplayTest) && sequence + WINDOW <= most_recent {
+            return false;
+        }
         // By subtraction: adding the window to a sequence near the end of the range would overflow.
         match most_recent.checked_sub(sequence) {
             None => true,

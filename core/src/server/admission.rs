@@ -14,6 +14,7 @@ use crate::netcode::packet::{self, Packet};
 use crate::netcode::private_token::PrivateToken;
 use crate::netcode::request::{RequestError, RequestPacket};
 use crate::netcode::{CHALLENGE_TOKEN_BYTES, Key, Mac, PACKET_BYTES_MAX};
+use crate::planted::{PlantedBug, is_planted};
 use crate::{ClientId, Timestamp};
 
 use super::clock::Clock;
@@ -74,11 +75,11 @@ impl Admission {
         let lifetime_s = u64::from(config.token_lifetime_max_s);
         let (floor_unix, former_until_unix) = match config.key_history {
             // By then a token expires at the latest that was made before the start, by a clock as fast as ours.
-            KeyHistory::Reused => {
+            KeyHistory::Reused if !is_planted(PlantedBug::NoFloorAfterStart) => {
                 let floor_unix = unix_s.saturating_add(lifetime_s - 1);
                 (floor_unix, floor_unix.saturating_add(config.clock_skew_s.into()))
             }
-            KeyHistory::Fresh => (0, 0),
+            KeyHistory::Reused | KeyHistory::Fresh => (0, 0),
         };
         let limits = history_limits(config);
         Self {
@@ -187,7 +188,7 @@ impl Admission {
             address_tag: self.address_tag(address),
         };
         let token_sequence = self.next_challenge;
-        self.next_challenge += 1;
+        self.next_challenge += u64::from(!is_planted(PlantedBug::ChallengeNonceRepeated));
         let mut sealed = token.seal(token_sequence, &self.challenge_key);
         self.seal(
             &Packet::Challenge { token_sequence, token: &mut sealed },
@@ -211,9 +212,10 @@ impl Admission {
         token_mac: &Mac,
     ) -> bool {
         ChallengeToken::open(token, token_sequence, &self.challenge_key).is_some_and(|challenge| {
-            challenge.client_id == client_id
+            let is_bound = challenge.client_id == client_id
                 && challenge.binding == *token_mac
-                && challenge.address_tag == self.address_tag(address)
+                && challenge.address_tag == self.address_tag(address);
+            is_bound || is_planted(PlantedBug::ChallengeNotBound)
         })
     }
 
@@ -239,7 +241,7 @@ impl Admission {
     }
 
     fn seal(&mut self, packet: &Packet<'_>, key: &Key, out: &mut [u8; PACKET_BYTES_MAX]) -> usize {
-        let sequence = self.next_sequence;
+        let sequence = if is_planted(PlantedBug::NonceRestart) { 0 } else { self.next_sequence };
         self.next_sequence = self.next_sequence.wrapping_add(1) | 1 << 63;
         // Proof: the buffer holds the largest packet, and neither of these kinds is longer.
         packet::seal(packet, sequence, self.protocol_id, key, out).expect("room for the packet")

@@ -9,6 +9,7 @@ use crate::farewell::{Goodbye, goodbye_code};
 use crate::lifecycle::{DisconnectReason, Input, SessionState};
 use crate::netcode::USER_DATA_BYTES;
 use crate::netcode::connection::Connection;
+use crate::planted::{PlantedBug, is_planted};
 use crate::{ClientId, Timestamp};
 
 use super::content::Content;
@@ -134,12 +135,12 @@ impl MultiSessionManager {
         let session = self.table.get(index).ok_or(DropReason::NoLongerWelcome)?;
         let client_id = session.client_id;
         let detail = EventDetail { payload: user_data, continuity: Some(Continuity::Restarted) };
+        if is_planted(PlantedBug::SupersededNotEnded) {
+            return Ok(self.open_confirmed(client_id, connection, timeout_micros, user_data));
+        }
         match self.apply_with(index, Input::BackendConfirmed, detail).edges().last() {
             Some(edge) if edge.to == SessionState::Disconnected => {
-                let address = connection.address();
-                let successor = self.open_session(client_id, connection, timeout_micros, user_data);
-                self.confirm_first(successor, address);
-                Ok(successor)
+                Ok(self.open_confirmed(client_id, connection, timeout_micros, user_data))
             }
             Some(_) => {
                 self.hand_over(index, connection, timeout_micros);
@@ -151,6 +152,20 @@ impl MultiSessionManager {
                 Err(DropReason::NoLongerWelcome)
             }
         }
+    }
+
+    /// Gives a slot to an identity whose former session has ended, by a handshake that is confirmed already.
+    fn open_confirmed(
+        &mut self,
+        client_id: ClientId,
+        connection: Connection,
+        timeout_micros: u64,
+        user_data: &[u8; USER_DATA_BYTES],
+    ) -> u32 {
+        let address = connection.address();
+        let index = self.open_session(client_id, connection, timeout_micros, user_data);
+        self.confirm_first(index, address);
+        index
     }
 
     /// Gives a session that goes on to whoever holds the newest token of its backend: the former holder is told, and can come back no

@@ -1,9 +1,11 @@
 //! What time does to a session.
 
 use crate::lifecycle::{Input, SessionState};
+use crate::planted::{PlantedBug, is_planted};
 
 use super::MultiSessionManager;
 use super::clock::PeerDeadline;
+use super::session::Session;
 
 impl MultiSessionManager {
     /// Handles every deadline of the session in slot `index` that has passed.
@@ -13,6 +15,9 @@ impl MultiSessionManager {
         self.fire_attempt(index);
         self.fire_reconnect(index);
         self.fire_content(index);
+        if is_planted(PlantedBug::TimerLostWhileAway) && self.table.get(index).is_some_and(Session::is_away) {
+            return;
+        }
         self.touch(index);
         self.ensure_progress(index);
     }
@@ -98,7 +103,11 @@ impl MultiSessionManager {
             next = next.min(session.next_output(heartbeat_micros));
         }
         // A deadline that moved later is noticed when the timer fires: moving it at each packet would cost more.
-        if self.timers.deadline_of(index).is_none_or(|armed| next < armed) {
+        if self
+            .timers
+            .deadline_of(index)
+            .is_none_or(|armed| next < armed && !is_planted(PlantedBug::TimerLostOnRevival))
+        {
             self.timers.arm(index, next);
         }
     }

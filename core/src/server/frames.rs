@@ -9,6 +9,7 @@ use crate::link::control::Control;
 use crate::link::frame::{CheckedPayload, Frame, Moves};
 use crate::link::lane::Piece;
 use crate::movement::MoveVerdict;
+use crate::planted::{PlantedBug, is_planted};
 use crate::{Timestamp, Violation};
 
 use super::MultiSessionManager;
@@ -106,7 +107,7 @@ impl MultiSessionManager {
         self.counters.count_violation(violation);
         let violations_max = self.config.violations_max;
         if let Some((_, framed)) = self.framed(index) {
-            framed.violations += 1;
+            framed.violations += u32::from(!is_planted(PlantedBug::ViolationNotCounted));
             framed.last_violation = Some(violation);
             if framed.violations > violations_max {
                 self.end(index, DisconnectReason::ProtocolViolation);
@@ -168,7 +169,9 @@ impl MultiSessionManager {
         let rules = rules(&self.config);
         let Some(session) = self.table.get_mut(index) else { return };
         let id = session.id;
-        let Some(movement) = &mut session.movement else { return };
+        let is_shared = is_planted(PlantedBug::TickFilterShared);
+        let Some(filter) = (if is_shared { self.table.get_mut(0) } else { Some(session) }) else { return };
+        let Some(movement) = &mut filter.movement else { return };
         let newest_first: SmallVec<[(u64, &[u8]); 32]> = moves.inputs().collect();
         for (tick, input) in newest_first.into_iter().rev() {
             if movement.judge(now, tick, server_tick, rules) == MoveVerdict::Accepted {

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use crate::event::{Continuity, Event, LifecycleEvent};
 use crate::lifecycle::{self, Cause, DisconnectReason, Edge, Input, LifecycleEventKind, SessionState, Step};
 use crate::movement::Movement;
+use crate::planted::{PlantedBug, is_planted};
 
 use super::MultiSessionManager;
 
@@ -85,7 +86,12 @@ impl MultiSessionManager {
                     session.movement = Some(Box::new(Movement::new(now)));
                     self.welcome_in(index);
                 } else {
-                    session.reconnect = None;
+                    if !is_planted(PlantedBug::ReconnectWindowKept) {
+                        session.reconnect = None;
+                    }
+                    if is_planted(PlantedBug::MovementForgotten) {
+                        session.movement = Some(Box::new(Movement::new(now)));
+                    }
                     self.counters.reconnects += 1;
                 }
             }
@@ -114,10 +120,15 @@ impl MultiSessionManager {
     /// Takes an ended session out of every index and says goodbye where that is due.
     fn close_session(&mut self, index: u32, reason: DisconnectReason) {
         self.timers.disarm(index);
+        if is_planted(PlantedBug::EventAfterDisconnected) {
+            self.note_heartbeat(index);
+        }
         let Some(session) = self.table.end(index) else { return };
         self.directory.clear_client(session.client_id, index);
         let address = session.connection.address();
-        self.directory.clear_path(address, index);
+        if !is_planted(PlantedBug::IndexNotCleaned) {
+            self.directory.clear_path(address, index);
+        }
         self.directory.clear_attempt(address, index);
         if let Some(attempt) = &session.attempt {
             self.directory.clear_attempt(attempt.connection.address(), index);

@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 use crate::memory::{doubling_bytes_max, small_vec_bytes};
 use crate::netcode::address::{ADDRESS_LIST_BYTES_MAX, ServerAddresses};
 use crate::netcode::{ConnectToken, Key, TokenSpec, USER_DATA_BYTES};
+use crate::planted::{PlantedBug, is_planted};
 use crate::{ClientId, SessionId};
 
 /// What resume tokens begin their user data with.
@@ -204,8 +205,9 @@ struct Outstanding {
 
 impl ResumeLedger {
     /// Whether a generation still opens a handshake.
-    pub(super) const fn is_unspent(&self, generation: u64) -> bool {
-        self.spent < generation && generation <= self.minted
+    pub(super) fn is_unspent(&self, generation: u64) -> bool {
+        let is_spent = generation <= self.spent && !is_planted(PlantedBug::GenerationNotChecked);
+        !is_spent && generation <= self.minted
     }
 
     /// The highest generation whose handshake completed; 0 before the first.

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::memory::{reserve_vec, vec_bytes};
+use crate::planted::{PlantedBug, is_planted};
 
 /// What a value that arrived turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,8 @@ impl LatestReceiver {
         let Some(newest) = self.newest_versions.get_mut(usize::from(key)) else {
             return LatestArrival::NoSuchKey;
         };
-        if version <= *newest {
+        let is_older = version < *newest && !is_planted(PlantedBug::LatestGoesBackwards);
+        if version == *newest || is_older {
             self.stale += 1;
             return LatestArrival::Stale;
         }
