@@ -1,29 +1,42 @@
 //! What must hold whatever happens: small checkers that watch a session layer from outside.
 //!
 //! Each one keeps what it needs to judge the next observation, and answers with a [`Violation`] instead of panicking, so that a caller can
-//! add what it knows (a seed, an input). [`Watch`] joins those that judge a whole [`World`](crate::world::World).
+//! add what it knows (a seed, an input). [`Watch`] joins those that judge a whole [`World`](crate::world::World),
+//! [`WireWatch`] those about the datagrams between its ends.
 
 mod delivery;
 pub mod drive;
 pub mod driven;
+mod early;
 mod lifecycle;
 mod memory;
+mod nonces;
+mod once;
 mod overdue;
 mod ticks;
+mod token_use;
 mod trace;
+mod unproved;
 mod views;
 mod watch;
+mod wire_watch;
 
 use std::fmt;
 
 pub use delivery::Delivery;
+pub use early::check_not_early;
 pub use lifecycle::Lifecycles;
 pub use memory::check_memory;
+pub use nonces::Nonces;
+pub use once::TakenOnce;
 pub use overdue::check_nobody_overdue;
 pub use ticks::AscendingTicks;
+pub use token_use::TokenUse;
 pub use trace::trace_hash;
+pub use unproved::UnprovedAddresses;
 pub use views::{check_addresses, check_views};
 pub use watch::Watch;
+pub use wire_watch::WireWatch;
 
 /// Something happened that must not happen.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,21 +4,23 @@
 //! the seed, so a run can be repeated. Whoever is driven here is held to the laws of [`drive`](crate::laws).
 
 mod chance;
+mod observation;
 mod terms;
 mod wire;
 
 use std::net::SocketAddr;
 
-use rejoin::client::{ClientConfig, ClientEvent, ClientSession, SavedError};
+use rejoin::client::{self, ClientConfig, ClientEvent, ClientSession, SavedError};
 use rejoin::lifecycle::{LifecycleEventKind, SessionState};
 use rejoin::{
     CONNECT_TOKEN_BYTES, ClientId, Config, ConnectToken, DATAGRAM_BYTES_MAX, Event, Key, LifecycleEvent,
-    MultiSessionManager, SessionId, Timestamp,
+    MultiSessionManager, SessionId, Timestamp, Verdict,
 };
 
 use crate::laws::{drive, uphold};
 
 pub use chance::Chance;
+pub use observation::{Fate, Observation};
 pub use terms::TokenTerms;
 pub use wire::{Conditions, Datagram, Wire};
 
@@ -90,6 +92,8 @@ pub struct World {
     pub players: Vec<Player>,
     /// The network.
     pub wire: Wire,
+    /// What every end sent and read, if that is wanted.
+    pub observations: Option<Vec<Observation>>,
     chance: Chance,
     next_port: u16,
     next_nonce: u64,
@@ -110,6 +114,7 @@ impl World {
             logins: Logins::Accepted,
             players: Vec::new(),
             wire: Wire::new(chance.fork()),
+            observations: None,
             chance,
             next_port: 50_000,
             next_nonce: 0,
@@ -123,7 +128,7 @@ impl World {
         UNIX_START_S + self.now.as_micros() / 1_000_000
     }
 
-    /// A token of the backend for this identity, valid for 45 seconds.
+    /// A token of the backend for this identity, valid for 45 seconds. Its user data is another one each time.
     pub fn mint(&mut self, client_id: ClientId) -> ConnectToken {
         self.next_nonce += 1;
         TokenTerms {
@@ -192,6 +197,21 @@ impl World {
         self.server = new_server(config, &mut self.chance, self.now);
         let unix_s = self.unix_s();
         self.server.set_unix_time(self.now, unix_s);
+    }
+}
+
+fn fate_at_server(verdict: Verdict) -> Fate {
+    match verdict {
+        Verdict::Accepted(_) => Fate::Taken,
+        Verdict::Answered => Fate::Answered,
+        Verdict::Dropped(_) => Fate::Dropped,
+    }
+}
+
+fn fate_at_client(verdict: client::Verdict) -> Fate {
+    match verdict {
+        client::Verdict::Accepted => Fate::Taken,
+        client::Verdict::Dropped(_) => Fate::Dropped,
     }
 }
 
@@ -288,12 +308,19 @@ impl World {
 
     /// Lets a datagram arrive now.
     pub fn deliver(&mut self, mut datagram: Datagram) {
-        if datagram.to == server_address() {
-            self.server.handle_datagram(self.now, datagram.from, &mut datagram.bytes);
+        // What is opened is overwritten.
+        let original = self.observations.is_some().then(|| datagram.clone());
+        let fate = if datagram.to == server_address() {
+            fate_at_server(self.server.handle_datagram(self.now, datagram.from, &mut datagram.bytes))
         } else if let Some(player) =
             self.players.iter_mut().find(|player| player.address == datagram.to && player.is_up)
         {
-            player.session.handle_datagram(self.now, datagram.from, &mut datagram.bytes);
+            fate_at_client(player.session.handle_datagram(self.now, datagram.from, &mut datagram.bytes))
+        } else {
+            return;
+        };
+        if let Some(observations) = &mut self.observations {
+            observations.extend(original.map(|original| Observation::Received(original, fate)));
         }
     }
 
@@ -320,7 +347,11 @@ impl World {
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         while let Some(transmit) = self.server.poll_transmit(self.now, &mut buffer) {
             let bytes = buffer[..transmit.len].to_vec();
-            self.wire.send(self.now, Datagram { from: server_address(), to: transmit.to, bytes });
+            let datagram = Datagram { from: server_address(), to: transmit.to, bytes };
+            if let Some(observations) = &mut self.observations {
+                observations.push(Observation::Sent(datagram.clone()));
+            }
+            self.wire.send(self.now, datagram);
             produced = true;
         }
         if produced {
@@ -356,8 +387,12 @@ impl World {
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         while let Some(transmit) = player.session.poll_transmit(self.now, &mut buffer) {
             let bytes = buffer[..transmit.len].to_vec();
+            let datagram = Datagram { from: player.address, to: transmit.to, bytes };
+            if let Some(observations) = &mut self.observations {
+                observations.push(Observation::Sent(datagram.clone()));
+            }
             if player.is_up {
-                self.wire.send(self.now, Datagram { from: player.address, to: transmit.to, bytes });
+                self.wire.send(self.now, datagram);
             }
             produced = true;
         }

@@ -8,8 +8,8 @@ use rejoin::lifecycle::LifecyclePolicy;
 use rejoin::{ClientId, Config, Continuity, Event, LifecycleEvent, SessionId};
 
 use super::{
-    AscendingTicks, Delivery, Lifecycles, Violation, check_addresses, check_memory, check_nobody_overdue,
-    check_views, ensure,
+    AscendingTicks, Delivery, Lifecycles, TokenUse, Violation, check_addresses, check_memory,
+    check_nobody_overdue, check_not_early, check_views, ensure,
 };
 use crate::world::World;
 
@@ -22,6 +22,7 @@ pub struct Watch {
     policy: LifecyclePolicy,
     lifecycles: Lifecycles,
     ticks: AscendingTicks,
+    tokens: TokenUse,
     /// By player: what it sent to its session.
     upward: BTreeMap<usize, Delivery>,
     /// By start of the server and session: what was sent to its player.
@@ -63,6 +64,7 @@ impl Watch {
             policy,
             lifecycles: Lifecycles::new(policy),
             ticks: AscendingTicks::default(),
+            tokens: TokenUse::default(),
             upward: BTreeMap::new(),
             downward: BTreeMap::new(),
             players: Vec::new(),
@@ -120,6 +122,7 @@ impl Watch {
     pub fn check(&mut self, world: &World) -> Result<(), Violation> {
         while let Some((event, payload)) = world.server_events.get(self.server_events_read) {
             self.server_events_read += 1;
+            self.tokens.observe(event, payload)?;
             self.check_server_event(world, event, payload)?;
         }
         self.players.resize_with(world.players.len(), PlayerWatch::default);
@@ -147,6 +150,8 @@ impl Watch {
     fn check_server_event(&mut self, world: &World, event: &Event, payload: &[u8]) -> Result<(), Violation> {
         match event {
             Event::Lifecycle(event) => {
+                let window_ms = world.server.config().reconnect_window_ms.unwrap_or(0);
+                check_not_early(event, self.lifecycles.away_since(event.session), window_ms)?;
                 self.lifecycles.observe(event)?;
                 self.note_restart_of_lanes(world, event);
                 Ok(())

@@ -24,11 +24,13 @@ pub struct TokenTerms<'a> {
 }
 
 impl TokenTerms<'_> {
-    /// Makes the token; `number` must be another one each time.
+    /// Makes the token; `number` must be another one each time. Its user data begins with it.
     #[must_use]
     pub fn mint(&self, chance: &mut Chance, number: u64) -> ConnectToken {
         let mut nonce = [0; 24];
         nonce[..8].copy_from_slice(&number.to_le_bytes());
+        let mut user_data = [0x5a; USER_DATA_BYTES];
+        user_data[..8].copy_from_slice(&number.to_le_bytes());
         let (up, down) = (Key::new(chance.bytes()), Key::new(chance.bytes()));
         TokenSpec {
             protocol_id: PROTOCOL_ID,
@@ -41,7 +43,7 @@ impl TokenTerms<'_> {
             addresses: self.addresses,
             client_to_server_key: &up,
             server_to_client_key: &down,
-            user_data: &[0x5a; USER_DATA_BYTES],
+            user_data: &user_data,
         }
         .mint()
         .expect("a valid token")

@@ -1,0 +1,44 @@
+//! The law of replays: a sealed packet of a session is taken at most once.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
+
+use super::{Violation, ensure};
+use crate::netcode::header;
+
+/// Every packet that was taken, by whoever received it.
+#[derive(Clone, Debug, Default)]
+pub struct TakenOnce {
+    taken: HashSet<(SocketAddr, u64)>,
+}
+
+impl TakenOnce {
+    /// The receiver at this address took a datagram for one of its session, and for new.
+    pub fn taken(&mut self, to: SocketAddr, datagram: &[u8]) -> Result<(), Violation> {
+        // Handshake packets come again by design.
+        let Some((kind, sequence, _)) = header(datagram).filter(|(kind, ..)| *kind >= 4) else {
+            return Ok(());
+        };
+        let mut hasher = DefaultHasher::new();
+        datagram.hash(&mut hasher);
+        let is_new = self.taken.insert((to, hasher.finish()));
+        ensure(is_new, || format!("{to} took a packet of kind {kind}, sequence {sequence}, twice"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_that_is_taken_twice_is_caught_and_handshakes_may_come_again() {
+        let (one, other) = (SocketAddr::from(([192, 0, 2, 1], 1)), SocketAddr::from(([192, 0, 2, 1], 2)));
+        let mut once = TakenOnce::default();
+        assert_eq!(once.taken(one, b"\x15\x01payload"), Ok(()));
+        assert_eq!(once.taken(other, b"\x15\x01payload"), Ok(()));
+        assert!(once.taken(one, b"\x15\x01payload").is_err());
+        assert_eq!(once.taken(one, b"\x13\x01response"), Ok(()));
+        assert_eq!(once.taken(one, b"\x13\x01response"), Ok(()));
+    }
+}

@@ -1,0 +1,98 @@
+//! The law about addresses: one proves itself by its own challenge, and gets no more bytes than it sent before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use super::{Violation, ensure};
+use crate::netcode::Packet;
+
+/// What passed between one start of a server and each address.
+#[derive(Clone, Debug, Default)]
+pub struct UnprovedAddresses {
+    accounts: BTreeMap<SocketAddr, Account>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Account {
+    /// The challenges it was sent, each under the keys of the token it answers.
+    challenges: BTreeSet<(usize, Vec<u8>)>,
+    bytes_from: usize,
+    bytes_to: usize,
+    is_proved: bool,
+}
+
+impl UnprovedAddresses {
+    /// The server read a datagram of so many bytes, which is this packet if it is any, and went on with it or not.
+    pub fn received(
+        &mut self,
+        from: SocketAddr,
+        bytes: usize,
+        packet: Option<&Packet>,
+        went_on: bool,
+    ) -> Result<(), Violation> {
+        let account = self.accounts.entry(from).or_default();
+        account.bytes_from += bytes;
+        let Some(response) = packet.filter(|packet| packet.kind == 3) else { return Ok(()) };
+        let answers_own = account.challenges.contains(&(response.key.token, response.body.clone()));
+        account.is_proved |= answers_own;
+        ensure(answers_own || !went_on, || {
+            format!("{from} answered a challenge that it never got for its token, and was believed")
+        })
+    }
+
+    /// The server sent a datagram of so many bytes, which is this packet if it is any.
+    pub fn sent(&mut self, to: SocketAddr, bytes: usize, packet: Option<&Packet>) -> Result<(), Violation> {
+        let account = self.accounts.entry(to).or_default();
+        if let Some(challenge) = packet.filter(|packet| packet.kind == 2) {
+            account.challenges.insert((challenge.key.token, challenge.body.clone()));
+        }
+        account.bytes_to += bytes;
+        let Account { bytes_from, bytes_to, is_proved, .. } = *account;
+        ensure(is_proved || bytes_to <= bytes_from, || {
+            format!("{to} has not proved itself, sent {bytes_from} bytes and got {bytes_to}")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netcode::KeyId;
+
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], port))
+    }
+
+    fn packet(kind: u8, token: usize, body: &[u8]) -> Packet {
+        Packet { key: KeyId { token, is_to_server: kind == 3 }, kind, sequence: 0, body: body.to_vec() }
+    }
+
+    #[test]
+    fn more_bytes_than_came_are_caught_until_the_address_has_proved_itself() {
+        let mut addresses = UnprovedAddresses::default();
+        let challenge = packet(2, 0, b"challenge");
+        assert_eq!(addresses.received(address(1), 1_078, None, true), Ok(()));
+        assert_eq!(addresses.sent(address(1), 333, Some(&challenge)), Ok(()));
+        assert!(addresses.clone().sent(address(1), 746, None).is_err());
+
+        let response = packet(3, 0, b"challenge");
+        assert_eq!(addresses.received(address(1), 333, Some(&response), true), Ok(()));
+
+        assert_eq!(addresses.sent(address(1), 10_000, None), Ok(()));
+    }
+
+    #[test]
+    fn an_answer_to_the_challenge_of_another_address_or_token_is_caught_where_it_is_believed() {
+        let mut addresses = UnprovedAddresses::default();
+        for port in [1, 2] {
+            assert_eq!(addresses.received(address(port), 1_078, None, true), Ok(()));
+        }
+        assert_eq!(addresses.sent(address(1), 333, Some(&packet(2, 0, b"challenge"))), Ok(()));
+
+        let response = packet(3, 0, b"challenge");
+        assert!(addresses.received(address(2), 333, Some(&response), true).is_err());
+        assert_eq!(addresses.received(address(2), 333, Some(&response), false), Ok(()));
+        let of_other_token = packet(3, 1, b"challenge");
+        assert!(addresses.received(address(1), 333, Some(&of_other_token), true).is_err());
+    }
+}

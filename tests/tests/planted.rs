@@ -1,0 +1,1 @@
+//! Each known mistake that can be planted in the core is found.
