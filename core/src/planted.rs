@@ -1,7 +1,7 @@
 //! Known mistakes, to be planted one at a time by tests that have to find each of them.
 //!
-//! They exist with the feature `planted-bugs` only. Without it [`is_planted`] is `false` wherever it is asked, and nothing of this is left
-//! in the program.
+//! They exist with the feature `planted-bugs` only. Without it `is_planted` is `false` wherever it is asked, and nothing of this is left in
+//! the program.
 #![cfg_attr(
     not(feature = "planted-bugs"),
     expect(unreachable_pub, reason = "the module is public with the feature alone")

@@ -11,6 +11,7 @@ pub mod goodput;
 pub mod hosted;
 pub mod laws;
 pub mod netcode;
+pub mod ordeal;
 pub mod pipe;
 pub mod simulator;
 pub mod world;

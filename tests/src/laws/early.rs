@@ -19,7 +19,10 @@ pub fn check_not_early(
         return Ok(());
     };
     let in_time = event.at.plus_millis(GRAIN_MS) >= since.plus_millis(window_ms.into());
-    ensure(in_time, || format!("away since {since}, with a window of {window_ms} ms, but: {event:?}"))
+    ensure(in_time, || {
+        let LifecycleEvent { session, at, .. } = event;
+        format!("session {session}, away since {since}, was given up at {at}: its window is {window_ms} ms")
+    })
 }
 
 #[cfg(test)]

@@ -2,48 +2,15 @@
 
 use rejoin::SessionId;
 use rejoin::lifecycle::SessionState;
-use rejoin_tests::world::{Chance, Conditions, Datagram, World, config, server_address};
-
-/// Listens on the wire and repeats what it heard: to the server from any address, and to players in the server's name.
-struct Sniffer {
-    chance: Chance,
-    heard: Vec<Datagram>,
-}
-
-impl Sniffer {
-    fn new(world: &mut World, seed: u64) -> Self {
-        world.wire.record = Some(Vec::new());
-        Self { chance: Chance::new(seed), heard: Vec::new() }
-    }
-
-    fn repeat(&mut self, world: &mut World, datagrams: usize) {
-        self.heard.append(world.wire.record.as_mut().expect("a recording"));
-        for _ in 0..datagrams {
-            let index = usize::try_from(self.chance.below(self.heard.len() as u64)).expect("an index");
-            let mut datagram = self.heard[index].clone();
-            let player = usize::try_from(self.chance.below(world.players.len() as u64)).expect("an index");
-            let victim = world.players[player].address;
-            match (datagram.to == server_address(), self.chance.below(3)) {
-                (true, 0) => datagram.from = victim,
-                (true, 1) => datagram.from = world.fresh_address(),
-                (true, _) => {}
-                (false, _) => datagram.to = victim,
-            }
-            if self.chance.percent(10) {
-                let byte = usize::try_from(self.chance.below(datagram.bytes.len() as u64)).expect("an index");
-                datagram.bytes[byte] ^= 1 << self.chance.below(8);
-            }
-            world.deliver(datagram);
-        }
-    }
-}
+use rejoin_tests::ordeal::Sniffer;
+use rejoin_tests::world::{Chance, Conditions, World, config};
 
 #[test]
 fn a_sniffer_who_repeats_everything_from_anywhere_disturbs_nobody() {
     for seed in 0..16 {
         let mut world = World::new(config(), 5_000 + seed);
         world.wire.conditions = Conditions::ROUGH;
-        let mut sniffer = Sniffer::new(&mut world, seed);
+        let mut sniffer = Sniffer::new(&mut world, Chance::new(seed));
         let players: Vec<usize> = (1..=3).map(|client_id| world.add_logged_in(client_id)).collect();
         world.run_for_ms(1_000);
         let ids: Vec<SessionId> = players.iter().map(|&player| world.session_id(player)).collect();
