@@ -33,12 +33,12 @@ mod tests {
 
     #[test]
     fn a_packet_that_is_taken_twice_is_caught_and_handshakes_may_come_again() {
-        let (one, other) = (SocketAddr::from(([192, 0, 2, 1], 1)), SocketAddr::from(([192, 0, 2, 1], 2)));
+        let (here, there) = (SocketAddr::from(([192, 0, 2, 1], 1)), SocketAddr::from(([192, 0, 2, 1], 2)));
         let mut once = TakenOnce::default();
-        assert_eq!(once.taken(one, b"\x15\x01payload"), Ok(()));
-        assert_eq!(once.taken(other, b"\x15\x01payload"), Ok(()));
-        assert!(once.taken(one, b"\x15\x01payload").is_err());
-        assert_eq!(once.taken(one, b"\x13\x01response"), Ok(()));
-        assert_eq!(once.taken(one, b"\x13\x01response"), Ok(()));
+        assert_eq!(once.taken(here, b"\x15\x01payload"), Ok(()));
+        assert_eq!(once.taken(there, b"\x15\x01payload"), Ok(()));
+        assert!(once.taken(here, b"\x15\x01payload").is_err());
+        assert_eq!(once.taken(here, b"\x13\x01response"), Ok(()));
+        assert_eq!(once.taken(here, b"\x13\x01response"), Ok(()));
     }
 }

@@ -155,8 +155,11 @@ mod tests {
         empty_per_mille: 0,
     };
 
+    /// A datagram, and when it arrived.
+    type Arrival = (Timestamp, Rc<[u8]>);
+
     /// What arrives of so many datagrams of 100 bytes, one a millisecond.
-    fn carried(plan: PathPlan, count: u64) -> (Vec<(Timestamp, Rc<[u8]>)>, FaultCounts) {
+    fn carried(plan: PathPlan, count: u64) -> (Vec<Arrival>, FaultCounts) {
         let (mut path, mut faults) = (Path::new(plan, Chance::new(1)), FaultCounts::default());
         let arrivals = (0..count).flat_map(|millis| {
             let datagram: Rc<[u8]> = Rc::from([7; 100]);
