@@ -1,4 +1,4 @@
-//! Both ends of a session behind one face, and the calls that drive them by the laws of [`drive`](super::drive).
+//! Both ends of a session behind one face, and the calls that drive them by the laws of [`drive`].
 
 use std::net::SocketAddr;
 

@@ -1,7 +1,8 @@
 //! What everybody who takes part shares: time, the network, the backend, and the record of what happens.
 
-use rejoin::Timestamp;
 use std::net::SocketAddr;
+
+use rejoin::Timestamp;
 
 use super::backend::Backend;
 use super::fault::FaultCounts;

@@ -34,6 +34,9 @@ pub(in crate::simulator) struct PathPlan {
     pub(in crate::simulator) empty_per_mille: u64,
 }
 
+/// What arrives, and when.
+pub(super) type Arrival = (Timestamp, Rc<[u8]>);
+
 /// A path in use.
 #[derive(Debug)]
 pub(super) struct Path {
@@ -76,7 +79,7 @@ impl Path {
         now: Timestamp,
         bytes: &Rc<[u8]>,
         faults: &mut FaultCounts,
-    ) -> [Option<(Timestamp, Rc<[u8]>)>; 3] {
+    ) -> [Option<Arrival>; 3] {
         if now < self.closed_until {
             return [None, None, None];
         }

@@ -4,6 +4,7 @@ use crate::laws::Violation;
 use crate::simulator::fault::Fault;
 use crate::simulator::network::Direction;
 use crate::simulator::plan::{Incident, IncidentKind};
+use crate::simulator::schedule::Due;
 
 use super::Run;
 
@@ -77,7 +78,7 @@ impl Run {
                 let runs = self.server.manager().is_some();
                 self.server.stop(is_graceful, stage)?;
                 let start_at = stage.now.plus_millis(down_ms);
-                stage.schedule.add(start_at, crate::simulator::schedule::Due::ServerStart);
+                stage.schedule.add(start_at, Due::ServerStart);
                 Ok(runs)
             }
             IncidentKind::ServerClockStep { by_s } => {
