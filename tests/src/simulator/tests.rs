@@ -20,7 +20,7 @@ const SHORT: Settings = Settings { seconds: 6, peers: 3 };
 
 /// What the trace of one short run comes to. It changes with the bytes on the wire, with what is told to applications, and with how plans
 /// are drawn: after such a change the new number belongs here.
-const TRACE_OF_SEED_7: u64 = 0x2348_605a_c0c1_ebd6;
+const TRACE_OF_SEED_7: u64 = 0x648e_9cf0_b8eb_8126;
 
 #[test]
 fn the_same_seed_leaves_the_same_trace_and_another_seed_another() {
@@ -32,7 +32,8 @@ fn the_same_seed_leaves_the_same_trace_and_another_seed_another() {
 #[test]
 fn the_trace_is_the_same_in_every_build() {
     let outcome = simulate(7, SHORT).expect("no violation");
-    assert_eq!(format!("{:016x}", outcome.trace_hash), format!("{TRACE_OF_SEED_7:016x}"));
+    let hash = format!("{:016x}", outcome.trace_hash);
+    assert_eq!(hash, format!("{TRACE_OF_SEED_7:016x}"), "if it was to change, the new number belongs above");
 }
 
 #[test]
