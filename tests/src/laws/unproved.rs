@@ -18,7 +18,8 @@ struct Account {
     challenges: BTreeSet<(usize, Vec<u8>)>,
     bytes_from: usize,
     bytes_to: usize,
-    is_proved: bool,
+    /// The tokens for which it answered its own challenge.
+    proved_for: BTreeSet<usize>,
 }
 
 impl UnprovedAddresses {
@@ -33,9 +34,12 @@ impl UnprovedAddresses {
         let account = self.accounts.entry(from).or_default();
         account.bytes_from += bytes;
         let Some(response) = packet.filter(|packet| packet.kind == 3) else { return Ok(()) };
-        let answers_own = account.challenges.contains(&(response.key.token, response.body.clone()));
-        account.is_proved |= answers_own;
-        ensure(answers_own || !went_on, || {
+        let token = response.key.token;
+        if account.challenges.contains(&(token, response.body.clone())) {
+            account.proved_for.insert(token);
+        }
+        // Once the handshake is complete its responses are answered again, also one to a challenge that another address got.
+        ensure(account.proved_for.contains(&token) || !went_on, || {
             format!("{from} answered a challenge that it never got for its token, and was believed")
         })
     }
@@ -47,8 +51,8 @@ impl UnprovedAddresses {
             account.challenges.insert((challenge.key.token, challenge.body.clone()));
         }
         account.bytes_to += bytes;
-        let Account { bytes_from, bytes_to, is_proved, .. } = *account;
-        ensure(is_proved || bytes_to <= bytes_from, || {
+        let Account { bytes_from, bytes_to, .. } = *account;
+        ensure(!account.proved_for.is_empty() || bytes_to <= bytes_from, || {
             format!("{to} has not proved itself, sent {bytes_from} bytes and got {bytes_to}")
         })
     }
@@ -94,5 +98,16 @@ mod tests {
         assert_eq!(addresses.received(address(2), 333, Some(&response), false), Ok(()));
         let of_other_token = packet(3, 1, b"challenge");
         assert!(addresses.received(address(1), 333, Some(&of_other_token), true).is_err());
+    }
+
+    #[test]
+    fn whoever_has_proved_itself_for_a_token_may_be_answered_again_for_that_token_alone() {
+        let mut addresses = UnprovedAddresses::default();
+        assert_eq!(addresses.received(address(1), 1_078, None, true), Ok(()));
+        assert_eq!(addresses.sent(address(1), 333, Some(&packet(2, 0, b"challenge"))), Ok(()));
+        assert_eq!(addresses.received(address(1), 333, Some(&packet(3, 0, b"challenge")), true), Ok(()));
+
+        assert_eq!(addresses.received(address(1), 333, Some(&packet(3, 0, b"of another")), true), Ok(()));
+        assert!(addresses.received(address(1), 333, Some(&packet(3, 1, b"of another")), true).is_err());
     }
 }
