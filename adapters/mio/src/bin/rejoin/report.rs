@@ -296,7 +296,7 @@ mod tests {
         let object: serde_json::Value = serde_json::from_str(&good().to_json()).unwrap();
         for field in "peers sessions_established logins_succeeded logins_failed sessions_ended_early outages outages_beyond_window resumes_succeeded \
             resumes_failed same_session_after_resume moves_sent moves_acknowledged states_received reliable_sent \
-            reliable_delivered reliable_lost reliable_duplicated reliable_out_of_order rtt_ms_p50 rtt_ms_p99 \
+            reliable_expected reliable_delivered reliable_lost reliable_duplicated reliable_out_of_order rtt_ms_p50 rtt_ms_p99 \
             resume_ms_p50 resume_ms_p99 bulk_requests_completed bulk_kib_delivered bulk_wrong bulk_stalled goodput_kib_s \
             clock_error_ms_p99 moves_late moves_duplicate latest_sent latest_delivered latest_backwards latest_missing"
             .split_whitespace()
