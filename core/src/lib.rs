@@ -75,6 +75,9 @@ mod config;
 mod counters;
 mod event;
 mod farewell;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hash;
 mod ids;
 pub mod lifecycle;

@@ -77,8 +77,7 @@ impl PrivateToken {
     pub(crate) fn seal(&self, seal: &TokenSeal<'_>) -> Box<[u8; PRIVATE_TOKEN_BYTES]> {
         let mut sealed = Box::new([0; PRIVATE_TOKEN_BYTES]);
         self.write(&mut sealed);
-        let (body, mac) = sealed.split_at_mut(BODY_BYTES);
-        mac.copy_from_slice(&aead::seal_token(seal.private_key, seal.nonce, &seal.associated_data(), body));
+        seal.seal_in_place(&mut sealed);
         sealed
     }
 
@@ -87,15 +86,29 @@ impl PrivateToken {
         sealed: &[u8; PRIVATE_TOKEN_BYTES],
         seal: &TokenSeal<'_>,
     ) -> Result<Self, PrivateTokenError> {
-        // A copy, so that another key may be tried on the same bytes; wiped, for it holds keys in the clear.
-        let mut plain = Zeroizing::new(*sealed);
-        aead::open_token(seal.private_key, seal.nonce, &seal.associated_data(), &mut *plain)
-            .ok_or(PrivateTokenError::NotAuthentic)?;
+        let plain = seal.open_plain(sealed).ok_or(PrivateTokenError::NotAuthentic)?;
         Self::read(&plain).map_err(PrivateTokenError::Malformed)
     }
 }
 
 impl TokenSeal<'_> {
+    /// Seals a plain form, whatever it says; its MAC takes the last 16 bytes.
+    pub(crate) fn seal_in_place(&self, plain: &mut [u8; PRIVATE_TOKEN_BYTES]) {
+        let (body, mac) = plain.split_at_mut(BODY_BYTES);
+        mac.copy_from_slice(&aead::seal_token(self.private_key, self.nonce, &self.associated_data(), body));
+    }
+
+    /// Opens a sealed private token, which itself is left as it came; `None` if it is not authentic.
+    pub(crate) fn open_plain(
+        &self,
+        sealed: &[u8; PRIVATE_TOKEN_BYTES],
+    ) -> Option<Zeroizing<[u8; PRIVATE_TOKEN_BYTES]>> {
+        // A copy, so that another key may be tried on the same bytes; wiped, for it holds keys in the clear.
+        let mut plain = Zeroizing::new(*sealed);
+        aead::open_token(self.private_key, self.nonce, &self.associated_data(), &mut *plain)?;
+        Some(plain)
+    }
+
     fn associated_data(&self) -> [u8; VERSION_INFO.len() + 8 + 8] {
         let mut bytes = [0; VERSION_INFO.len() + 8 + 8];
         let mut writer = Writer::zeroed(&mut bytes);
@@ -174,8 +187,7 @@ mod tests {
         let mut sealed = Box::new([0; PRIVATE_TOKEN_BYTES]);
         fixtures::private_token().write(&mut sealed);
         sealed[12] = 33;
-        let (body, mac) = sealed.split_at_mut(BODY_BYTES);
-        mac.copy_from_slice(&aead::seal_token(&key, seal.nonce, &seal.associated_data(), body));
+        seal.seal_in_place(&mut sealed);
 
         let error = PrivateTokenError::Malformed(TokenError::AddressCount(33));
 
