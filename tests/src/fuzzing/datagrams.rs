@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use rejoin::client::{ClientConfig, ClientState};
 use rejoin::lifecycle::SessionState;
-use rejoin::{ClientId, Config};
 
+use super::cast::{self, check_well, config, join};
+use super::change::Change;
 use crate::laws::{Watch, uphold};
-use crate::world::{self, Datagram, Logins, World, server_address};
+use crate::world::{Datagram, Logins, World, server_address};
 
 /// Players of the world: two in the game, one away, one whose login waits for an answer.
 const PLAYERS: usize = 4;
@@ -45,15 +45,6 @@ enum Route {
     FromStranger(u8),
     /// From the server's address to a player.
     ToPlayer(u8),
-}
-
-/// What the sender does to a recorded datagram.
-#[derive(Arbitrary, Clone, Copy, Debug)]
-enum Change {
-    Nothing,
-    Flip { position: u16, mask: u8 },
-    Truncate { len: u16 },
-    Extend { by: u8 },
 }
 
 /// An input: what the senders do, one after the other.
@@ -159,15 +150,8 @@ impl Range {
     }
 
     fn talk(&mut self, player: usize) {
-        let mut message = Watch::sender_tag(player).to_vec();
-        message.extend(self.said.to_le_bytes());
+        cast::talk(&mut self.world, &mut self.watch, player, self.said);
         self.said += 1;
-        let session = self.world.session_id(player);
-        self.world.players[player].session.send(0, &message).expect("room in the client's queue");
-        self.watch.player_sent(player, 0, &message);
-        self.world.server.send(self.world.now, session, 0, &message).expect("room in the server's queue");
-        self.watch.server_sent(session, 0, &message);
-        self.world.settle();
     }
 
     /// The shots end. Then everybody is in the game, and everything said arrives.
@@ -183,50 +167,9 @@ impl Range {
         uphold(self.watch.check(&self.world));
         let honest = if waits { PLAYERS } else { PENDING };
         for player in 0..honest {
-            assert_eq!(
-                self.world.state(player),
-                Some(SessionState::LoggedIn),
-                "player {player} at the server"
-            );
-            assert_eq!(self.world.players[player].session.state(), ClientState::LoggedIn, "player {player}");
-            uphold(self.watch.check_complete(player, self.world.session_id(player)));
+            check_well(&self.world, &self.watch, player);
         }
     }
-}
-
-impl Change {
-    fn apply(self, bytes: &mut Vec<u8>) {
-        match self {
-            Self::Nothing => {}
-            Self::Flip { position, mask } => {
-                let position = usize::from(position) % bytes.len().max(1);
-                if let Some(byte) = bytes.get_mut(position) {
-                    *byte ^= mask;
-                }
-            }
-            Self::Truncate { len } => bytes.truncate(len.into()),
-            Self::Extend { by } => bytes.extend(std::iter::repeat_n(0, by.into())),
-        }
-    }
-}
-
-/// Few heartbeats and short times: an input is to take little time of its own.
-fn config() -> Config {
-    let mut config = world::config();
-    config.heartbeat_ms = 400;
-    config.timeout_min_ms = 1_250;
-    config.timeout_max_ms = 1_250;
-    config.heartbeat_events = false;
-    config
-}
-
-fn join(world: &mut World, client_id: u64) -> usize {
-    let token = world.mint(ClientId(client_id));
-    let mut config = ClientConfig::default();
-    config.retry_max_ms = 500;
-    let player = world.add_player_with(client_id, &token, config);
-    world.players[player].session.login(b"a credential").expect("a login");
-    player
 }
 
 fn stranger(index: u8) -> SocketAddr {

@@ -30,6 +30,8 @@ pub struct Watch {
     players: Vec<PlayerWatch>,
     /// Every address that was ever a session's path.
     addresses: BTreeSet<SocketAddr>,
+    /// Identities whose messages and values are not judged.
+    distrusted: BTreeSet<ClientId>,
     server_events_read: usize,
     starts: u64,
 }
@@ -69,6 +71,7 @@ impl Watch {
             downward: BTreeMap::new(),
             players: Vec::new(),
             addresses: BTreeSet::new(),
+            distrusted: BTreeSet::new(),
             server_events_read: 0,
             starts: 0,
         }
@@ -84,6 +87,11 @@ impl Watch {
     #[must_use]
     pub fn sender_tag(player: usize) -> [u8; 2] {
         u16::try_from(player).unwrap_or(u16::MAX).to_le_bytes()
+    }
+
+    /// Somebody forges what is sent between this identity and its session: what arrives there may be anything.
+    pub fn distrust(&mut self, client_id: ClientId) {
+        self.distrusted.insert(client_id);
     }
 
     /// A player queued a reliable message on a lane.
@@ -156,6 +164,11 @@ impl Watch {
                 self.note_restart_of_lanes(world, event);
                 Ok(())
             }
+            Event::Message { session, .. } | Event::Latest { session, .. }
+                if self.is_distrusted(self.lifecycles.client_of(*session)) =>
+            {
+                self.lifecycles.observe_other(*session)
+            }
             Event::Message { session, lane } => {
                 self.lifecycles.observe_other(*session)?;
                 let (sent, receiver) = self.sent_by(world, *session, payload)?;
@@ -210,7 +223,12 @@ impl Watch {
         Ok((self.upward.entry(sender).or_default(), receiver))
     }
 
+    fn is_distrusted(&self, client_id: Option<ClientId>) -> bool {
+        client_id.is_some_and(|client_id| self.distrusted.contains(&client_id))
+    }
+
     fn check_player(&mut self, world: &World, player: usize) -> Result<(), Violation> {
+        let is_distrusted = self.is_distrusted(Some(world.players[player].client_id));
         let watch = &mut self.players[player];
         if watch.home == Home::Unknown
             && let Some(session) = world.players[player].session.session_id()
@@ -225,7 +243,7 @@ impl Watch {
                 ClientEvent::Reconnected { continuity: Continuity::Restarted } => {
                     self.upward.entry(player).or_default().restarted();
                 }
-                ClientEvent::Message { .. } | ClientEvent::Latest { .. } => {
+                ClientEvent::Message { .. } | ClientEvent::Latest { .. } if !is_distrusted => {
                     if let Home::Known(start, session) = watch.home {
                         let sent = self.downward.entry((start, session)).or_default();
                         check_arrival(sent, player, event, payload)?;
