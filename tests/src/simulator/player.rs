@@ -24,6 +24,8 @@ pub(super) use process::{KEYS, Process};
 const FIRINGS_MAX: usize = 1_000;
 /// How long after the end of a program the player starts the next one.
 const RESTART_MS: u64 = 200;
+/// In how many of a hundred programs somebody mistypes the password who ever does.
+const WRONG_LOGIN_PERCENT: u64 = 30;
 /// How many of a hundred turns save what the next process needs.
 const SAVE_PERCENT: u64 = 5;
 
@@ -196,7 +198,8 @@ impl Player {
         };
         let Some(session) = session else { return };
         let id = stage.next_process();
-        self.process = Some(Process::new(id, session, self.plan.wrong_logins, stage.now));
+        let wrong_logins = if self.chance.percent(WRONG_LOGIN_PERCENT) { self.plan.wrong_logins } else { 0 };
+        self.process = Some(Process::new(id, session, wrong_logins, stage.now));
         stage.step.note(Happening::ProcessStarted { process: id, client_id: self.client_id });
     }
 
