@@ -32,7 +32,8 @@ pub fn lanes(input: &[u8]) {
 
 /// Small limits, so that they are reached.
 fn draw_limits(input: &mut Input<'_>) -> LinkLimits {
-    let lane_window = LaneWindow::new(LaneWindow::BYTES_MIN << (input.u8() % 7));
+    // Half of the windows are the smallest.
+    let lane_window = LaneWindow::new(LaneWindow::BYTES_MIN << input.u8().leading_zeros().min(6));
     LinkLimits {
         ordered_lanes: LANES_MAX,
         lane_queue_bytes_max: 1 + usize::from(input.u16()),

@@ -41,12 +41,10 @@ pub(super) fn run(mut input: Input<'_>, limits: &LinkLimits) {
     }
 }
 
-/// Any length, or what the window has left.
+/// As long as there is room in the window, or any length.
 fn draw_len(input: &mut Input<'_>, room: usize) -> usize {
-    match input.u16() {
-        u16::MAX => room.clamp(1, PIECE_BYTES_MAX),
-        len => 1 + usize::from(len) % PIECE_BYTES_MAX,
-    }
+    let len = usize::from(input.u16());
+    if len >= 1 << 15 { room.clamp(1, PIECE_BYTES_MAX) } else { 1 + len % PIECE_BYTES_MAX }
 }
 
 /// A number near the one whose turn it is, or any.
