@@ -1,5 +1,6 @@
 //! What was refused, and how often: every datagram that does nothing has exactly one cause.
 
+use crate::cause_counts::CauseCounts;
 use crate::violation::{Violation, ViolationCounts};
 
 /// Why a datagram was dropped without an answer.
@@ -143,8 +144,8 @@ pub struct Counters {
     pub reconnects: u64,
     /// Inputs of the lifecycle that had no meaning in the state they met.
     pub inputs_ignored: u64,
-    dropped: [u64; DropReason::ALL.len()],
-    denied: [u64; DenyReason::ALL.len()],
+    dropped: CauseCounts<{ DropReason::ALL.len() }>,
+    denied: CauseCounts<{ DenyReason::ALL.len() }>,
     violations: ViolationCounts,
 }
 
@@ -152,47 +153,45 @@ impl Counters {
     /// How many datagrams were dropped for `reason`.
     #[must_use]
     pub fn dropped(&self, reason: DropReason) -> u64 {
-        self.dropped[reason as usize]
+        self.dropped.of(reason as usize)
     }
 
     /// How many datagrams were dropped in all.
     #[must_use]
     pub fn dropped_total(&self) -> u64 {
-        self.dropped.iter().fold(0, |sum, count| sum.saturating_add(*count))
+        self.dropped.total()
     }
 
     /// How many payloads broke the protocol in this way. Over all ways that makes as many as were dropped as
     /// [`DropReason::Violation`].
     #[must_use]
     pub fn violations(&self, violation: Violation) -> u64 {
-        self.violations.of(violation)
+        self.violations.of(violation as usize)
     }
 
     /// How many requests were denied for `reason`.
     #[must_use]
     pub fn denied(&self, reason: DenyReason) -> u64 {
-        self.denied[reason as usize]
+        self.denied.of(reason as usize)
     }
 
     /// How many requests were denied in all.
     #[must_use]
     pub fn denied_total(&self) -> u64 {
-        self.denied.iter().fold(0, |sum, count| sum.saturating_add(*count))
+        self.denied.total()
     }
 
     pub(crate) fn count_drop(&mut self, reason: DropReason) {
-        let count = &mut self.dropped[reason as usize];
-        *count = count.saturating_add(1);
+        self.dropped.count(reason as usize);
     }
 
     /// Counts what a payload did, beside its drop.
     pub(crate) fn count_violation(&mut self, violation: Violation) {
-        self.violations.count(violation);
+        self.violations.count(violation as usize);
     }
 
     pub(crate) fn count_denied(&mut self, reason: DenyReason) {
-        let count = &mut self.denied[reason as usize];
-        *count = count.saturating_add(1);
+        self.denied.count(reason as usize);
     }
 }
 

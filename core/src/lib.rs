@@ -70,6 +70,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod cause_counts;
 pub mod client;
 mod config;
 mod counters;

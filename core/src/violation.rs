@@ -1,5 +1,6 @@
 //! What a peer can do that PROTOCOL.md does not allow: every refused payload of that kind has exactly one cause.
 
+use crate::cause_counts::CauseCounts;
 use crate::link::frame::FrameError;
 use crate::link::lane::LaneArrival;
 use crate::link::latest::LatestArrival;
@@ -104,22 +105,8 @@ impl From<AckError> for Violation {
     }
 }
 
-/// How often each cause was met.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ViolationCounts([u64; Violation::ALL.len()]);
-
-impl ViolationCounts {
-    /// How often this one was.
-    pub(crate) fn of(&self, violation: Violation) -> u64 {
-        self.0[violation as usize]
-    }
-
-    /// Counts it once more.
-    pub(crate) fn count(&mut self, violation: Violation) {
-        let count = &mut self.0[violation as usize];
-        *count = count.saturating_add(1);
-    }
-}
+/// How often each way was met.
+pub(crate) type ViolationCounts = CauseCounts<{ Violation::ALL.len() }>;
 
 #[cfg(test)]
 mod tests {
@@ -130,8 +117,8 @@ mod tests {
         let mut counts = ViolationCounts::default();
         for (index, violation) in Violation::ALL.into_iter().enumerate() {
             assert_eq!(violation as usize, index);
-            counts.count(violation);
+            counts.count(violation as usize);
         }
-        assert!(Violation::ALL.into_iter().all(|violation| counts.of(violation) == 1));
+        assert!(Violation::ALL.into_iter().all(|violation| counts.of(violation as usize) == 1));
     }
 }

@@ -1,6 +1,7 @@
 //! What a client was sent and refused: every datagram that did nothing has exactly one cause.
 
 use super::verdict::{DropReason, Refusal};
+use crate::cause_counts::CauseCounts;
 use crate::violation::{Violation, ViolationCounts};
 
 /// Totals of the datagrams given to a client since it was made.
@@ -10,7 +11,7 @@ pub struct ClientCounters {
     pub datagrams_received: u64,
     /// Datagrams that belonged to the session and were new.
     pub accepted: u64,
-    dropped: [u64; DropReason::ALL.len()],
+    dropped: CauseCounts<{ DropReason::ALL.len() }>,
     violations: ViolationCounts,
     last_violation: Option<Violation>,
 }
@@ -19,20 +20,20 @@ impl ClientCounters {
     /// How many datagrams were dropped for `reason`.
     #[must_use]
     pub fn dropped(&self, reason: DropReason) -> u64 {
-        self.dropped[reason as usize]
+        self.dropped.of(reason as usize)
     }
 
     /// How many datagrams were dropped in all.
     #[must_use]
     pub fn dropped_total(&self) -> u64 {
-        self.dropped.iter().fold(0, |sum, count| sum.saturating_add(*count))
+        self.dropped.total()
     }
 
     /// How many payloads of the server broke the protocol in this way. Over all ways that makes as many as were dropped as
     /// [`DropReason::Violation`].
     #[must_use]
     pub fn violations(&self, violation: Violation) -> u64 {
-        self.violations.of(violation)
+        self.violations.of(violation as usize)
     }
 
     /// How the server broke the protocol last; `None` if it never did.
@@ -48,10 +49,9 @@ impl ClientCounters {
             self.accepted = self.accepted.saturating_add(1);
             return;
         };
-        let count = &mut self.dropped[refusal.reason() as usize];
-        *count = count.saturating_add(1);
+        self.dropped.count(refusal.reason() as usize);
         if let Refusal::Violation(violation) = refusal {
-            self.violations.count(violation);
+            self.violations.count(violation as usize);
             self.last_violation = Some(violation);
         }
     }
