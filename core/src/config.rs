@@ -5,7 +5,7 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use crate::lifecycle::{DuplicateIdentity, LifecyclePolicy, LoginPolicy};
-use crate::link::frame::LANES_MAX;
+use crate::link::LinkLimits;
 use crate::link::lane::LaneWindow;
 use crate::netcode::Key;
 
@@ -204,10 +204,10 @@ impl Config {
         Ok(())
     }
 
-    fn ranges(&self) -> [(&'static str, u64, u64, u64); 29] {
+    fn ranges(&self) -> impl Iterator<Item = (&'static str, u64, u64, u64)> {
         let timeout_max_ms = u64::from(self.timeout_max_ms);
         let heartbeat_ms = u64::from(self.heartbeat_ms);
-        [
+        let session = [
             ("sessions_max", self.sessions_max.into(), 1, 16_777_216),
             ("heartbeat_ms", heartbeat_ms, 10, 60_000),
             ("timeout_max_ms", timeout_max_ms, heartbeat_ms + 1, 3_600_000),
@@ -222,24 +222,8 @@ impl Config {
             ("tick_hz", self.tick_hz.into(), 1, 1_000),
             ("move_ticks_ahead_max", self.move_ticks_ahead_max, 1, 65_536),
             ("state_bytes_max", self.state_bytes_max as u64, 0, 1_150),
-            ("ordered_lanes", self.ordered_lanes.into(), 1, LANES_MAX.into()),
-            ("message_bytes_max", self.message_bytes_max.into(), 1, 16_777_216),
-            (
-                "lane_window_bytes",
-                self.lane_window_bytes.into(),
-                LaneWindow::BYTES_MIN.into(),
-                LaneWindow::BYTES_MAX.into(),
-            ),
-            ("lane_queue_bytes_max", self.lane_queue_bytes_max as u64, 1_200, 16_777_216),
-            ("datagram_queue_bytes_max", self.datagram_queue_bytes_max as u64, 1_200, 16_777_216),
-            ("packets_in_flight_max", self.packets_in_flight_max.into(), 16, 8_192),
-            (
-                "bandwidth_max_bytes_per_s",
-                self.bandwidth_max_bytes_per_s.unwrap_or(u32::MAX).into(),
-                8_000,
-                u32::MAX.into(),
-            ),
-            ("latest_queue_bytes_max", self.latest_queue_bytes_max as u64, 1_200, 16_777_216),
+        ];
+        let server = [
             ("event_queue_bytes_max", self.event_queue_bytes_max as u64, 1_200, 268_435_456),
             ("reply_queue_bytes_max", self.reply_queue_bytes_max as u64, 1_200, 268_435_456),
             ("stall_threshold_ms", self.stall_threshold_ms.into(), 10, 60_000),
@@ -247,7 +231,25 @@ impl Config {
             ("violations_max", self.violations_max.into(), 0, 1_000),
             ("take_overs_max", self.take_overs_max.into(), 1, 1_000),
             ("token_history_max", self.token_history_max.into(), self.handshakes_max.into(), 16_777_216),
-        ]
+        ];
+        session.into_iter().chain(self.link_limits().ranges()).chain(server)
+    }
+
+    /// The bounds of one session's queues, as the settings say.
+    pub(crate) const fn link_limits(&self) -> LinkLimits {
+        LinkLimits {
+            ordered_lanes: self.ordered_lanes,
+            lane_queue_bytes_max: self.lane_queue_bytes_max,
+            message_bytes_max: self.message_bytes_max,
+            lane_window: LaneWindow::new(self.lane_window_bytes),
+            lane_queue_pieces_max: self.lane_queue_bytes_max / LinkLimits::MESSAGE_BYTES_TYPICAL,
+            datagram_queue_bytes_max: self.datagram_queue_bytes_max,
+            datagram_queue_messages_max: self.datagram_queue_bytes_max / LinkLimits::MESSAGE_BYTES_TYPICAL,
+            latest_keys: self.latest_keys,
+            latest_queue_bytes_max: self.latest_queue_bytes_max,
+            packets_in_flight_max: self.packets_in_flight_max,
+            bandwidth_max_bytes_per_s: self.bandwidth_max_bytes_per_s,
+        }
     }
 
     pub(crate) fn lifecycle_policy(&self) -> LifecyclePolicy {

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::config::Payloads;
-use crate::link::frame::LANES_MAX;
+use crate::link::LinkLimits;
 use crate::link::lane::LaneWindow;
 
 /// The settings of a [`ClientSession`](super::ClientSession).
@@ -110,32 +110,32 @@ impl ClientConfig {
             ("move_redundancy_min", self.move_redundancy_min.into(), 1, move_redundancy_max),
             ("retry_max_ms", retry_max_ms, 10, 3_600_000),
             ("retry_min_ms", self.retry_min_ms.into(), 10, retry_max_ms),
-            ("ordered_lanes", self.ordered_lanes.into(), 1, LANES_MAX.into()),
-            ("message_bytes_max", self.message_bytes_max.into(), 1, 16_777_216),
-            (
-                "lane_window_bytes",
-                self.lane_window_bytes.into(),
-                LaneWindow::BYTES_MIN.into(),
-                LaneWindow::BYTES_MAX.into(),
-            ),
-            ("lane_queue_bytes_max", self.lane_queue_bytes_max as u64, 1_200, 16_777_216),
-            ("datagram_queue_bytes_max", self.datagram_queue_bytes_max as u64, 1_200, 16_777_216),
-            ("packets_in_flight_max", self.packets_in_flight_max.into(), 16, 8_192),
-            (
-                "bandwidth_max_bytes_per_s",
-                self.bandwidth_max_bytes_per_s.unwrap_or(u32::MAX).into(),
-                8_000,
-                u32::MAX.into(),
-            ),
-            ("latest_queue_bytes_max", self.latest_queue_bytes_max as u64, 1_200, 16_777_216),
-            ("event_queue_bytes_max", self.event_queue_bytes_max as u64, 1_200, 268_435_456),
         ];
+        let events = ("event_queue_bytes_max", self.event_queue_bytes_max as u64, 1_200, 268_435_456);
+        let ranges = ranges.into_iter().chain(self.link_limits().ranges()).chain([events]);
         for (field, value, min, max) in ranges {
             if value < min || value > max {
                 return Err(ClientConfigError { field, value, min, max });
             }
         }
         Ok(())
+    }
+
+    /// The bounds of its session's queues, as the settings say.
+    pub(super) const fn link_limits(&self) -> LinkLimits {
+        LinkLimits {
+            ordered_lanes: self.ordered_lanes,
+            lane_queue_bytes_max: self.lane_queue_bytes_max,
+            message_bytes_max: self.message_bytes_max,
+            lane_window: LaneWindow::new(self.lane_window_bytes),
+            lane_queue_pieces_max: self.lane_queue_bytes_max / LinkLimits::MESSAGE_BYTES_TYPICAL,
+            datagram_queue_bytes_max: self.datagram_queue_bytes_max,
+            datagram_queue_messages_max: self.datagram_queue_bytes_max / LinkLimits::MESSAGE_BYTES_TYPICAL,
+            latest_keys: self.latest_keys,
+            latest_queue_bytes_max: self.latest_queue_bytes_max,
+            packets_in_flight_max: self.packets_in_flight_max,
+            bandwidth_max_bytes_per_s: self.bandwidth_max_bytes_per_s,
+        }
     }
 }
 

@@ -13,10 +13,10 @@ use super::saved::SavedTerms;
 use crate::Timestamp;
 use crate::link::control::Control;
 use crate::link::frame::{FrameWriter, HeartbeatResponse, Hello, Role, UNORDERED_LANE, Welcome};
-use crate::link::lane::{LaneSendError, LaneWindow};
+use crate::link::lane::LaneSendError;
 use crate::link::latest::LatestSendError;
 use crate::link::source::{FrameSource, Written};
-use crate::link::{Link, LinkLimits, LinkStatistics};
+use crate::link::{Link, LinkStatistics};
 
 /// A path counts as dead after so many heartbeats without a sign of life, unless the configuration says otherwise.
 const DEAD_HEARTBEATS: u64 = 3;
@@ -57,19 +57,7 @@ pub(super) struct Framed {
 
 impl Framed {
     pub(super) fn new(config: &ClientConfig, lane_epoch: u64, now: Timestamp) -> Self {
-        let limits = LinkLimits {
-            ordered_lanes: config.ordered_lanes,
-            lane_queue_bytes_max: config.lane_queue_bytes_max,
-            message_bytes_max: config.message_bytes_max,
-            lane_window: LaneWindow::new(config.lane_window_bytes),
-            lane_queue_pieces_max: config.lane_queue_bytes_max / LinkLimits::MESSAGE_BYTES_TYPICAL,
-            datagram_queue_bytes_max: config.datagram_queue_bytes_max,
-            datagram_queue_messages_max: config.datagram_queue_bytes_max / LinkLimits::MESSAGE_BYTES_TYPICAL,
-            latest_keys: config.latest_keys,
-            latest_queue_bytes_max: config.latest_queue_bytes_max,
-            packets_in_flight_max: config.packets_in_flight_max,
-            bandwidth_max_bytes_per_s: config.bandwidth_max_bytes_per_s,
-        };
+        let limits = config.link_limits();
         Self {
             link: Link::new(Role::Client, &limits, now),
             lane_epoch,

@@ -16,6 +16,7 @@ mod heartbeat;
 mod incoming;
 pub(crate) mod lane;
 pub(crate) mod latest;
+mod limits;
 mod outgoing;
 mod pacer;
 mod preface;
@@ -31,6 +32,7 @@ mod varint;
 mod tests;
 
 pub use frame::UNORDERED_LANE;
+pub(crate) use limits::LinkLimits;
 pub use statistics::LinkStatistics;
 
 use crate::Timestamp;
@@ -39,9 +41,9 @@ use bandwidth::Bandwidth;
 use congestion::Congestion;
 use control::ControlQueue;
 use draft::{Carried, CarriedList};
-use frame::{PIECE_BYTES_MAX, Role, Welcome};
+use frame::{Role, Welcome};
 use heartbeat::Heartbeat;
-use lane::{LaneTerms, LaneWindow};
+use lane::LaneWindow;
 use pacer::Pacer;
 use preface::Preface;
 use received::ReceivedPackets;
@@ -53,70 +55,6 @@ use traffic::Traffic;
 const PACKETS_PER_PROBE: u8 = 2;
 /// How often a client repeats its hello until it is answered (P20).
 const HELLO_INTERVAL_MICROS: u64 = 100_000;
-
-/// The bounds of one link's memory.
-///
-/// Beside them each lane holds back at most a window of received bytes (P51) and what has come of one unfinished message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LinkLimits {
-    /// Reliable lanes in each direction, 1 to [`LANES_MAX`](frame::LANES_MAX). Those that are not used take no memory.
-    pub(crate) ordered_lanes: u8,
-    /// Bytes of reliable messages that are queued or not acknowledged, on each lane.
-    pub(crate) lane_queue_bytes_max: usize,
-    /// The most bytes of one reliable message, in either direction (P54).
-    pub(crate) message_bytes_max: u32,
-    /// How far a lane's sender may be ahead of its receiver, in either direction (P51).
-    pub(crate) lane_window: LaneWindow,
-    /// Pieces of reliable messages on each lane; 16 bytes each beside their content.
-    pub(crate) lane_queue_pieces_max: usize,
-    /// Bytes of unreliable messages that wait.
-    pub(crate) datagram_queue_bytes_max: usize,
-    /// How many such messages; 2 bytes each beside their content.
-    pub(crate) datagram_queue_messages_max: usize,
-    /// Keys for latest-wins values in each direction. Each end takes 8 bytes for each up to the highest that the peer used, and 40 for
-    /// each up to the highest that it used itself.
-    pub(crate) latest_keys: u16,
-    /// Bytes of latest-wins values that are not acknowledged, with 4 beside each value; their memory is at most twice that.
-    pub(crate) latest_queue_bytes_max: usize,
-    /// Recorded packets in flight; about 140 bytes each. Reliable data waits when they are used up.
-    pub(crate) packets_in_flight_max: u16,
-    /// Bytes a second that it sends at most, headers included; `None` for as many as the path carries.
-    pub(crate) bandwidth_max_bytes_per_s: Option<u32>,
-}
-
-impl LinkLimits {
-    /// The shortest message worth a place in a queue's message count: a queue has a place for each so many of its bytes.
-    pub(crate) const MESSAGE_BYTES_TYPICAL: usize = 16;
-
-    /// The most bytes of one message of a lane (P54, P56).
-    const fn message_bytes_max(&self, lane: u8) -> usize {
-        let bytes = self.message_bytes_max as usize;
-        if lane == UNORDERED_LANE && bytes > PIECE_BYTES_MAX { PIECE_BYTES_MAX } else { bytes }
-    }
-
-    /// The most bytes of a message that can be queued on a lane.
-    pub(crate) fn queueable_bytes_max(&self, lane: u8) -> usize {
-        self.message_bytes_max(lane).min(self.lane_queue_bytes_max)
-    }
-
-    /// What the receiver takes on a lane.
-    const fn lane_terms(&self, lane: u8) -> LaneTerms {
-        LaneTerms { window: self.lane_window, message_bytes_max: self.message_bytes_max(lane) }
-    }
-
-    /// The most memory that a link with these limits takes beyond its own place.
-    pub(crate) const fn memory_bytes_max(&self) -> usize {
-        Traffic::memory_bytes_max(self)
-            + SentPackets::<CarriedList>::memory_bytes_max(self.packets_in_flight_max as usize)
-            + ReceivedPackets::memory_bytes_max()
-            + ControlQueue::memory_bytes_max()
-    }
-
-    /// Whether the session has this lane (P50, P56).
-    const fn has_lane(&self, lane: u8) -> bool {
-        lane < self.ordered_lanes || lane == UNORDERED_LANE
-    }
-}
 
 /// How far the lanes, datagrams, latest values, states and moves of a key epoch are open (P27).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

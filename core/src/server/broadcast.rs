@@ -7,7 +7,6 @@ use crate::link::lane::{Message, SHARED_BYTES_MIN};
 use crate::{Payloads, SessionId, Timestamp};
 
 use super::commands::SendError;
-use super::framed::link_limits;
 use super::manager::MultiSessionManager;
 
 /// What became of a broadcast.
@@ -63,7 +62,7 @@ impl MultiSessionManager {
         message: &[u8],
     ) -> Broadcast {
         // What no lane would take is not worth a buffer.
-        let limits = link_limits(&self.config);
+        let limits = self.config.link_limits();
         let is_shared = message.len() >= SHARED_BYTES_MIN
             && message.len() <= limits.queueable_bytes_max(lane)
             && self.config.payloads == Payloads::Framed

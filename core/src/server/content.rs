@@ -9,7 +9,7 @@ use crate::netcode::PAYLOAD_BYTES_MAX;
 use crate::queue::ByteQueue;
 use crate::{Config, Payloads, Timestamp, Violation};
 
-use super::framed::{Framed, link_limits};
+use super::framed::Framed;
 
 /// The inside of the connection. It survives the connection.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Content {
     pub(super) fn new(config: &Config, now: Timestamp) -> Self {
         match config.payloads {
             Payloads::Raw => {
-                let limits = link_limits(config);
+                let limits = config.link_limits();
                 Self::Raw(RawContent::new(
                     limits.datagram_queue_bytes_max,
                     limits.datagram_queue_messages_max,
@@ -124,7 +124,7 @@ impl Content {
 
     /// The most memory that the content of a session takes with these settings.
     pub(super) const fn memory_bytes_max(config: &Config) -> usize {
-        let limits = link_limits(config);
+        let limits = config.link_limits();
         match config.payloads {
             Payloads::Raw => ByteQueue::<()>::memory_bytes_max(
                 limits.datagram_queue_messages_max,

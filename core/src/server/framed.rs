@@ -5,14 +5,13 @@ use core::net::SocketAddr;
 use crate::counters::DropReason;
 use crate::event::Continuity;
 use crate::lifecycle::LoginPolicy;
+use crate::link::Link;
 use crate::link::control::Control;
 use crate::link::frame::{
     CheckedPayload, Frame, FrameWriter, HeartbeatResponse, Hello, LoginRejected, RESUME_TOKEN_BYTES_MAX,
     ResumeToken, Role, State, Welcome,
 };
-use crate::link::lane::LaneWindow;
 use crate::link::source::{FrameSource, Written};
-use crate::link::{Link, LinkLimits};
 use crate::movement::{Movement, MovementRules};
 use crate::netcode::ConnectToken;
 use crate::netcode::address::{ADDRESS_LIST_BYTES_MAX, encoded_len};
@@ -50,27 +49,10 @@ pub(super) enum Greeting {
     Contradiction,
 }
 
-/// The bounds of one session's queues, as the settings say.
-pub(super) const fn link_limits(config: &Config) -> LinkLimits {
-    LinkLimits {
-        ordered_lanes: config.ordered_lanes,
-        lane_queue_bytes_max: config.lane_queue_bytes_max,
-        message_bytes_max: config.message_bytes_max,
-        lane_window: LaneWindow::new(config.lane_window_bytes),
-        lane_queue_pieces_max: config.lane_queue_bytes_max / LinkLimits::MESSAGE_BYTES_TYPICAL,
-        datagram_queue_bytes_max: config.datagram_queue_bytes_max,
-        datagram_queue_messages_max: config.datagram_queue_bytes_max / LinkLimits::MESSAGE_BYTES_TYPICAL,
-        latest_keys: config.latest_keys,
-        latest_queue_bytes_max: config.latest_queue_bytes_max,
-        packets_in_flight_max: config.packets_in_flight_max,
-        bandwidth_max_bytes_per_s: config.bandwidth_max_bytes_per_s,
-    }
-}
-
 impl Framed {
     pub(super) fn new(config: &Config, now: Timestamp) -> Self {
         Self {
-            link: Link::new(Role::Server, &link_limits(config), now),
+            link: Link::new(Role::Server, &config.link_limits(), now),
             lane_epoch: None,
             is_greeted: false,
             restarts: false,
