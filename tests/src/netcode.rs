@@ -74,6 +74,14 @@ pub fn header(datagram: &[u8]) -> Option<(u8, u64, usize)> {
     Some((kind, u64::from_le_bytes(sequence), 1 + sequence_bytes))
 }
 
+/// What tells two sealed forms under one key and nonce apart: the end of the authenticator, which depends on every byte of the plaintext
+/// and on all that it is bound to.
+#[must_use]
+pub fn seal_of(sealed: &[u8]) -> u64 {
+    let tail = sealed.last_chunk().copied();
+    tail.map_or_else(|| sealed.iter().fold(0, |seal, byte| seal << 8 | u64::from(*byte)), u64::from_le_bytes)
+}
+
 /// The body of a sealed packet; `None` if it does not open under this key.
 #[must_use]
 pub fn open_packet(protocol_id: u64, key: &KeyBytes, datagram: &[u8]) -> Option<Vec<u8>> {
@@ -131,6 +139,16 @@ mod tests {
         assert_eq!(open_packet(1, &KEY, &sealed).as_deref(), Some(&b"a body"[..]));
         assert_eq!(open_packet(2, &KEY, &sealed), None);
         assert_eq!(open_packet(1, &[4; 32], &sealed), None);
+    }
+
+    #[test]
+    fn the_seal_of_a_packet_depends_on_its_plaintext_and_on_what_it_is_bound_to() {
+        let seal = |protocol_id, kind, body| seal_of(&seal_packet(protocol_id, &KEY, kind, 77, body));
+        assert_eq!(seal(1, 5, b"a body"), seal(1, 5, b"a body"));
+        assert_ne!(seal(1, 5, b"a body"), seal(1, 5, b"a bodz"));
+        assert_ne!(seal(1, 5, b"a body"), seal(1, 6, b"a body"));
+        assert_ne!(seal(1, 5, b"a body"), seal(2, 5, b"a body"));
+        assert_ne!(seal_of(b"ab"), seal_of(b"b"));
     }
 
     #[test]

@@ -127,7 +127,9 @@ impl Ordeal {
     fn check_wire(&mut self) -> Result<(), Violation> {
         let observations = self.world.observations.as_mut().map(std::mem::take).unwrap_or_default();
         observations.iter().try_for_each(|observation| match observation {
-            Observation::Sent(datagram) => self.wire.sent(datagram.from, datagram.to, &datagram.bytes),
+            Observation::Sent(datagram) => {
+                self.wire.sent(datagram.from, datagram.to, &datagram.bytes).map(drop)
+            }
             Observation::Received(datagram, fate) => {
                 self.wire.received(datagram.from, datagram.to, &datagram.bytes, *fate)
             }

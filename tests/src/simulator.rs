@@ -22,6 +22,7 @@ mod machine;
 mod message;
 mod network;
 mod outcome;
+mod payload;
 mod plan;
 mod player;
 mod run;

@@ -10,11 +10,11 @@ mod wire;
 
 use std::net::SocketAddr;
 
-use rejoin::client::{self, ClientConfig, ClientEvent, ClientSession, SavedError};
+use rejoin::client::{ClientConfig, ClientEvent, ClientSession, SavedError};
 use rejoin::lifecycle::{LifecycleEventKind, SessionState};
 use rejoin::{
     CONNECT_TOKEN_BYTES, ClientId, Config, ConnectToken, DATAGRAM_BYTES_MAX, Event, Key, LifecycleEvent,
-    MultiSessionManager, SessionId, Timestamp, Verdict,
+    MultiSessionManager, SessionId, Timestamp,
 };
 
 use crate::laws::{drive, uphold};
@@ -200,21 +200,6 @@ impl World {
     }
 }
 
-fn fate_at_server(verdict: Verdict) -> Fate {
-    match verdict {
-        Verdict::Accepted(_) => Fate::Taken,
-        Verdict::Answered => Fate::Answered,
-        Verdict::Dropped(_) => Fate::Dropped,
-    }
-}
-
-fn fate_at_client(verdict: client::Verdict) -> Fate {
-    match verdict {
-        client::Verdict::Accepted => Fate::Taken,
-        client::Verdict::Dropped(_) => Fate::Dropped,
-    }
-}
-
 fn new_server(config: Config, chance: &mut Chance, now: Timestamp) -> MultiSessionManager {
     let unix_s = UNIX_START_S + now.as_micros() / 1_000_000;
     MultiSessionManager::new(config, chance.bytes(), now, unix_s).expect("valid settings")
@@ -311,11 +296,11 @@ impl World {
         // What is opened is overwritten.
         let original = self.observations.is_some().then(|| datagram.clone());
         let fate = if datagram.to == server_address() {
-            fate_at_server(self.server.handle_datagram(self.now, datagram.from, &mut datagram.bytes))
+            Fate::from(self.server.handle_datagram(self.now, datagram.from, &mut datagram.bytes))
         } else if let Some(player) =
             self.players.iter_mut().find(|player| player.address == datagram.to && player.is_up)
         {
-            fate_at_client(player.session.handle_datagram(self.now, datagram.from, &mut datagram.bytes))
+            Fate::from(player.session.handle_datagram(self.now, datagram.from, &mut datagram.bytes))
         } else {
             return;
         };

@@ -1,14 +1,13 @@
 //! The law of nonces: no pair of key and nonce ever seals two plaintexts, over servers and restarts.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::fmt::Debug;
+use std::hash::Hash;
 
 use super::{Violation, ensure};
-use crate::netcode::{KeyId, Packet, Request};
+use crate::netcode::{KeyId, Packet, Request, seal_of};
 
-/// What was sealed under each nonce so far.
-///
-/// Under one key and nonce, two sealed forms differ exactly if the plaintexts do, or what they are bound to.
+/// What was sealed under each nonce so far, by its seal.
 #[derive(Clone, Debug, Default)]
 pub struct Nonces {
     packets: HashMap<(KeyId, u64), u64>,
@@ -40,16 +39,14 @@ impl Nonces {
     }
 }
 
-fn note<N: Copy + Eq + Hash + std::fmt::Debug>(
+fn note<N: Copy + Eq + Hash + Debug>(
     sealed: &mut HashMap<N, u64>,
     nonce: N,
     bytes: &[u8],
 ) -> Result<(), Violation> {
-    let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    let hash = hasher.finish();
-    let first = *sealed.entry(nonce).or_insert(hash);
-    ensure(first == hash, || format!("two plaintexts are sealed under {nonce:?}"))
+    let seal = seal_of(bytes);
+    let first = *sealed.entry(nonce).or_insert(seal);
+    ensure(first == seal, || format!("two plaintexts are sealed under {nonce:?}"))
 }
 
 #[cfg(test)]

@@ -1,16 +1,15 @@
-//! The law of replays: a sealed packet of a session is taken at most once.
+//! The law of replays: a sealed packet of a session is taken at most once, by whomever, over restarts of the server.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 
 use super::{Violation, ensure};
-use crate::netcode::header;
+use crate::netcode::{header, seal_of};
 
-/// Every packet that was taken, by whoever received it.
+/// Every packet that was taken, by its seal.
 #[derive(Clone, Debug, Default)]
 pub struct TakenOnce {
-    taken: HashSet<(SocketAddr, u64)>,
+    taken: HashSet<u64>,
 }
 
 impl TakenOnce {
@@ -20,9 +19,7 @@ impl TakenOnce {
         let Some((kind, sequence, _)) = header(datagram).filter(|(kind, ..)| *kind >= 4) else {
             return Ok(());
         };
-        let mut hasher = DefaultHasher::new();
-        datagram.hash(&mut hasher);
-        let is_new = self.taken.insert((to, hasher.finish()));
+        let is_new = self.taken.insert(seal_of(datagram));
         ensure(is_new, || format!("{to} took a packet of kind {kind}, sequence {sequence}, twice"))
     }
 }
@@ -35,9 +32,10 @@ mod tests {
     fn a_packet_that_is_taken_twice_is_caught_and_handshakes_may_come_again() {
         let (here, there) = (SocketAddr::from(([192, 0, 2, 1], 1)), SocketAddr::from(([192, 0, 2, 1], 2)));
         let mut once = TakenOnce::default();
-        assert_eq!(once.taken(here, b"\x15\x01payload"), Ok(()));
-        assert_eq!(once.taken(there, b"\x15\x01payload"), Ok(()));
-        assert!(once.taken(here, b"\x15\x01payload").is_err());
+        assert_eq!(once.taken(here, b"\x15\x01a payload"), Ok(()));
+        assert_eq!(once.taken(here, b"\x15\x02another!"), Ok(()));
+        assert!(once.taken(here, b"\x15\x01a payload").is_err());
+        assert!(once.taken(there, b"\x15\x02another!").is_err());
         assert_eq!(once.taken(here, b"\x13\x01response"), Ok(()));
         assert_eq!(once.taken(here, b"\x13\x01response"), Ok(()));
     }

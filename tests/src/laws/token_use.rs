@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use rejoin::lifecycle::LifecycleEventKind;
+use rejoin::lifecycle::LifecycleEventKind as Kind;
 use rejoin::{Event, LifecycleEvent};
 
 use super::{Violation, ensure};
 
-/// The tokens that opened a session, told apart by their user data: each token has its own.
+/// The tokens that opened a session or took one over, told apart by their user data: each token has its own.
 #[derive(Clone, Debug, Default)]
 pub struct TokenUse {
     used: BTreeSet<Vec<u8>>,
@@ -16,13 +16,14 @@ pub struct TokenUse {
 impl TokenUse {
     /// The application of a server was told of this, with this payload.
     pub fn observe(&mut self, event: &Event, payload: &[u8]) -> Result<(), Violation> {
-        let Event::Lifecycle(LifecycleEvent {
-            kind: LifecycleEventKind::TransportConnected, session, ..
-        }) = event
-        else {
-            return Ok(());
+        let Event::Lifecycle(LifecycleEvent { kind, session, .. }) = event else { return Ok(()) };
+        let is_by_backend_token = match kind {
+            Kind::TransportConnected => true,
+            // Those that a resume token brought about have no user data.
+            Kind::Reconnected => !payload.is_empty(),
+            _ => false,
         };
-        let is_new = self.used.insert(payload.to_vec());
+        let is_new = !is_by_backend_token || self.used.insert(payload.to_vec());
         ensure(is_new, || format!("session {session} was opened by a token that had opened another"))
     }
 }

@@ -1,6 +1,7 @@
 //! The law about addresses: one proves itself by its own challenge, and gets no more bytes than it sent before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 
 use super::{Violation, ensure};
@@ -9,13 +10,13 @@ use crate::netcode::Packet;
 /// What passed between one start of a server and each address.
 #[derive(Clone, Debug, Default)]
 pub struct UnprovedAddresses {
-    accounts: BTreeMap<SocketAddr, Account>,
+    accounts: HashMap<SocketAddr, Account>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Account {
-    /// The challenges it was sent, each under the keys of the token it answers.
-    challenges: BTreeSet<(usize, Vec<u8>)>,
+    /// The challenges it was sent, as hashes, each under the keys of the token it answers.
+    challenges: BTreeSet<(usize, u64)>,
     bytes_from: usize,
     bytes_to: usize,
     /// The tokens for which it answered its own challenge.
@@ -35,7 +36,7 @@ impl UnprovedAddresses {
         account.bytes_from += bytes;
         let Some(response) = packet.filter(|packet| packet.kind == 3) else { return Ok(()) };
         let token = response.key.token;
-        if account.challenges.contains(&(token, response.body.clone())) {
+        if account.challenges.contains(&(token, hash_of(&response.body))) {
             account.proved_for.insert(token);
         }
         // Once the handshake is complete its responses are answered again, also one to a challenge that another address got.
@@ -48,7 +49,7 @@ impl UnprovedAddresses {
     pub fn sent(&mut self, to: SocketAddr, bytes: usize, packet: Option<&Packet>) -> Result<(), Violation> {
         let account = self.accounts.entry(to).or_default();
         if let Some(challenge) = packet.filter(|packet| packet.kind == 2) {
-            account.challenges.insert((challenge.key.token, challenge.body.clone()));
+            account.challenges.insert((challenge.key.token, hash_of(&challenge.body)));
         }
         account.bytes_to += bytes;
         let Account { bytes_from, bytes_to, .. } = *account;
@@ -56,6 +57,12 @@ impl UnprovedAddresses {
             format!("{to} has not proved itself, sent {bytes_from} bytes and got {bytes_to}")
         })
     }
+}
+
+fn hash_of(challenge: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    challenge.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! All laws about what is on the wire at once.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use super::{Nonces, TakenOnce, UnprovedAddresses, Violation};
-use crate::netcode::{KeyRing, Packet};
+use super::{Nonces, TakenOnce, UnprovedAddresses, Violation, ensure};
+use crate::netcode::{KeyId, KeyRing, Packet, header, seal_of};
 use crate::world::Fate;
+
+/// The packet type of a response.
+const RESPONSE: u8 = 3;
 
 /// Reads along with all keys, at both ends of the wire, and judges what it sees.
 ///
@@ -16,6 +20,8 @@ pub struct WireWatch {
     nonces: Nonces,
     unproved: UnprovedAddresses,
     once: TakenOnce,
+    /// By seal: the key of each packet that ends sent, and of what else they took.
+    keys: HashMap<u64, KeyId>,
 }
 
 impl WireWatch {
@@ -28,6 +34,7 @@ impl WireWatch {
             nonces: Nonces::default(),
             unproved: UnprovedAddresses::default(),
             once: TakenOnce::default(),
+            keys: HashMap::new(),
         }
     }
 
@@ -37,26 +44,45 @@ impl WireWatch {
         &self.ring
     }
 
+    /// The key of a packet that an end sent or took.
+    #[must_use]
+    pub fn key_of(&self, datagram: &[u8]) -> Option<KeyId> {
+        self.keys.get(&seal_of(datagram)).copied()
+    }
+
     /// The server was replaced by one without memory.
     pub fn server_started(&mut self) {
         self.nonces.server_started();
         self.unproved = UnprovedAddresses::default();
-        self.once = TakenOnce::default();
     }
 
-    /// An end sent a datagram.
-    pub fn sent(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) -> Result<(), Violation> {
+    /// Somebody with bad intentions sent a datagram: what that is worth shows only where it is read. But it may hold a good token.
+    pub fn overheard(&mut self, datagram: &[u8]) {
+        self.ring.learn(datagram);
+    }
+
+    /// An end sent a datagram. Gives it back opened, if it is a packet.
+    pub fn sent(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        datagram: &[u8],
+    ) -> Result<Option<Packet>, Violation> {
         if let Some(request) = self.ring.learn(datagram) {
-            return self.nonces.requested(&request);
+            return self.nonces.requested(&request).map(|()| None);
         }
         let packet = self.ring.open(from, to, datagram);
+        ensure(packet.is_some() || header(datagram).is_none(), || {
+            format!("what {from} sends to {to} is sealed under no key of a token that was shown")
+        })?;
         if let Some(packet) = &packet {
             self.nonces.sealed(packet, datagram)?;
+            self.keys.insert(seal_of(datagram), packet.key);
         }
         if from == self.server {
             self.unproved.sent(to, datagram.len(), packet.as_ref())?;
         }
-        Ok(())
+        Ok(packet)
     }
 
     /// An end read a datagram.
@@ -68,6 +94,7 @@ impl WireWatch {
         fate: Fate,
     ) -> Result<(), Violation> {
         if fate == Fate::Taken {
+            self.check_authentic(from, to, datagram)?;
             self.once.taken(to, datagram)?;
         }
         if to != self.server {
@@ -77,9 +104,26 @@ impl WireWatch {
         self.unproved.received(from, datagram.len(), response.as_ref(), fate != Fate::Dropped)
     }
 
+    /// What is taken was sealed by somebody who has the keys of a token.
+    fn check_authentic(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        datagram: &[u8],
+    ) -> Result<(), Violation> {
+        let seal = seal_of(datagram);
+        if self.keys.contains_key(&seal) {
+            return Ok(());
+        }
+        let packet = self.ring.open(from, to, datagram);
+        let key = packet.ok_or_else(|| Violation::new(format!("{to} took what nobody has sealed")))?.key;
+        self.keys.insert(seal, key);
+        Ok(())
+    }
+
     /// Opens what is a response; one that did nothing proves nothing, so it need not be opened.
     fn response(&mut self, from: SocketAddr, datagram: &[u8], fate: Fate) -> Option<Packet> {
-        let is_response = datagram.first().is_some_and(|prefix| prefix & 0xf == 3);
+        let is_response = datagram.first().is_some_and(|prefix| prefix & 0xf == RESPONSE);
         if is_response && fate != Fate::Dropped { self.ring.open(from, self.server, datagram) } else { None }
     }
 }
@@ -87,7 +131,43 @@ impl WireWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netcode::seal_packet;
     use crate::world::{Conditions, Observation, PRIVATE_KEY, PROTOCOL_ID, World, config, server_address};
+
+    /// A watch that has seen a session come about, and an address of its player.
+    fn watch_of_a_session() -> (WireWatch, SocketAddr) {
+        let mut world = World::new(config(), 1);
+        world.observations = Some(Vec::new());
+        let player = world.add_logged_in(1);
+        let mut watch = WireWatch::new(server_address(), PROTOCOL_ID, PRIVATE_KEY);
+        for observation in world.observations.iter().flatten() {
+            if let Observation::Sent(datagram) = observation {
+                assert_eq!(watch.sent(datagram.from, datagram.to, &datagram.bytes).err(), None);
+            }
+        }
+        (watch, world.players[player].address)
+    }
+
+    #[test]
+    fn what_is_sealed_under_no_key_of_a_token_is_caught_where_an_end_sends_or_takes_it() {
+        let (mut watch, player) = watch_of_a_session();
+        let forged = seal_packet(PROTOCOL_ID, &[9; 32], 5, 1_000, b"forged");
+
+        assert!(watch.sent(player, server_address(), &forged).is_err());
+        assert!(watch.received(player, server_address(), &forged, Fate::Taken).is_err());
+        assert_eq!(watch.received(player, server_address(), &forged, Fate::Dropped), Ok(()));
+    }
+
+    #[test]
+    fn whoever_has_the_keys_of_a_token_may_be_taken_for_its_holder_once() {
+        let (mut watch, player) = watch_of_a_session();
+        let key = watch.ring().key_between(player, server_address()).expect("a key in use");
+        let sealed = seal_packet(PROTOCOL_ID, &key, 5, 1_000, b"by somebody");
+
+        assert_eq!(watch.received(player, server_address(), &sealed, Fate::Taken), Ok(()));
+        assert_eq!(watch.key_of(&sealed), Some(KeyId { token: 0, is_to_server: true }));
+        assert!(watch.received(player, server_address(), &sealed, Fate::Taken).is_err());
+    }
 
     #[test]
     fn an_ordinary_world_on_a_rough_network_breaks_no_law_of_the_wire() {
@@ -101,7 +181,9 @@ mod tests {
         let mut watch = WireWatch::new(server_address(), PROTOCOL_ID, PRIVATE_KEY);
         for observation in world.observations.iter().flatten() {
             let result = match observation {
-                Observation::Sent(datagram) => watch.sent(datagram.from, datagram.to, &datagram.bytes),
+                Observation::Sent(datagram) => {
+                    watch.sent(datagram.from, datagram.to, &datagram.bytes).map(drop)
+                }
                 Observation::Received(datagram, fate) => {
                     watch.received(datagram.from, datagram.to, &datagram.bytes, *fate)
                 }

@@ -3,7 +3,7 @@
 use rejoin::Timestamp;
 use rejoin::lifecycle::LifecyclePolicy;
 
-use super::checkers::{self, Deliveries, LifecycleOrder};
+use super::checkers::{self, Deliveries, LifecycleOrder, Wire};
 use super::plan::ServerPlan;
 use super::player::Player;
 use super::server::Server;
@@ -19,6 +19,8 @@ pub(super) struct View<'a> {
     pub(super) players: &'a [Player],
     /// What the events said about the sessions of this start of the server, this step's included.
     pub(super) lifecycles: &'a Lifecycles,
+    /// What ends under test sent in this step, opened.
+    pub(super) wire: &'a Wire,
 }
 
 impl View<'_> {
@@ -44,6 +46,7 @@ pub(super) trait Checker {
 pub(super) struct Checkers {
     /// First, for the others look at what it learns.
     lifecycle: LifecycleOrder,
+    wire: Wire,
     pub(super) deliveries: Deliveries,
     others: Vec<Box<dyn Checker>>,
 }
@@ -57,6 +60,7 @@ impl Checkers {
         };
         Self {
             lifecycle: LifecycleOrder::new(policy),
+            wire: Wire::default(),
             deliveries: Deliveries::default(),
             others: checkers::others(),
         }
@@ -81,7 +85,8 @@ impl Checkers {
         players: &[Player],
     ) -> Result<(), Violation> {
         self.lifecycle.check(step)?;
-        let view = View { now, server, players, lifecycles: self.lifecycle.lifecycles() };
+        self.wire.check(step)?;
+        let view = View { now, server, players, lifecycles: self.lifecycle.lifecycles(), wire: &self.wire };
         self.deliveries.check(step, &view)?;
         self.others.iter_mut().try_for_each(|checker| checker.check(step, &view))
     }
@@ -93,7 +98,7 @@ impl Checkers {
         server: &Server,
         players: &[Player],
     ) -> Result<(), Violation> {
-        let view = View { now, server, players, lifecycles: self.lifecycle.lifecycles() };
+        let view = View { now, server, players, lifecycles: self.lifecycle.lifecycles(), wire: &self.wire };
         self.others.iter_mut().try_for_each(|checker| checker.check_whole(&view))
     }
 }

@@ -6,13 +6,19 @@ mod lifecycle;
 mod memory;
 mod moves;
 mod overdue;
+mod patience;
 mod programs;
+mod resumes;
 mod states;
 #[cfg(test)]
 mod tests;
+mod tick_filter;
+mod tokens;
+mod wire;
 
 pub(super) use deliveries::Deliveries;
 pub(super) use lifecycle::LifecycleOrder;
+pub(super) use wire::Wire;
 
 use super::checker::Checker;
 
@@ -23,7 +29,11 @@ pub(super) fn others() -> Vec<Box<dyn Checker>> {
         Box::new(memory::Memory),
         Box::new(moves::Moves::default()),
         Box::new(overdue::Overdue),
+        Box::new(patience::Patience::default()),
         Box::new(programs::Programs::default()),
+        Box::new(resumes::Resumes::default()),
         Box::new(states::States::default()),
+        Box::new(tick_filter::Ticks::default()),
+        Box::new(tokens::Tokens::default()),
     ]
 }

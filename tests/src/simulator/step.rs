@@ -7,6 +7,8 @@ use std::rc::Rc;
 use rejoin::client::{self, ClientEvent};
 use rejoin::{ClientId, Event, SessionId, Timestamp, Verdict};
 
+use crate::world::Fate;
+
 /// Who takes part, by place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Party {
@@ -55,6 +57,16 @@ pub(super) enum Reading {
     Server(Verdict),
     /// At a player.
     Player(client::Verdict),
+}
+
+impl Reading {
+    /// The same in a word.
+    pub(super) fn fate(self) -> Fate {
+        match self {
+            Self::Server(verdict) => verdict.into(),
+            Self::Player(verdict) => verdict.into(),
+        }
+    }
 }
 
 /// One thing that happened.

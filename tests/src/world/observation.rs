@@ -1,5 +1,7 @@
 //! What somebody sees who stands beside everybody.
 
+use rejoin::{Verdict, client};
+
 use super::Datagram;
 
 /// What a host did with a datagram.
@@ -11,6 +13,25 @@ pub enum Fate {
     Answered,
     /// Nothing came of it.
     Dropped,
+}
+
+impl From<Verdict> for Fate {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Accepted(_) => Self::Taken,
+            Verdict::Answered => Self::Answered,
+            Verdict::Dropped(_) => Self::Dropped,
+        }
+    }
+}
+
+impl From<client::Verdict> for Fate {
+    fn from(verdict: client::Verdict) -> Self {
+        match verdict {
+            client::Verdict::Accepted => Self::Taken,
+            client::Verdict::Dropped(_) => Self::Dropped,
+        }
+    }
 }
 
 /// One datagram at one end.

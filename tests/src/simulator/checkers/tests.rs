@@ -7,6 +7,7 @@ use rejoin::{ClientId, Continuity, Event, LifecycleEvent, SessionId, Timestamp};
 use super::deliveries::Deliveries;
 use super::moves::Moves;
 use super::states::States;
+use super::wire::Wire;
 use crate::laws::{Lifecycles, Violation};
 use crate::simulator::checker::{Checker, View};
 use crate::simulator::message::{from_player, from_server};
@@ -23,6 +24,7 @@ const OTHER: ProcessId = ProcessId(2);
 struct Scene {
     server: Server,
     lifecycles: Lifecycles,
+    wire: Wire,
 }
 
 impl Scene {
@@ -30,11 +32,13 @@ impl Scene {
         let plan = Plan::new(0, Settings { seconds: 1, peers: 1 });
         let mut lifecycles = Lifecycles::new(LifecyclePolicy::default());
         lifecycles.observe(&connected(None)).expect("a beginning");
-        Self { server: Server::new(plan.server, Chance::new(1)), lifecycles }
+        let server = Server::new(plan.server, Chance::new(1));
+        Self { server, lifecycles, wire: Wire::default() }
     }
 
     fn view(&self) -> View<'_> {
-        View { now: Timestamp::ZERO, server: &self.server, players: &[], lifecycles: &self.lifecycles }
+        let Self { server, lifecycles, wire } = self;
+        View { now: Timestamp::ZERO, server, players: &[], lifecycles, wire }
     }
 
     /// What a checker says about a run in which this happened after the usual beginning.
