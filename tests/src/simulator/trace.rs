@@ -33,6 +33,15 @@ impl Trace {
                     self.text(format_args!("{process} {event:?}"));
                     self.bytes(payload);
                 }
+                // Bytes are not for formatting: that would take most of a run.
+                Happening::ServerQueued { session, channel, message } => {
+                    self.text(format_args!("{session} {channel:?}"));
+                    self.bytes(message);
+                }
+                Happening::PlayerQueued { process, channel, message } => {
+                    self.text(format_args!("{process} {channel:?}"));
+                    self.bytes(message);
+                }
                 other => self.text(format_args!("{other:?}")),
             }
         }
