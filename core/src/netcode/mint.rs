@@ -122,6 +122,7 @@ impl core::error::Error for MintError {}
 #[cfg(test)]
 mod tests {
     use alloc::format;
+    use alloc::string::ToString;
 
     use super::super::ADDRESSES_MAX;
     use super::super::fixtures::{self, SpecInputs};
@@ -174,6 +175,18 @@ mod tests {
             refusals,
             [Some(MintError::NoAddresses), Some(MintError::TooManyAddresses), Some(MintError::BornExpired)]
         );
+    }
+
+    #[test]
+    fn an_error_names_what_keeps_the_token_from_being_minted() {
+        let named = [
+            (MintError::BornExpired, "expire"),
+            (MintError::NoAddresses, "at least one"),
+            (MintError::TooManyAddresses, "at most 32"),
+        ];
+        for (error, part) in named {
+            assert!(error.to_string().contains(part), "{error}");
+        }
     }
 
     #[test]

@@ -209,6 +209,7 @@ impl core::error::Error for TokenError {}
 #[cfg(test)]
 mod tests {
     use alloc::format;
+    use alloc::string::ToString;
 
     use super::super::fixtures;
     use super::*;
@@ -260,6 +261,35 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_put_together_from_its_parts_as_it_is_read() {
+        let whole = fixtures::connect_token();
+        let mut room = [0; ADDRESS_LIST_BYTES_MAX];
+        let addresses = whole.addresses.encode(&mut room);
+        let from_parts = |lifetime, (count, addresses)| {
+            let keys = [whole.client_to_server_key.clone(), whole.server_to_client_key.clone()];
+            let (protocol_id, timeout_seconds) = (whole.protocol_id, whole.timeout_seconds);
+            let private = &whole.private;
+            ConnectToken::from_parts(
+                protocol_id,
+                lifetime,
+                whole.nonce,
+                private,
+                timeout_seconds,
+                (count, addresses),
+                keys,
+            )
+        };
+        let (created, expires) = (whole.create_unix, whole.expire_unix);
+
+        assert_eq!(from_parts(created..expires, (4, addresses)).as_ref(), Some(&whole));
+        assert!(from_parts(expires..expires, (4, addresses)).is_some());
+        assert_eq!(from_parts(expires + 1..expires, (4, addresses)), None, "created after it expires");
+        assert_eq!(from_parts(created..expires, (0, &[])), None, "no address");
+        assert_eq!(from_parts(created..expires, (5, addresses)), None, "an address is missing");
+        assert_eq!(from_parts(created..expires, (4, &[1; ADDRESS_LIST_BYTES_MAX])), None, "too long a list");
+    }
+
+    #[test]
     fn bad_address_lists_are_refused() {
         for count in [0, 33, u32::MAX] {
             let mut bytes = token_bytes();
@@ -269,6 +299,22 @@ mod tests {
         let mut bytes = token_bytes();
         bytes[ADDRESS_COUNT_AT + 4] = 3;
         assert_eq!(ConnectToken::read(&bytes), Err(TokenError::AddressType(3)));
+    }
+
+    #[test]
+    fn an_error_names_what_is_wrong_with_the_token() {
+        let timestamps = TokenError::Timestamps { create_unix: 46, expire_unix: 45 };
+        let named = [
+            (TokenError::Size, &["2048 bytes"][..]),
+            (TokenError::Version, &["netcode 1.02"]),
+            (timestamps, &["46", "45"]),
+            (TokenError::AddressCount(33), &["33", "1 to 32"]),
+            (TokenError::AddressType(3), &["type 3"]),
+        ];
+        for (error, parts) in named {
+            let text = error.to_string();
+            assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+        }
     }
 
     #[test]

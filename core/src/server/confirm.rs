@@ -182,6 +182,8 @@ impl MultiSessionManager {
     }
 
     /// Goes on with new keys, on a new path; returns the former connection.
+    ///
+    /// The session is that of a player who is logged in, so that its first handshake was confirmed long ago.
     fn replace_connection(
         &mut self,
         index: u32,
@@ -192,14 +194,9 @@ impl MultiSessionManager {
         let now = self.clock.now();
         let session = self.table.get_mut(index)?;
         let former = core::mem::replace(&mut session.connection, connection);
-        let was_confirmed = core::mem::replace(&mut session.is_confirmed, true);
         session.last_sent = now;
         session.content.connection_replaced(now, continuity);
-        if was_confirmed {
-            self.directory.clear_path(former.address(), index);
-        } else {
-            self.directory.clear_attempt(former.address(), index);
-        }
+        self.directory.clear_path(former.address(), index);
         self.take_path(to, index);
         Some(former)
     }

@@ -156,3 +156,30 @@ fn what_another_process_saved_voids_all_below_it() {
 
     assert!(!purse.wants(4) && !purse.wants(5) && purse.wants(6));
 }
+
+#[test]
+fn a_token_that_is_here_lent_or_void_does_not_come_in_a_second_time() {
+    let mut purse = purse(&[1, 2]);
+    let first = purse.take_next().unwrap();
+
+    purse.insert(held(1));
+    purse.insert(held(2));
+
+    assert_eq!(purse.len(), 1, "a copy would begin its sequence anew");
+    purse.put_back(first);
+    purse.void(1);
+    purse.insert(held(1));
+    assert_eq!(purse.len(), 1);
+}
+
+#[test]
+fn a_generation_that_is_found_void_again_and_again_takes_the_place_of_no_other() {
+    let mut purse = purse(&[1]);
+
+    for _ in 0..200 {
+        purse.void_one(5);
+    }
+
+    assert_eq!(take(&mut purse), Some(1), "nothing had to be given up to remember it");
+    assert!(!purse.wants(5) && purse.wants(4));
+}

@@ -506,3 +506,45 @@ fn changed_and_random_bytes_are_read_or_refused_but_never_harm() {
     }
     assert!(accepted > 100 && refused > 100);
 }
+
+#[test]
+fn p27_what_belongs_to_a_player_and_nothing_else_needs_a_login() {
+    const OF_PLAYERS: [u8; 6] =
+        [kind::LANE, kind::FRAGMENT, kind::DATAGRAM, kind::STATE, kind::MOVES, kind::LATEST];
+    for (sender, payload) in all_frames() {
+        let frame = only_frame(&payload, sender);
+        assert_eq!(frame.needs_login(), OF_PLAYERS.contains(&payload[0]), "{frame:?}");
+    }
+}
+
+#[test]
+fn a_resume_token_whose_addresses_leave_no_room_beside_it_is_refused() {
+    const IPV4: [u8; 7] = [1, 127, 0, 0, 1, 0x40, 0x9C];
+    let token_bytes = all_frames()[8].1.clone();
+    let without_addresses = &token_bytes[..token_bytes.len() - ADDRESSES.len() - 1];
+    let read = |count: u8| {
+        let addresses = IPV4.repeat(count.into());
+        let payload = [without_addresses, &[count], &addresses].concat();
+        check_form(&payload, Role::Server).err()
+    };
+    let room = RESUME_TOKEN_BYTES_MAX - without_addresses.len() - 1;
+    let fitting = u8::try_from(room / IPV4.len()).unwrap();
+
+    assert_eq!(read(fitting), None);
+    assert_eq!(read(fitting + 1), Some(FrameError::OutOfRange));
+}
+
+#[test]
+fn moves_end_before_the_first_tick_that_does_not_fall() {
+    for ticks in [[9, 8, 8, 7], [9, 8, 9, 7]] {
+        let mut bytes = [0; PAYLOAD_BYTES_MAX];
+        let mut writer = FrameWriter::new(&mut bytes);
+
+        let count = writer.write_moves(ticks.iter().map(|&tick| (tick, &b"input"[..])));
+
+        let len = writer.len();
+        let Frame::Moves(moves) = only_frame(&bytes[..len], Role::Client) else { panic!("no moves") };
+        assert_eq!(count, 2);
+        assert!(moves.inputs().map(|(tick, _)| tick).eq([9, 8]), "the peer would refuse the others");
+    }
+}

@@ -280,6 +280,21 @@ fn one_call_frees_no_more_than_its_budget_and_the_floor_rises_in_order() {
 }
 
 #[test]
+fn one_call_ends_no_more_handshakes_than_its_budget_and_the_next_call_the_rest() {
+    let mut history = history(ROOMY);
+    for number in 0..100 {
+        history.admit(at(number.into()), token(number), DEADLINE).unwrap();
+    }
+
+    assert_eq!(history.expire_pending(DEADLINE), FREED_PER_CALL_MAX);
+    assert_eq!(history.next_pending_deadline(), Some(DEADLINE), "the rest is due at once");
+    assert_eq!(history.expire_pending(DEADLINE), 36);
+
+    assert_eq!((history.pending_len(), history.entries.len()), (0, 100));
+    assert_consistent(&history);
+}
+
+#[test]
 fn an_unfinished_handshake_runs_out_and_its_token_may_start_another() {
     let mut history = history(ROOMY);
     history.admit(at(1), token(1), DEADLINE).unwrap();

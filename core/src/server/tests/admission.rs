@@ -2,10 +2,14 @@
 
 use alloc::vec::Vec;
 
-use crate::lifecycle::SessionState as State;
-use crate::{Config, DropReason, Event, KeyHistory, MultiSessionManager, Verdict};
+use crate::lifecycle::{Cause, DisconnectReason, SessionState as State};
+use crate::server::admission::{Admission, AdmissionSeeds};
+use crate::{
+    ClientId, Config, DenyReason, DropReason, Event, Key, KeyHistory, MultiSessionManager, Timestamp, Verdict,
+};
 
-use super::harness::{Harness, UNIX_S, client_address, raw_config};
+use super::harness::{Harness, UNIX_S, client_address, raw_config, server_address};
+use super::ticket::Backend;
 
 const ANNA: u64 = 11;
 const BEN: u64 = 22;
@@ -217,4 +221,63 @@ fn an_abandoned_request_is_forgotten_after_its_timeout_and_may_be_made_again() {
 
     assert_eq!(server.state_of(ANNA), Some(State::TransportConnected));
     server.close();
+}
+
+#[test]
+fn a_banned_player_is_kept_out_with_every_token_until_the_ban_is_lifted() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    server.call(|manager, now| manager.ban(now, ClientId(ANNA), Timestamp::NEVER)).unwrap();
+    assert_eq!(server.last_of(ANNA).cause, Cause::Ended(DisconnectReason::Banned));
+    anna.begin_resume(client_address(2));
+    let newcomer = server.newcomer(ANNA, 3);
+
+    for mut peer in [anna, newcomer] {
+        let request = peer.request();
+        server.talk(&mut peer, &request);
+        assert_eq!((peer.denials, peer.challenge.is_none()), (1, true));
+    }
+    assert_eq!(server.manager.counters().denied(DenyReason::Banned), 2);
+    server.call(|manager, _| manager.lift_ban(ClientId(ANNA)));
+    server.player(ANNA, 4);
+
+    assert_ne!(server.id_of(ANNA), id);
+    server.close();
+}
+
+/// The gate by itself, of a server with a key that was never used before, and a backend.
+fn gate() -> (Admission, Backend) {
+    let config = Config { key_history: KeyHistory::Fresh, ..raw_config() };
+    let seeds = AdmissionSeeds { challenge_key: Key::new([3; 32]), first_sequence: 0, hash_key: [7; 16] };
+    (Admission::new(&config, UNIX_S, seeds), Backend::new(config.private_key, server_address()))
+}
+
+#[test]
+fn a_token_that_is_used_between_its_request_and_its_admission_is_not_admitted() {
+    let (mut gate, mut backend) = gate();
+    let request = backend.ticket(ANNA, UNIX_S).request();
+    let [first, second] = [(); 2].map(|()| gate.open_request(&request, UNIX_S).ok().unwrap());
+    gate.admit(client_address(1), &first, false, Timestamp::NEVER, UNIX_S).unwrap();
+    assert!(gate.consume(&first.token_mac, client_address(1)).is_some());
+
+    let refusal = gate.admit(client_address(2), &second, false, Timestamp::NEVER, UNIX_S);
+
+    assert_eq!(refusal, Err(DropReason::TokenConsumed));
+    assert!(gate.pending_at(client_address(2)).is_none());
+}
+
+#[test]
+fn a_token_that_expires_between_its_request_and_its_admission_is_not_admitted() {
+    let (mut gate, mut backend) = gate();
+    let [first, second] = [ANNA, BEN].map(|client_id| {
+        let request = backend.ticket(client_id, UNIX_S).request();
+        gate.open_request(&request, UNIX_S).ok().unwrap()
+    });
+    gate.admit(client_address(1), &first, false, Timestamp::NEVER, UNIX_S).unwrap();
+
+    let refusal = gate.admit(client_address(2), &second, false, Timestamp::NEVER, second.expire_unix);
+
+    assert_eq!(refusal, Err(DropReason::TokenBeforeStart), "what expired with the first is forgotten");
+    assert!(gate.pending_at(client_address(2)).is_none());
 }

@@ -3,10 +3,13 @@
 use alloc::vec::Vec;
 
 use crate::lifecycle::{Cause, DisconnectReason, LifecycleEventKind as Kind, SessionState as State};
-use crate::{Continuity, DropReason, Verdict};
+use crate::netcode::private_token::{PrivateToken, TokenSeal};
+use crate::server::way_back::{ResumeClaim, ResumeContent, ResumeMint};
+use crate::{ClientId, Continuity, DropReason, Key, Verdict};
 
-use super::harness::{Harness, UNSPENT_TOKENS, client_address};
+use super::harness::{Harness, UNSPENT_TOKENS, client_address, token_login_config};
 use super::peer::Peer;
+use super::ticket::{PROTOCOL_ID, Ticket};
 
 const ANNA: u64 = 11;
 const BEN: u64 = 22;
@@ -369,5 +372,52 @@ fn a_player_on_the_way_back_hears_that_the_host_ends_the_session() {
     server.listen(&mut anna);
 
     assert_eq!(anna.goodbyes(), [(1, b"cheating".to_vec())]);
+    server.close();
+}
+
+#[test]
+fn a_backend_that_makes_resume_tokens_by_itself_brings_nobody_back() {
+    let mut server = Harness::framed();
+    let anna = server.player(ANNA, 1);
+    let addresses = server.backend.addresses.clone();
+    let content = ResumeContent {
+        session: server.id_of(ANNA),
+        client_id: ClientId(ANNA),
+        generation: 1,
+        create_unix: server.unix_s(),
+        timeout_seconds: 5,
+        addresses: &addresses,
+    };
+    let genuine = server.manager.mint.mint(&content).unwrap();
+    let key = server.backend.private_key.clone();
+    let (expire_unix, nonce) = (genuine.expire_unix, &genuine.nonce);
+    let seal = TokenSeal { protocol_id: PROTOCOL_ID, expire_unix, nonce, private_key: &key };
+    let opened = PrivateToken::open(&genuine.private, &seal).ok().unwrap();
+    let boot_id = ResumeClaim::read(&opened.user_data).unwrap().boot_id;
+    let forger = ResumeMint::new(PROTOCOL_ID, key, boot_id, Key::new([0; 32]));
+    let sent = server.sent.len();
+
+    let request = Ticket::from(forger.mint(&content).unwrap()).request();
+    let verdict = server.take(client_address(2), &request);
+
+    assert_eq!(verdict, Verdict::Dropped(DropReason::ResumeForged));
+    assert_eq!(server.sent.len(), sent);
+    assert!(server.session_of(ANNA).address() == anna.address);
+    server.close();
+}
+
+#[test]
+fn a_resume_begun_before_the_session_was_handed_over_opens_nothing_afterwards() {
+    let mut server = Harness::new(token_login_config());
+    let mut displaced = server.player(ANNA, 1);
+    server.request_resume(&mut displaced, 2);
+    let response = displaced.response();
+    let heir = server.player(ANNA, 3);
+
+    let verdict = server.take(displaced.address, &response);
+
+    assert_eq!(verdict, Verdict::Dropped(DropReason::ResumeSpent));
+    assert_eq!(server.session_of(ANNA).address(), heir.address);
+    assert_eq!(server.state_of(ANNA), Some(State::LoggedIn));
     server.close();
 }

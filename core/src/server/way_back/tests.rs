@@ -114,3 +114,14 @@ fn a_generation_can_be_sent_again_until_it_is_spent() {
     ledger.spend(1);
     assert_eq!((ledger.create_unix(1), ledger.create_unix(2)), (None, Some(77)));
 }
+
+#[test]
+fn a_logged_claim_shows_no_secret() {
+    let secret = mint().derive(SESSION, 4, b"secret", &[]);
+    let claim = ResumeClaim { boot_id: 99, session: SESSION, generation: 4, secret };
+
+    let shown = std::format!("{claim:?}");
+
+    assert!(shown.contains("generation: 4"));
+    assert!(!shown.contains("secret") && !shown.contains(&std::format!("{secret:?}")));
+}

@@ -1,0 +1,48 @@
+//! What a handshake makes of packets that open under its keys.
+
+use alloc::vec::Vec;
+
+use super::bench::{Bench, first_server, token};
+use crate::client::handshake::{Handshake, HandshakeStep};
+use crate::client::resume::HeldToken;
+use crate::client::{ClientConfig, DropReason};
+use crate::netcode::CHALLENGE_TOKEN_BYTES;
+use crate::netcode::packet::{self, Packet};
+use crate::{ConnectToken, Timestamp};
+
+/// A handshake, and a server that seals packets for it.
+fn arranged() -> (Handshake, Bench, ConnectToken) {
+    let held = HeldToken::new(0, token(1, &[first_server()]), 0, Timestamp::NEVER);
+    let token = token(1, &[first_server()]);
+    let server = Bench::new(ClientConfig::default(), &token);
+    (Handshake::new(held, server.now), server, token)
+}
+
+/// What becomes of a packet: whether it completes the handshake.
+fn take(handshake: &mut Handshake, mut datagram: Vec<u8>) -> Result<bool, DropReason> {
+    let header = packet::peek(&datagram).unwrap();
+    let step = handshake.handle_packet(Timestamp::from_millis(1_000), &header, &mut datagram)?;
+    Ok(matches!(step, HandshakeStep::Completed { .. }))
+}
+
+#[test]
+fn an_answer_that_comes_twice_completes_a_handshake_once() {
+    let (mut handshake, mut server, token) = arranged();
+    let keep_alive = server.keep_alive(&token);
+
+    assert_eq!(take(&mut handshake, keep_alive.clone()), Ok(true));
+    assert_eq!(take(&mut handshake, keep_alive), Err(DropReason::Replayed));
+}
+
+#[test]
+fn packets_that_no_server_answers_a_request_with_complete_nothing_though_they_open() {
+    let (mut handshake, mut server, token) = arranged();
+    let echoed = &mut [5; CHALLENGE_TOKEN_BYTES];
+    let response = server.seal(&token, &Packet::Response { token_sequence: 3, token: echoed });
+    let disconnect = server.seal(&token, &Packet::Disconnect);
+
+    for datagram in [response, disconnect] {
+        assert_eq!(take(&mut handshake, datagram), Err(DropReason::Unexpected));
+    }
+    assert!(!handshake.is_responding());
+}
