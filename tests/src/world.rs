@@ -5,6 +5,7 @@
 
 mod chance;
 mod observation;
+mod passing;
 mod terms;
 mod wire;
 
@@ -227,54 +228,8 @@ impl World {
     }
 }
 
-/// Letting time pass.
+/// Driving everybody at the present moment.
 impl World {
-    /// Lets this much time pass, event by event.
-    pub fn run_for_ms(&mut self, millis: u64) {
-        self.run_to(self.now.plus_millis(millis));
-    }
-
-    /// Lets time pass until a moment that is not over yet.
-    pub fn run_to(&mut self, end: Timestamp) {
-        self.settle();
-        while let Some(next) = self.next_event().filter(|&next| next <= end) {
-            self.step_to(next);
-        }
-        self.now = end;
-        self.settle();
-    }
-
-    /// Runs until something holds; fails if it does not within 30 seconds of virtual time.
-    pub fn run_until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
-        let limit = self.now.plus_millis(30_000);
-        self.settle();
-        while !holds(self) {
-            let next = self.next_event().filter(|&next| next <= limit);
-            let Some(next) = next else { panic!("waited 30 s for {what}") };
-            self.step_to(next);
-        }
-    }
-
-    fn next_event(&self) -> Option<Timestamp> {
-        let players = self.players.iter().filter_map(|player| player.session.poll_timeout());
-        let deadlines = players.chain(self.server.poll_timeout()).map(|deadline| deadline.at);
-        deadlines.chain(self.wire.next_arrival()).min()
-    }
-
-    fn step_to(&mut self, moment: Timestamp) {
-        self.steps_at_now = if moment > self.now { 0 } else { self.steps_at_now + 1 };
-        assert!(self.steps_at_now < STEPS_PER_MOMENT_MAX, "somebody spins at {}", self.now);
-        self.now = self.now.max(moment);
-        while let Some(datagram) = self.wire.arrive(self.now) {
-            self.deliver(datagram);
-        }
-        self.fire_server();
-        for player in 0..self.players.len() {
-            self.fire_player(player);
-        }
-        self.settle();
-    }
-
     fn fire_server(&mut self) {
         let due = self.server.poll_timeout().filter(|deadline| deadline.at <= self.now);
         let Some(fired) = due else { return };
@@ -292,27 +247,38 @@ impl World {
     }
 
     /// Lets a datagram arrive now.
-    pub fn deliver(&mut self, mut datagram: Datagram) {
+    pub fn deliver(&mut self, datagram: Datagram) {
+        self.hand_over(datagram);
+    }
+
+    /// Lets a datagram arrive now; returns the player that read it, if one did.
+    fn hand_over(&mut self, mut datagram: Datagram) -> Option<usize> {
         // What is opened is overwritten.
         let original = self.observations.is_some().then(|| datagram.clone());
-        let fate = if datagram.to == server_address() {
-            Fate::from(self.server.handle_datagram(self.now, datagram.from, &mut datagram.bytes))
-        } else if let Some(player) =
-            self.players.iter_mut().find(|player| player.address == datagram.to && player.is_up)
-        {
-            Fate::from(player.session.handle_datagram(self.now, datagram.from, &mut datagram.bytes))
+        let reader = if datagram.to == server_address() {
+            None
         } else {
-            return;
+            Some(self.players.iter().position(|player| player.address == datagram.to && player.is_up)?)
+        };
+        let fate = match reader.map(|reader| &mut self.players[reader].session) {
+            None => self.server.handle_datagram(self.now, datagram.from, &mut datagram.bytes).into(),
+            Some(session) => session.handle_datagram(self.now, datagram.from, &mut datagram.bytes).into(),
         };
         if let Some(observations) = &mut self.observations {
             observations.extend(original.map(|original| Observation::Received(original, fate)));
         }
+        reader
     }
 
     /// Drains everybody until nobody has anything to say.
     pub fn settle(&mut self) {
+        self.settle_with(|_| true);
+    }
+
+    /// Drains the server and some of the players until none of them has anything to say.
+    fn settle_with(&mut self, is_drained: impl Fn(usize) -> bool) {
         for _ in 0..STEPS_PER_MOMENT_MAX {
-            if !(self.drain_server() | self.drain_players()) {
+            if !(self.drain_server() | self.drain_players(&is_drained)) {
                 return;
             }
         }
@@ -355,8 +321,9 @@ impl World {
         }
     }
 
-    fn drain_players(&mut self) -> bool {
-        (0..self.players.len()).fold(false, |produced, player| self.drain_player(player) | produced)
+    fn drain_players(&mut self, is_drained: impl Fn(usize) -> bool) -> bool {
+        let players = (0..self.players.len()).filter(|&player| is_drained(player));
+        players.fold(false, |produced, player| self.drain_player(player) | produced)
     }
 
     fn drain_player(&mut self, player: usize) -> bool {
