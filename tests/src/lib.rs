@@ -10,6 +10,7 @@ pub mod goodput;
 #[cfg(feature = "hosted")]
 pub mod hosted;
 pub mod laws;
+pub mod model;
 pub mod netcode;
 pub mod ordeal;
 pub mod pipe;

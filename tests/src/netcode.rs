@@ -15,6 +15,7 @@ pub type KeyBytes = [u8; 32];
 const VERSION_INFO: &[u8; 13] = b"NETCODE 1.02\0";
 const MAC_BYTES: usize = 16;
 const REQUEST_BYTES: usize = 1_078;
+const USER_DATA_BYTES: usize = 256;
 
 /// What a connection request says to whoever has the private key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,12 @@ pub struct Request {
     pub nonce: [u8; 24],
     /// The sealed private part.
     pub private: Vec<u8>,
+    /// Who its holder is.
+    pub client_id: u64,
+    /// The silence that ends a connection made with it, in seconds; negative if none does.
+    pub timeout_s: i32,
+    /// What the maker of the token put into it, 256 bytes.
+    pub user_data: Vec<u8>,
     /// The key of packets to the server.
     pub client_to_server: KeyBytes,
     /// The key of packets to the client.
@@ -41,24 +48,27 @@ pub fn open_request(protocol_id: u64, private_key: &KeyBytes, datagram: &[u8]) -
     let salt: [u8; 16] = nonce[..16].try_into().ok()?;
     let subkey: KeyBytes = hchacha::<R20>(private_key.into(), &salt.into()).into();
     let plain = open(&subkey, nonce[16..].try_into().ok()?, &associated_data, private)?;
-    let (client_to_server, server_to_client) = session_keys(&plain)?;
+    let after_addresses = after_addresses(&plain)?;
     Some(Request {
         nonce: nonce.try_into().ok()?,
         private: private.to_vec(),
-        client_to_server,
-        server_to_client,
+        client_id: u64::from_le_bytes(*plain.first_chunk()?),
+        timeout_s: i32::from_le_bytes(*plain.get(8..)?.first_chunk()?),
+        client_to_server: *after_addresses.first_chunk()?,
+        server_to_client: *after_addresses.get(32..)?.first_chunk()?,
+        user_data: after_addresses.get(64..64 + USER_DATA_BYTES)?.to_vec(),
     })
 }
 
-/// The keys behind the client id, the timeout and the list of addresses.
-fn session_keys(private: &[u8]) -> Option<(KeyBytes, KeyBytes)> {
+/// What comes behind the client id, the timeout and the list of addresses: the two keys, and the user data.
+fn after_addresses(private: &[u8]) -> Option<&[u8]> {
     let count = u32::from_le_bytes(private.get(12..16)?.try_into().ok()?);
     let mut rest = private.get(16..)?;
     for _ in 0..count {
         let address_bytes = if *rest.first()? == 1 { 1 + 4 + 2 } else { 1 + 16 + 2 };
         rest = rest.get(address_bytes..)?;
     }
-    Some((*rest.first_chunk()?, *rest.get(32..)?.first_chunk()?))
+    Some(rest)
 }
 
 /// The kind and the sequence of a sealed packet, and where its body begins.

@@ -28,6 +28,8 @@ pub trait Outlet<Event> {
     fn event(&mut self, event: Event, payload: &[u8]);
     /// It sends a datagram.
     fn datagram(&mut self, to: SocketAddr, bytes: &[u8]);
+    /// It is about to let fire what is due.
+    fn fires(&mut self) {}
 }
 
 /// Polls all output; says whether there was any.
@@ -63,6 +65,7 @@ pub fn fire<D: Driven>(
 ) -> Result<bool, Violation> {
     let due = driven.poll_timeout().filter(|deadline| deadline.at <= now);
     let Some(fired) = due else { return Ok(false) };
+    outlet.fires();
     driven.handle_timeout(now);
     let produced = drain(driven, now, outlet)?;
     drive::check_progress(fired, driven.poll_timeout(), produced)?;

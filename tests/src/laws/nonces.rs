@@ -80,6 +80,9 @@ mod tests {
         let request = |private: &[u8]| Request {
             nonce: [7; 24],
             private: private.to_vec(),
+            client_id: 1,
+            timeout_s: 5,
+            user_data: Vec::new(),
             client_to_server: [1; 32],
             server_to_client: [2; 32],
         };

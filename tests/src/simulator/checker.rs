@@ -62,7 +62,7 @@ impl Checkers {
             lifecycle: LifecycleOrder::new(policy),
             wire: Wire::default(),
             deliveries: Deliveries::default(),
-            others: checkers::others(),
+            others: checkers::others(&plan.config),
         }
     }
 

@@ -4,6 +4,7 @@ mod deliveries;
 mod identities;
 mod lifecycle;
 mod memory;
+mod model;
 mod moves;
 mod overdue;
 mod patience;
@@ -20,11 +21,14 @@ pub(super) use deliveries::Deliveries;
 pub(super) use lifecycle::LifecycleOrder;
 pub(super) use wire::Wire;
 
+use rejoin::Config;
+
 use super::checker::Checker;
 
 /// All but those that somebody else asks as well.
-pub(super) fn others() -> Vec<Box<dyn Checker>> {
+pub(super) fn others(config: &Config) -> Vec<Box<dyn Checker>> {
     vec![
+        Box::new(model::AsTheModel::new(config)),
         Box::new(identities::Identities::default()),
         Box::new(memory::Memory),
         Box::new(moves::Moves::default()),

@@ -15,6 +15,7 @@ use super::stage::Stage;
 use super::step::{Datagram, Happening, Party, Reading};
 use crate::laws::Violation;
 use crate::laws::driven::{self, Outlet};
+use crate::model::Command;
 use crate::world::{Chance, server_address};
 
 use application::Application;
@@ -25,6 +26,8 @@ const FIRINGS_MAX: usize = 10_000;
 const READ_BUDGET: usize = 64;
 /// How often the host tells the manager what its wall clock shows.
 const WALL_CLOCK_EVERY_MS: u64 = 5_000;
+/// A host that comes by so much later than it was asked to is late.
+const LATE_MICROS_MIN: u64 = 1_000;
 
 /// The server.
 #[derive(Debug)]
@@ -44,6 +47,23 @@ struct Running {
     manager: MultiSessionManager,
     application: Application,
     wall_set_at: Timestamp,
+    /// When its host last called it, by its own clock.
+    called_at: Timestamp,
+}
+
+impl Running {
+    /// Its host is about to call it, which may be later than it was asked to.
+    fn note_call(&mut self, local: Timestamp, stage: &mut Stage) {
+        if local <= self.called_at {
+            return;
+        }
+        let asked = self.manager.poll_timeout();
+        let micros = asked.map_or(0, |asked| local.micros_since(asked.at.max(self.called_at)));
+        self.called_at = local;
+        if micros >= LATE_MICROS_MIN {
+            stage.step.note(Happening::ServerLate { micros });
+        }
+    }
 }
 
 impl Server {
@@ -87,7 +107,7 @@ impl Server {
         // Proof: a test of the plan shows that every plan's settings are valid.
         let manager = manager.expect("valid settings");
         let application = Application::new(self.starts);
-        self.running = Some(Running { manager, application, wall_set_at: local });
+        self.running = Some(Running { manager, application, wall_set_at: local, called_at: local });
         stage.step.note(Happening::ServerStarted);
     }
 
@@ -98,7 +118,9 @@ impl Server {
             && !self.machine.is_asleep()
             && let Some(running) = &mut self.running
         {
+            running.note_call(local, stage);
             running.manager.shutdown(local);
+            stage.step.note(Happening::ServerCommanded { command: Command::Shutdown, is_done: true });
             self.drive(stage)?;
         }
         if self.running.take().is_some() {
@@ -153,7 +175,9 @@ impl Server {
             return Ok(());
         }
         let local = self.machine.local(stage.now);
-        let Some(Running { manager, application, wall_set_at }) = &mut self.running else { return Ok(()) };
+        let Some(running) = &mut self.running else { return Ok(()) };
+        running.note_call(local, stage);
+        let Running { manager, application, wall_set_at, .. } = running;
         if local.micros_since(*wall_set_at) >= WALL_CLOCK_EVERY_MS * 1_000 {
             *wall_set_at = local;
             manager.set_unix_time(local, wall_clock_s(stage.now, self.wall_error_s));
@@ -165,6 +189,7 @@ impl Server {
     fn read(&mut self, datagram: Datagram, stage: &mut Stage) {
         let Some(running) = &mut self.running else { return };
         let local = self.machine.local(stage.now);
+        running.note_call(local, stage);
         let mut bytes = datagram.bytes.to_vec();
         let verdict = running.manager.handle_datagram(local, datagram.from, &mut bytes);
         let (by, reading) = (Party::Server, Reading::Server(verdict));
@@ -174,7 +199,9 @@ impl Server {
     /// Polls everything and fires what is due, as the laws of the drive API ask.
     fn drive(&mut self, stage: &mut Stage) -> Result<(), Violation> {
         let local = self.machine.local(stage.now);
-        let Some(Running { manager, application, .. }) = &mut self.running else { return Ok(()) };
+        let Some(running) = &mut self.running else { return Ok(()) };
+        running.note_call(local, stage);
+        let Running { manager, application, .. } = running;
         let mut outlet = ServerOutlet { application, plan: &self.plan, chance: &mut self.chance, stage };
         driven::drain(manager, local, &mut outlet)?;
         let mut firings = 0;
@@ -192,15 +219,16 @@ impl Server {
 /// What its operator and its application do now and then.
 impl Server {
     /// Its wall clock is set, wrongly.
-    pub(super) fn step_wall_clock(&mut self, by_s: i64, stage: &Stage) {
+    pub(super) fn step_wall_clock(&mut self, by_s: i64, stage: &mut Stage) {
         self.wall_error_s = by_s;
-        self.tell_wall_clock(stage.now);
+        self.tell_wall_clock(stage);
     }
 
-    fn tell_wall_clock(&mut self, now: Timestamp) {
-        let local = self.machine.local(now);
+    fn tell_wall_clock(&mut self, stage: &mut Stage) {
+        let local = self.machine.local(stage.now);
         if let Some(running) = &mut self.running {
-            running.manager.set_unix_time(local, wall_clock_s(now, self.wall_error_s));
+            running.note_call(local, stage);
+            running.manager.set_unix_time(local, wall_clock_s(stage.now, self.wall_error_s));
         }
     }
 
@@ -213,16 +241,20 @@ impl Server {
     ) -> Result<bool, Violation> {
         let local = self.machine.local(stage.now);
         let running = self.running.as_mut().filter(|_| !self.machine.is_asleep());
-        let Some(manager) = running.map(|running| &mut running.manager) else { return Ok(false) };
-        let Some(session) = manager.session_of(client_id).map(|view| view.id()) else { return Ok(false) };
-        let ended = if is_told {
-            manager.disconnect(local, session, 3, b"be gone")
+        let Some(running) = running else { return Ok(false) };
+        let Some(session) = running.manager.session_of(client_id).map(|view| view.id()) else {
+            return Ok(false);
+        };
+        running.note_call(local, stage);
+        let (ended, command) = if is_told {
+            (running.manager.disconnect(local, session, 3, b"be gone"), Command::Disconnect(session, 3))
         } else {
-            manager.remove(local, session)
+            (running.manager.remove(local, session), Command::Remove(session))
         };
         if ended.is_err() {
             return Err(Violation::new(format!("session {session} is found but cannot be ended")));
         }
+        stage.step.note(Happening::ServerCommanded { command, is_done: true });
         self.drive(stage)?;
         Ok(true)
     }
@@ -236,10 +268,14 @@ impl Server {
     ) -> Result<bool, Violation> {
         let local = self.machine.local(stage.now);
         let running = self.running.as_mut().filter(|_| !self.machine.is_asleep());
-        let Some(manager) = running.map(|running| &mut running.manager) else { return Ok(false) };
-        if manager.ban(local, client_id, local.plus_millis(for_ms)).is_err() {
+        let Some(running) = running else { return Ok(false) };
+        running.note_call(local, stage);
+        let until = local.plus_millis(for_ms);
+        if running.manager.ban(local, client_id, until).is_err() {
             return Err(Violation::new("there is no room for a ban"));
         }
+        let command = Command::Ban(client_id, until);
+        stage.step.note(Happening::ServerCommanded { command, is_done: true });
         self.drive(stage)?;
         Ok(true)
     }
@@ -249,10 +285,12 @@ impl Server {
         self.wake(true, stage)?;
         self.start(stage);
         self.wall_error_s = 0;
-        self.tell_wall_clock(stage.now);
+        self.tell_wall_clock(stage);
         if let Some(running) = &mut self.running {
             for identity in identities {
                 running.manager.lift_ban(*identity);
+                let command = Command::LiftBan(*identity);
+                stage.step.note(Happening::ServerCommanded { command, is_done: true });
             }
         }
         self.drive(stage)
@@ -279,5 +317,9 @@ impl Outlet<Event> for ServerOutlet<'_> {
 
     fn datagram(&mut self, to: SocketAddr, bytes: &[u8]) {
         self.stage.send(Party::Server, server_address(), to, bytes);
+    }
+
+    fn fires(&mut self) {
+        self.stage.step.note(Happening::ServerFired);
     }
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use rejoin::client::{self, ClientEvent};
 use rejoin::{ClientId, Event, SessionId, Timestamp, Verdict};
 
+use crate::model::Command;
 use crate::world::Fate;
 
 /// Who takes part, by place.
@@ -107,6 +108,20 @@ pub(super) enum Happening {
         channel: Channel,
         /// What.
         message: Rc<[u8]>,
+    },
+    /// The server's host comes later than it was asked to.
+    ServerLate {
+        /// By how much, on its own clock.
+        micros: u64,
+    },
+    /// The server's host lets fire what is due.
+    ServerFired,
+    /// The server's application or its host asked for something.
+    ServerCommanded {
+        /// For what.
+        command: Command,
+        /// Whether the server did it.
+        is_done: bool,
     },
     /// The server's application set the tick.
     ServerTicked {

@@ -4,6 +4,7 @@ use rejoin::lifecycle::{LifecycleEventKind, SessionState};
 use rejoin::{Event, MultiSessionManager, SendError, SessionId, Timestamp, UNORDERED_LANE};
 
 use crate::laws::{Violation, ensure};
+use crate::model::Command;
 use crate::simulator::fault::Fault;
 use crate::simulator::message::from_server;
 use crate::simulator::plan::ServerPlan;
@@ -105,12 +106,15 @@ impl Application {
             let is_pending =
                 manager.session(login.session).is_some_and(|view| view.state() == SessionState::LoginPending);
             // An error means that the player has left meanwhile, or that nobody was asked.
-            if login.is_right {
-                let _ = manager.accept_login(local, login.session);
+            let (answered, command) = if login.is_right {
+                (manager.accept_login(local, login.session), Command::Accept(login.session))
             } else if is_pending {
                 stage.faults.count(Fault::Rejections);
-                let _ = manager.reject_login(local, login.session, 7, "no");
-            }
+                (manager.reject_login(local, login.session, 7, "no"), Command::Reject(login.session, 7))
+            } else {
+                continue;
+            };
+            stage.step.note(Happening::ServerCommanded { command, is_done: answered.is_ok() });
         }
     }
 }

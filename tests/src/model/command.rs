@@ -1,0 +1,88 @@
+//! What the application and the host ask for.
+
+use rejoin::lifecycle::{Cause, DisconnectReason, LifecycleEventKind, SessionState};
+use rejoin::{ClientId, SessionId, Timestamp};
+
+use super::Model;
+use crate::laws::{Violation, ensure};
+
+/// A call of the application or the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `accept_login`.
+    Accept(SessionId),
+    /// `reject_login`, with this code.
+    Reject(SessionId, u32),
+    /// `disconnect`, with this code.
+    Disconnect(SessionId, u32),
+    /// `remove`.
+    Remove(SessionId),
+    /// `ban`, until then.
+    Ban(ClientId, Timestamp),
+    /// `lift_ban`.
+    LiftBan(ClientId),
+    /// `set_server_tick`.
+    SetTick(u64),
+    /// `drain`.
+    Drain,
+    /// `shutdown`.
+    Shutdown,
+}
+
+impl Model {
+    /// The server is told to do something, and says whether it does.
+    pub(super) fn command(&mut self, command: Command, is_done: bool) -> Result<(), Violation> {
+        let can_be_done = match command {
+            Command::Accept(id) | Command::Reject(id, _) => {
+                self.state_of(id) == Some(SessionState::LoginPending)
+            }
+            Command::Disconnect(id, _) | Command::Remove(id) => self.sessions.contains_key(&id),
+            // There may be too many bans.
+            Command::Ban(..) => is_done,
+            Command::LiftBan(_) | Command::SetTick(_) | Command::Drain | Command::Shutdown => true,
+        };
+        ensure(is_done == can_be_done, || format!("{command:?} was done: {is_done}, can be: {can_be_done}"))?;
+        if is_done {
+            self.obey(command);
+        }
+        Ok(())
+    }
+
+    pub(super) fn state_of(&self, id: SessionId) -> Option<SessionState> {
+        self.sessions.get(&id).map(|session| session.state)
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Accept(id) => self.logs_in(id, Cause::Accepted),
+            Command::Reject(id, code) => self.reject(id, code),
+            Command::Disconnect(id, code) => self.end(id, DisconnectReason::Disconnected(code)),
+            Command::Remove(id) => self.end(id, DisconnectReason::Removed),
+            Command::Ban(client_id, until) => {
+                self.bans.insert(client_id, until);
+                if let Some(id) = self.clients.get(&client_id).copied() {
+                    self.end(id, DisconnectReason::Banned);
+                }
+            }
+            Command::LiftBan(client_id) => {
+                self.bans.remove(&client_id);
+            }
+            Command::SetTick(tick) => self.server_tick = Some(tick),
+            Command::Drain => self.is_draining = true,
+            Command::Shutdown => {
+                self.is_draining = true;
+                let all: Vec<_> = self.sessions.keys().copied().collect();
+                all.into_iter().for_each(|id| self.end(id, DisconnectReason::Shutdown));
+            }
+        }
+    }
+
+    /// A player may try again while it has attempts.
+    fn reject(&mut self, id: SessionId, code: u32) {
+        self.go(id, SessionState::LoginFailed, LifecycleEventKind::LoginFailed, Cause::Rejected(code));
+        let logins = self.sessions.get(&id).map_or(0, |session| session.logins);
+        if logins >= self.rules.login_attempts_max {
+            self.end(id, DisconnectReason::LoginRefused);
+        }
+    }
+}

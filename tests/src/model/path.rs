@@ -1,0 +1,296 @@
+//! Packets of sessions: signs of life, what they hold, and the first ones under new keys.
+
+use std::net::SocketAddr;
+
+use rejoin::lifecycle::{Cause, DisconnectReason, LifecycleEventKind as Kind, LoginPolicy, SessionState};
+use rejoin::{Continuity, DropReason, DuplicateIdentity, Event, LifecycleEvent, SessionId, Verdict};
+
+use super::Model;
+use super::session::{Attempt, Origin, Path, TokenId};
+use crate::laws::{Violation, ensure};
+
+/// Take-overs are counted for so long, in microseconds.
+const TAKE_OVERS_WITHIN_MICROS: u64 = 60_000_000;
+/// The number of a disconnect packet and of a payload in the standard.
+const DISCONNECT: u8 = 6;
+const PAYLOAD: u8 = 5;
+
+/// A packet of a session, as it looks from outside.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Packet {
+    pub(super) from: SocketAddr,
+    pub(super) token: TokenId,
+    pub(super) kind: u8,
+    pub(super) sequence: u64,
+    pub(super) verdict: Verdict,
+}
+
+impl Packet {
+    fn is_dropped_for(&self, reasons: &[DropReason]) -> bool {
+        matches!(self.verdict, Verdict::Dropped(reason) if reasons.contains(&reason))
+    }
+}
+
+impl Model {
+    /// Under which tokens a packet from here may be sealed: that of the path, and that of the handshake which waits for its first one.
+    pub(super) fn tokens_at(&self, from: SocketAddr) -> (Option<TokenId>, Option<TokenId>) {
+        let session = |id: &SessionId| self.sessions.get(id);
+        let path = self.paths.get(&from).and_then(session).map(|session| session.path.token);
+        let waiting = self.waiting.get(&from).and_then(session).and_then(|session| match &session.attempt {
+            Some(attempt) if attempt.path.address == from => Some(attempt.path.token),
+            _ => session.waits_at(from).then_some(session.path.token),
+        });
+        (path, waiting)
+    }
+
+    /// A packet arrives that may belong to a session.
+    pub(super) fn packet(&mut self, packet: &Packet) -> Result<(), Violation> {
+        let (path, _) = self.tokens_at(packet.from);
+        let holders = if path == Some(packet.token) { &self.paths } else { &self.waiting };
+        let Some(id) = holders.get(&packet.from).copied() else {
+            let is_dropped = matches!(packet.verdict, Verdict::Dropped(_));
+            return ensure(is_dropped, || {
+                format!("from {}, where nobody is: {:?}", packet.from, packet.verdict)
+            });
+        };
+        let owner = if path == Some(packet.token) {
+            self.packet_on_path(id, packet);
+            id
+        } else {
+            self.first_packet(id, packet)?
+        };
+        let is_right = !matches!(packet.verdict, Verdict::Accepted(said) if said != owner);
+        ensure(is_right, || format!("a packet of session {owner} from {}: {:?}", packet.from, packet.verdict))
+    }
+
+    fn packet_on_path(&mut self, id: SessionId, packet: &Packet) {
+        use DropReason::{BadHello, BeforeHello, EventsFull, Violation};
+        let is_opened = matches!(packet.verdict, Verdict::Accepted(_))
+            || packet.is_dropped_for(&[BadHello, BeforeHello, EventsFull, Violation]);
+        let Some(session) = self.sessions.get_mut(&id).filter(|_| is_opened) else { return };
+        let is_newest = session.path.note(packet.sequence);
+        if packet.kind == DISCONNECT {
+            self.end(id, DisconnectReason::PeerLeft);
+            return;
+        }
+        if is_newest {
+            self.lives(id);
+        }
+        self.take_content(id, packet);
+    }
+
+    /// A sign of life: the time for silence begins anew, and who was away on this path is back.
+    fn lives(&mut self, id: SessionId) {
+        let (now, Some(timeout_micros)) =
+            (self.now, self.sessions.get(&id).map(|session| session.timeout_micros))
+        else {
+            return;
+        };
+        let silence = self.deadline(timeout_micros);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        (session.last_live, session.silence) = (now, silence);
+        if session.state.is_away() {
+            self.comes_back(id, Cause::Revived, Continuity::Kept);
+        }
+        self.touched.push(id);
+    }
+
+    /// What a payload holds is sealed; what is told next says whether it asks for a login, or says goodbye.
+    fn take_content(&mut self, id: SessionId, packet: &Packet) {
+        if packet.kind == PAYLOAD {
+            while let Some(cause) = self.next_told_cause(id) {
+                let state = self.sessions.get(&id).map(|session| session.state);
+                match (cause, state) {
+                    (
+                        Cause::LoginRequest,
+                        Some(SessionState::TransportConnected | SessionState::LoginFailed),
+                    ) => {
+                        self.login_starts(id, cause);
+                    }
+                    (Cause::Ended(DisconnectReason::PeerLeft), Some(_)) => {
+                        self.end(id, DisconnectReason::PeerLeft);
+                    }
+                    _ => break,
+                }
+            }
+        }
+        if packet.is_dropped_for(&[DropReason::Violation]) {
+            self.count_violation(id);
+        }
+    }
+
+    fn next_told_cause(&self, id: SessionId) -> Option<Cause> {
+        match self.next_told() {
+            Some(Event::Lifecycle(event)) if event.session == id => Some(event.cause),
+            _ => None,
+        }
+    }
+
+    fn count_violation(&mut self, id: SessionId) {
+        let violations_max = self.rules.violations_max;
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.violations += 1;
+        if session.violations > violations_max {
+            self.end(id, DisconnectReason::ProtocolViolation);
+        }
+    }
+}
+
+/// The first packets under new keys.
+impl Model {
+    /// A packet under keys that wait for their first one. Says which session it belongs to in the end.
+    fn first_packet(&mut self, id: SessionId, packet: &Packet) -> Result<SessionId, Violation> {
+        use DropReason::{BadHello, BeforeHello, NoLongerWelcome, Violation};
+        let is_accepted = matches!(packet.verdict, Verdict::Accepted(_));
+        if is_accepted || packet.is_dropped_for(&[BadHello, BeforeHello, NoLongerWelcome, Violation]) {
+            self.note_first(id, packet);
+        }
+        if is_accepted && packet.kind == DISCONNECT {
+            self.waiting_peer_leaves(id, packet.from);
+            return Ok(id);
+        }
+        if !is_accepted && !packet.is_dropped_for(&[NoLongerWelcome, Violation]) {
+            return Ok(id);
+        }
+        let is_attempt =
+            self.sessions.get_mut(&id).is_some_and(|session| session.attempt_at(packet.from).is_some());
+        let owner = if is_attempt {
+            self.confirm_attempt(id)?
+        } else {
+            self.confirm_first(id, packet.from);
+            Some(id)
+        };
+        let is_welcome = !packet.is_dropped_for(&[NoLongerWelcome]);
+        ensure(is_welcome == owner.is_some(), || {
+            format!("a handshake of session {id} is confirmed from {}: {:?}", packet.from, packet.verdict)
+        })?;
+        let Some(owner) = owner else { return Ok(id) };
+        self.lives(owner);
+        self.take_content(owner, packet);
+        Ok(owner)
+    }
+
+    fn note_first(&mut self, id: SessionId, packet: &Packet) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        match session.attempt_at(packet.from) {
+            Some(attempt) => attempt.path.note(packet.sequence),
+            None => session.path.note(packet.sequence),
+        };
+    }
+
+    /// The handshake that began a session is confirmed; where the token is the login that is one.
+    fn confirm_first(&mut self, id: SessionId, from: SocketAddr) {
+        self.stop_waiting(from, id);
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.is_confirmed = true;
+        }
+        self.take_path(from, id);
+        let is_new = self.sessions.get(&id).is_some_and(|it| it.state == SessionState::TransportConnected);
+        if is_new && self.rules.login == LoginPolicy::TokenIsLogin {
+            self.login_starts(id, Cause::TokenIsLogin);
+            self.logs_in(id, Cause::TokenIsLogin);
+        }
+    }
+
+    /// A later handshake is confirmed. Says which session goes on with it; none if it is not welcome any more.
+    fn confirm_attempt(&mut self, id: SessionId) -> Result<Option<SessionId>, Violation> {
+        let origin = self.sessions.get(&id).and_then(|session| session.attempt.as_ref()).map(|it| it.origin);
+        let continuity = match origin {
+            Some(Origin::Resume { .. }) => self.told_continuity(id),
+            _ => Continuity::Restarted,
+        };
+        if self.is_contested(id, continuity) {
+            self.end(id, DisconnectReason::Contested);
+            return Ok(None);
+        }
+        let Some(attempt) = self.forget_attempt(id) else { return Ok(None) };
+        match attempt.origin {
+            Origin::Resume { .. } => {
+                self.move_in(id, attempt.path);
+                self.comes_back(id, self.cause_of_return(id), continuity);
+                Ok(Some(id))
+            }
+            Origin::Backend { timeout_s } => self.confirm_newcomer(id, &attempt, timeout_s),
+        }
+    }
+
+    /// Somebody with a newer token of the backend is here.
+    fn confirm_newcomer(
+        &mut self,
+        id: SessionId,
+        attempt: &Attempt,
+        timeout_s: i32,
+    ) -> Result<Option<SessionId>, Violation> {
+        let Some(session) = self.sessions.get(&id) else { return Ok(None) };
+        let (client_id, is_logged_in) = (session.client_id, session.state.is_logged_in());
+        let timeout_micros = self.timeout_micros(timeout_s);
+        if is_logged_in && self.rules.duplicate_identity == DuplicateIdentity::Reject {
+            return Ok(None);
+        }
+        if is_logged_in && self.rules.login == LoginPolicy::TokenIsLogin {
+            self.comes_back(id, self.cause_of_return(id), Continuity::Restarted);
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.timeout_micros = timeout_micros;
+            }
+            self.move_in(id, attempt.path);
+            return Ok(Some(id));
+        }
+        self.end(id, DisconnectReason::Superseded);
+        let newcomer = self.open(client_id, attempt.path, timeout_micros)?;
+        self.confirm_first(newcomer, attempt.path.address);
+        Ok(Some(newcomer))
+    }
+
+    fn cause_of_return(&self, id: SessionId) -> Cause {
+        let is_away = self.sessions.get(&id).is_some_and(|session| session.state.is_away());
+        if is_away { Cause::Resumed } else { Cause::TakenOver }
+    }
+
+    /// Whether the lanes go on, which the hello says, which is sealed. One who is turned away had nothing to go on with.
+    fn told_continuity(&self, id: SessionId) -> Continuity {
+        let mut told = self.told.iter().skip(self.expected.len());
+        let continuity = told.find_map(|event| match event {
+            Event::Lifecycle(LifecycleEvent { session, kind: Kind::Reconnected, continuity, .. })
+                if *session == id =>
+            {
+                *continuity
+            }
+            _ => None,
+        });
+        continuity.unwrap_or(Continuity::Restarted)
+    }
+
+    /// Two who hold the tokens of one identity take a living path from each other, once too often.
+    fn is_contested(&mut self, id: SessionId, continuity: Continuity) -> bool {
+        let (now, heartbeat_micros) = (self.now, u64::from(self.rules.heartbeat_ms) * 1_000);
+        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        let is_alive =
+            !session.state.is_away() && now.micros_since(session.last_live) <= 2 * heartbeat_micros;
+        if continuity == Continuity::Kept || !is_alive {
+            return false;
+        }
+        session.take_overs.retain(|at| now.micros_since(*at) <= TAKE_OVERS_WITHIN_MICROS);
+        session.take_overs.push(now);
+        session.take_overs.len() > self.rules.take_overs_max as usize
+    }
+
+    /// A session goes on on another path.
+    fn move_in(&mut self, id: SessionId, path: Path) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let former = std::mem::replace(&mut session.path, path);
+        session.is_confirmed = true;
+        if self.paths.get(&former.address) == Some(&id) {
+            self.paths.remove(&former.address);
+        }
+        self.stop_waiting(former.address, id);
+        self.take_path(path.address, id);
+    }
+
+    /// Whoever had this path loses it.
+    fn take_path(&mut self, address: SocketAddr, id: SessionId) {
+        if let Some(displaced) = self.paths.insert(address, id).filter(|displaced| *displaced != id) {
+            self.path_taken(displaced);
+            self.attempt_counts(displaced);
+        }
+    }
+}

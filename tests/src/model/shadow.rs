@@ -1,0 +1,168 @@
+//! A model beside a server, from step to step.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use rejoin::{ClientId, Config, DropReason, Event, MultiSessionManager, Timestamp, Verdict};
+
+use super::path::Packet;
+use super::reader::Reader;
+use super::session::TokenId;
+use super::{Command, Model};
+use crate::laws::{Violation, ensure};
+use crate::netcode::header;
+use crate::world::PRIVATE_KEY;
+
+/// Follows one server, over its restarts, and says where it does not do what it must.
+///
+/// Of each step it is first told all events ([`begin`](Self::begin)), then everything in order, with the time that the host's clock showed.
+/// At the [`end`](Self::end) of the step the two are compared. A step may be long; at its end all output must have been polled.
+#[derive(Clone, Debug)]
+pub struct Shadow {
+    rules: Config,
+    reader: Reader,
+    /// Nothing while the server does not run.
+    model: Option<Model>,
+    /// Everywhere and everybody that a server's session ever had to do with.
+    addresses: BTreeSet<SocketAddr>,
+    clients: BTreeSet<ClientId>,
+}
+
+impl Shadow {
+    /// A server with these settings, which does not run yet.
+    #[must_use]
+    pub fn new(rules: &Config) -> Self {
+        Self {
+            reader: Reader::new(rules.protocol_id, PRIVATE_KEY),
+            rules: rules.clone(),
+            model: None,
+            addresses: BTreeSet::new(),
+            clients: BTreeSet::new(),
+        }
+    }
+
+    /// A server without memory starts.
+    pub fn server_started(&mut self, now: Timestamp) {
+        let told = self.model.take().map(|model| model.told).unwrap_or_default();
+        self.model = Some(Model { told, ..Model::new(self.rules.clone(), now) });
+    }
+
+    /// The server is gone.
+    pub fn server_stopped(&mut self) {
+        self.model = None;
+    }
+
+    /// A step begins, in which the application will be told this.
+    pub fn begin<'a>(&mut self, told: impl Iterator<Item = &'a Event>) {
+        let Some(model) = &mut self.model else { return };
+        model.told.extend(told.filter(|event| matches!(event, Event::Lifecycle(_) | Event::Stalled { .. })));
+    }
+
+    /// The host comes so much later than it was asked to.
+    pub fn late(&mut self, now: Timestamp, micros: u64) {
+        if let Some(model) = &mut self.model {
+            model.move_to(now);
+            model.note_late(micros);
+        }
+    }
+
+    /// The server read a datagram.
+    pub fn received(
+        &mut self,
+        now: Timestamp,
+        from: SocketAddr,
+        datagram: &[u8],
+        verdict: Verdict,
+    ) -> Result<(), Violation> {
+        let Some(model) = &mut self.model else { return Ok(()) };
+        model.move_to(now);
+        let is_answered = matches!(verdict, Verdict::Answered | Verdict::Dropped(DropReason::RepliesFull));
+        match datagram.first().map(|prefix| prefix & 0xf) {
+            Some(0) if is_answered => {
+                let token = self.reader.request(from, datagram);
+                let token = token.ok_or_else(|| Violation::new("a request without a token was answered"))?;
+                self.clients.insert(token.client_id);
+                model.request(&token);
+                Ok(())
+            }
+            Some(3) if is_answered => {
+                let token = self.reader.token_of_response(from, datagram);
+                let token = token.ok_or_else(|| {
+                    Violation::new(format!("a response from {from} was taken, under no token shown there"))
+                })?;
+                let sequence = header(datagram).map_or(0, |(_, sequence, _)| sequence);
+                self.addresses.insert(from);
+                model.response(from, sequence, &token)
+            }
+            Some(_) if says_something(verdict) => self.received_in_session(from, datagram, verdict),
+            _ => Ok(()),
+        }
+    }
+
+    fn received_in_session(
+        &mut self,
+        from: SocketAddr,
+        datagram: &[u8],
+        verdict: Verdict,
+    ) -> Result<(), Violation> {
+        let Some((model, (kind, sequence, _))) = self.model.as_mut().zip(header(datagram)) else {
+            return Ok(());
+        };
+        let is_under = |token: TokenId| self.reader.is_sealed_under(token, datagram);
+        let token = match model.tokens_at(from) {
+            (Some(path), Some(waiting)) => Some(if is_under(path) { path } else { waiting }),
+            (path, waiting) => path.or(waiting),
+        };
+        let is_refused = matches!(verdict, Verdict::Dropped(_));
+        ensure(token.is_some() || is_refused, || format!("from {from}, where nobody is: {verdict:?}"))?;
+        token.map_or(Ok(()), |token| model.packet(&Packet { from, token, kind, sequence, verdict }))
+    }
+
+    /// The host let fire what was due.
+    pub fn fired(&mut self, now: Timestamp) {
+        if let Some(model) = &mut self.model {
+            model.move_to(now);
+            model.fire();
+        }
+    }
+
+    /// The application or the host asked for something, which the server did or refused.
+    pub fn commanded(&mut self, now: Timestamp, command: Command, is_done: bool) -> Result<(), Violation> {
+        let Some(model) = &mut self.model else { return Ok(()) };
+        model.move_to(now);
+        model.command(command, is_done)
+    }
+
+    /// The application is told something.
+    pub fn told(&mut self, event: &Event) -> Result<(), Violation> {
+        self.model.as_mut().map_or(Ok(()), |model| model.hear(event))
+    }
+
+    /// The step is over: what had to be told was told, and whatever it touched is as it must be.
+    pub fn end(&mut self, server: &MultiSessionManager) -> Result<(), Violation> {
+        let Some(model) = &mut self.model else { return Ok(()) };
+        model.check_all_told()?;
+        model.compare_touched(server)
+    }
+
+    /// Everything is as it must be.
+    pub fn check_all(&self, server: &MultiSessionManager) -> Result<(), Violation> {
+        let Some(model) = &self.model else { return Ok(()) };
+        model.compare_all(server, self.addresses.iter(), self.clients.iter())
+    }
+
+    /// The host is there, its clock shows `local`, and it has let fire whatever it was asked to: no deadline has passed.
+    pub fn check_nobody_overdue(&mut self, local: Timestamp) -> Result<(), Violation> {
+        self.model.as_mut().map_or(Ok(()), |model| model.check_nobody_overdue(local))
+    }
+}
+
+/// Whether a packet with this verdict was opened, or may have been.
+const fn says_something(verdict: Verdict) -> bool {
+    use DropReason::{BadHello, BeforeHello, EventsFull, NoLongerWelcome, Violation};
+    matches!(
+        verdict,
+        Verdict::Accepted(_)
+            | Verdict::Dropped(BadHello | BeforeHello | EventsFull | NoLongerWelcome | Violation)
+    )
+}
