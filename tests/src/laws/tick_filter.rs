@@ -62,7 +62,9 @@ mod tests {
     fn filter_at(tick: u64, arrived: &[(SessionId, u64)]) -> TickFilter {
         let mut filter = TickFilter::default();
         filter.set_tick(tick, 10);
-        arrived.iter().for_each(|(session, tick)| filter.arrived(*session, *tick));
+        for (session, tick) in arrived {
+            filter.arrived(*session, *tick);
+        }
         filter
     }
 

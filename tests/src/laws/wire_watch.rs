@@ -134,17 +134,28 @@ mod tests {
     use crate::netcode::seal_packet;
     use crate::world::{Conditions, Observation, PRIVATE_KEY, PROTOCOL_ID, World, config, server_address};
 
-    /// A watch that has seen a session come about, and an address of its player.
+    /// Shows the watch everything that happened in a world.
+    fn show(watch: &mut WireWatch, world: &World) {
+        for observation in world.observations.iter().flatten() {
+            let result = match observation {
+                Observation::Sent(datagram) => {
+                    watch.sent(datagram.from, datagram.to, &datagram.bytes).map(drop)
+                }
+                Observation::Received(datagram, fate) => {
+                    watch.received(datagram.from, datagram.to, &datagram.bytes, *fate)
+                }
+            };
+            assert_eq!(result, Ok(()));
+        }
+    }
+
+    /// A watch that has seen a login, and the address of the player.
     fn watch_of_a_session() -> (WireWatch, SocketAddr) {
         let mut world = World::new(config(), 1);
         world.observations = Some(Vec::new());
         let player = world.add_logged_in(1);
         let mut watch = WireWatch::new(server_address(), PROTOCOL_ID, PRIVATE_KEY);
-        for observation in world.observations.iter().flatten() {
-            if let Observation::Sent(datagram) = observation {
-                assert_eq!(watch.sent(datagram.from, datagram.to, &datagram.bytes).err(), None);
-            }
-        }
+        show(&mut watch, &world);
         (watch, world.players[player].address)
     }
 
@@ -179,16 +190,6 @@ mod tests {
         world.run_for_ms(3_000);
 
         let mut watch = WireWatch::new(server_address(), PROTOCOL_ID, PRIVATE_KEY);
-        for observation in world.observations.iter().flatten() {
-            let result = match observation {
-                Observation::Sent(datagram) => {
-                    watch.sent(datagram.from, datagram.to, &datagram.bytes).map(drop)
-                }
-                Observation::Received(datagram, fate) => {
-                    watch.received(datagram.from, datagram.to, &datagram.bytes, *fate)
-                }
-            };
-            assert_eq!(result, Ok(()));
-        }
+        show(&mut watch, &world);
     }
 }

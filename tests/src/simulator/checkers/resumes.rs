@@ -93,12 +93,12 @@ impl Resumes {
         event: &ClientEvent,
         view: &View<'_>,
     ) -> Result<(), Violation> {
+        let restarts = *event == ClientEvent::Reconnected { continuity: Continuity::Restarted };
+        ensure(!restarts, || format!("{process} goes on, but was told that its lanes began afresh"))?;
         // A process that ended in this very step cannot be asked any more.
         let Some(session) = view.session_of(process) else { return Ok(()) };
         let home = *self.homes.entry(process).or_insert(session);
-        ensure(home == session, || format!("{process} was in session {home} and is in {session}"))?;
-        let restarts = *event == ClientEvent::Reconnected { continuity: Continuity::Restarted };
-        ensure(!restarts, || format!("{process} goes on, but was told that its lanes began afresh"))
+        ensure(home == session, || format!("{process} was in session {home} and is in {session}"))
     }
 
     /// In each step the server's application is told once of each process that began to speak where another one had.

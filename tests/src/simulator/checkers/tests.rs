@@ -1,5 +1,8 @@
 //! Each checker catches what it is for, shown by happenings made up for it.
 
+mod sessions;
+mod wire;
+
 use rejoin::client::ClientEvent;
 use rejoin::lifecycle::{Cause, LifecycleEventKind, LifecyclePolicy, SessionState};
 use rejoin::{ClientId, Continuity, Event, LifecycleEvent, SessionId, Timestamp};
@@ -12,6 +15,7 @@ use crate::laws::{Lifecycles, Violation};
 use crate::simulator::checker::{Checker, View};
 use crate::simulator::message::{from_player, from_server};
 use crate::simulator::plan::{Plan, Settings};
+use crate::simulator::player::Player;
 use crate::simulator::server::Server;
 use crate::simulator::step::{Channel, Happening, ProcessId, Step};
 use crate::world::Chance;
@@ -24,21 +28,24 @@ const OTHER: ProcessId = ProcessId(2);
 struct Scene {
     server: Server,
     lifecycles: Lifecycles,
+    players: Vec<Player>,
     wire: Wire,
 }
 
 impl Scene {
     fn new() -> Self {
-        let plan = Plan::new(0, Settings { seconds: 1, peers: 1 });
+        let plan = Plan::new(0, Settings { seconds: 1, peers: 2 });
         let mut lifecycles = Lifecycles::new(LifecyclePolicy::default());
         lifecycles.observe(&connected(None)).expect("a beginning");
         let server = Server::new(plan.server, Chance::new(1));
-        Self { server, lifecycles, wire: Wire::default() }
+        let player = |(place, plan)| Player::new(place, plan, Chance::new(1));
+        let players = plan.players.into_iter().enumerate().map(player).collect();
+        Self { server, lifecycles, players, wire: Wire::default() }
     }
 
     fn view(&self) -> View<'_> {
-        let Self { server, lifecycles, wire } = self;
-        View { now: Timestamp::ZERO, server, players: &[], lifecycles, wire }
+        let Self { server, lifecycles, players, wire } = self;
+        View { now: Timestamp::ZERO, server, players, lifecycles, wire }
     }
 
     /// What a checker says about a run in which this happened after the usual beginning.

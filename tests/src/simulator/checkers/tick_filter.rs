@@ -36,7 +36,9 @@ impl Checker for Ticks {
                     ..
                 } => {
                     let ticks = self.under_way.remove(&seal_of(&datagram.bytes)).unwrap_or_default();
-                    ticks.into_iter().for_each(|tick| self.filter.arrived(*session, tick));
+                    for tick in ticks {
+                        self.filter.arrived(*session, tick);
+                    }
                 }
                 Happening::ServerTold { event: Event::Move { session, tick }, .. }
                     if is_of_player(*session, view) =>

@@ -38,7 +38,7 @@ impl Wire {
                     self.keys.server_started();
                 }
                 Happening::Sent { by: Party::Adversary(_), datagram } => {
-                    self.watch.overheard(&datagram.bytes)
+                    self.watch.overheard(&datagram.bytes);
                 }
                 Happening::Sent { datagram: Datagram { from, to, bytes }, .. } => {
                     let packet = self.watch.sent(*from, *to, bytes)?;
