@@ -130,8 +130,8 @@ impl Ordeal {
             Observation::Sent(datagram) => {
                 self.wire.sent(datagram.from, datagram.to, &datagram.bytes).map(drop)
             }
-            Observation::Received(datagram, fate) => {
-                self.wire.received(datagram.from, datagram.to, &datagram.bytes, *fate)
+            Observation::Received(receiver, datagram, fate) => {
+                self.wire.received(*receiver, datagram.from, datagram.to, &datagram.bytes, *fate)
             }
         })
     }

@@ -21,7 +21,7 @@ use rejoin::{
 use crate::laws::{drive, uphold};
 
 pub use chance::Chance;
-pub use observation::{Fate, Observation};
+pub use observation::{Fate, Observation, Receiver};
 pub use terms::TokenTerms;
 pub use wire::{Conditions, Datagram, Wire};
 
@@ -264,8 +264,9 @@ impl World {
             None => self.server.handle_datagram(self.now, datagram.from, &mut datagram.bytes).into(),
             Some(session) => session.handle_datagram(self.now, datagram.from, &mut datagram.bytes).into(),
         };
+        let receiver = reader.map_or(Receiver::Server, Receiver::Client);
         if let Some(observations) = &mut self.observations {
-            observations.extend(original.map(|original| Observation::Received(original, fate)));
+            observations.extend(original.map(|original| Observation::Received(receiver, original, fate)));
         }
         reader
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::{Nonces, TakenOnce, UnprovedAddresses, Violation, ensure};
 use crate::netcode::{KeyId, KeyRing, Packet, header, seal_of};
-use crate::world::Fate;
+use crate::world::{Fate, Receiver};
 
 /// The packet type of a response.
 const RESPONSE: u8 = 3;
@@ -88,6 +88,7 @@ impl WireWatch {
     /// An end read a datagram.
     pub fn received(
         &mut self,
+        receiver: Receiver,
         from: SocketAddr,
         to: SocketAddr,
         datagram: &[u8],
@@ -95,9 +96,9 @@ impl WireWatch {
     ) -> Result<(), Violation> {
         if fate == Fate::Taken {
             self.check_authentic(from, to, datagram)?;
-            self.once.taken(to, datagram)?;
+            self.once.taken(receiver, datagram)?;
         }
-        if to != self.server {
+        if receiver != Receiver::Server {
             return Ok(());
         }
         let response = self.response(from, datagram, fate);
@@ -141,8 +142,8 @@ mod tests {
                 Observation::Sent(datagram) => {
                     watch.sent(datagram.from, datagram.to, &datagram.bytes).map(drop)
                 }
-                Observation::Received(datagram, fate) => {
-                    watch.received(datagram.from, datagram.to, &datagram.bytes, *fate)
+                Observation::Received(receiver, datagram, fate) => {
+                    watch.received(*receiver, datagram.from, datagram.to, &datagram.bytes, *fate)
                 }
             };
             assert_eq!(result, Ok(()));
@@ -165,8 +166,11 @@ mod tests {
         let forged = seal_packet(PROTOCOL_ID, &[9; 32], 5, 1_000, b"forged");
 
         assert!(watch.sent(player, server_address(), &forged).is_err());
-        assert!(watch.received(player, server_address(), &forged, Fate::Taken).is_err());
-        assert_eq!(watch.received(player, server_address(), &forged, Fate::Dropped), Ok(()));
+        assert!(watch.received(Receiver::Server, player, server_address(), &forged, Fate::Taken).is_err());
+        assert_eq!(
+            watch.received(Receiver::Server, player, server_address(), &forged, Fate::Dropped),
+            Ok(())
+        );
     }
 
     #[test]
@@ -175,9 +179,9 @@ mod tests {
         let key = watch.ring().key_between(player, server_address()).expect("a key in use");
         let sealed = seal_packet(PROTOCOL_ID, &key, 5, 1_000, b"by somebody");
 
-        assert_eq!(watch.received(player, server_address(), &sealed, Fate::Taken), Ok(()));
+        assert_eq!(watch.received(Receiver::Server, player, server_address(), &sealed, Fate::Taken), Ok(()));
         assert_eq!(watch.key_of(&sealed), Some(KeyId { token: 0, is_to_server: true }));
-        assert!(watch.received(player, server_address(), &sealed, Fate::Taken).is_err());
+        assert!(watch.received(Receiver::Server, player, server_address(), &sealed, Fate::Taken).is_err());
     }
 
     #[test]

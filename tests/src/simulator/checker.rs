@@ -85,7 +85,7 @@ impl Checkers {
         players: &[Player],
     ) -> Result<(), Violation> {
         self.lifecycle.check(step)?;
-        self.wire.check(step)?;
+        self.wire.check(step, players)?;
         let view = View { now, server, players, lifecycles: self.lifecycle.lifecycles(), wire: &self.wire };
         self.deliveries.check(step, &view)?;
         self.others.iter_mut().try_for_each(|checker| checker.check(step, &view))

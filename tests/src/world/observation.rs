@@ -15,6 +15,15 @@ pub enum Fate {
     Dropped,
 }
 
+/// Who read a datagram: a memory of what it read before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Receiver {
+    /// The server, over all its starts.
+    Server,
+    /// A client's process, by its number.
+    Client(usize),
+}
+
 impl From<Verdict> for Fate {
     fn from(verdict: Verdict) -> Self {
         match verdict {
@@ -40,5 +49,5 @@ pub enum Observation {
     /// It left an end, even if its network is down.
     Sent(Datagram),
     /// It was read by one.
-    Received(Datagram, Fate),
+    Received(Receiver, Datagram, Fate),
 }

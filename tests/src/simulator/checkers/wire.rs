@@ -1,11 +1,14 @@
 //! The laws of the wire: no nonce twice, no packet twice, no more bytes to an unproved address than from it, and each key for one session.
 
-use rejoin::Verdict;
+use std::collections::BTreeMap;
+
+use rejoin::{ClientId, Verdict};
 
 use crate::laws::{KeyUse, Violation, WireWatch};
 use crate::netcode::Packet;
-use crate::simulator::step::{Datagram, Happening, Party, Reading, Step};
-use crate::world::{PRIVATE_KEY, PROTOCOL_ID, server_address};
+use crate::simulator::player::Player;
+use crate::simulator::step::{Datagram, Happening, Party, ProcessId, Reading, Step};
+use crate::world::{PRIVATE_KEY, PROTOCOL_ID, Receiver, server_address};
 
 /// Reads along with all keys, over all starts of the server and of players' programs.
 ///
@@ -14,6 +17,8 @@ use crate::world::{PRIVATE_KEY, PROTOCOL_ID, server_address};
 pub(in crate::simulator) struct Wire {
     watch: WireWatch,
     keys: KeyUse,
+    /// By player: the process that reads.
+    processes: BTreeMap<ClientId, ProcessId>,
     /// Those among the happenings of the step that are packets which an end under test sent, opened.
     sent: Vec<(usize, Packet)>,
 }
@@ -23,19 +28,23 @@ impl Default for Wire {
         Self {
             watch: WireWatch::new(server_address(), PROTOCOL_ID, PRIVATE_KEY),
             keys: KeyUse::default(),
+            processes: BTreeMap::new(),
             sent: Vec::new(),
         }
     }
 }
 
 impl Wire {
-    pub(in crate::simulator) fn check(&mut self, step: &Step) -> Result<(), Violation> {
+    pub(in crate::simulator) fn check(&mut self, step: &Step, players: &[Player]) -> Result<(), Violation> {
         self.sent.clear();
         for (place, happening) in step.happenings.iter().enumerate() {
             match happening {
                 Happening::ServerStarted => {
                     self.watch.server_started();
                     self.keys.server_started();
+                }
+                Happening::ProcessStarted { process, client_id } => {
+                    self.processes.insert(*client_id, *process);
                 }
                 Happening::Sent { by: Party::Adversary(_), datagram } => {
                     self.watch.overheard(&datagram.bytes);
@@ -44,7 +53,10 @@ impl Wire {
                     let packet = self.watch.sent(*from, *to, bytes)?;
                     self.sent.extend(packet.map(|packet| (place, packet)));
                 }
-                Happening::Received { datagram, reading, .. } => self.on_received(datagram, *reading)?,
+                Happening::Received { by, datagram, reading } => {
+                    let receiver = self.receiver(*by, players);
+                    self.on_received(receiver, datagram, *reading)?;
+                }
                 _ => {}
             }
         }
@@ -56,9 +68,20 @@ impl Wire {
         &self.sent
     }
 
-    fn on_received(&mut self, datagram: &Datagram, reading: Reading) -> Result<(), Violation> {
+    fn receiver(&self, party: Party, players: &[Player]) -> Receiver {
+        let Party::Player(place) = party else { return Receiver::Server };
+        let process = players.get(place).and_then(|player| self.processes.get(&player.client_id));
+        Receiver::Client(process.map_or(0, |process| process.0 as usize))
+    }
+
+    fn on_received(
+        &mut self,
+        receiver: Receiver,
+        datagram: &Datagram,
+        reading: Reading,
+    ) -> Result<(), Violation> {
         let Datagram { from, to, bytes } = datagram;
-        self.watch.received(*from, *to, bytes, reading.fate())?;
+        self.watch.received(receiver, *from, *to, bytes, reading.fate())?;
         match (reading, self.watch.key_of(bytes)) {
             (Reading::Server(Verdict::Accepted(session)), Some(key)) => self.keys.taken(key, session),
             _ => Ok(()),
