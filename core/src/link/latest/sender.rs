@@ -29,7 +29,7 @@ pub(crate) enum LatestSendError {
 enum Progress {
     /// It has arrived, or there never was one.
     Acknowledged,
-    /// It is to be sent, for the first time or again.
+    /// It is to be sent, for the first time or again: its key stands in line.
     Pending,
     /// It was sent, and nothing was heard since.
     InFlight,
@@ -47,8 +47,6 @@ struct Slot {
     /// The number of the newest sending of any of its values; 0 before the first.
     newest_sending: u64,
     progress: Progress,
-    /// Its turn is among those that are awaited.
-    is_in_line: bool,
 }
 
 impl Slot {
@@ -58,7 +56,6 @@ impl Slot {
         sendings_from: 0,
         newest_sending: 0,
         progress: Progress::Acknowledged,
-        is_in_line: false,
     };
 }
 
@@ -82,7 +79,7 @@ pub(crate) struct LatestSender {
     /// By key, up to the highest that was used; 40 bytes each.
     slots: Vec<Slot>,
     store: ValueStore,
-    /// Keys with something to send, in the order in which they came to have it. The first one does have it.
+    /// Keys with something to send, in the order in which they came to have it.
     line: VecDeque<u16>,
     /// The key of each sending from `first_sending` on, until its fate is known. The first one's is not.
     sendings: VecDeque<Option<u16>>,
@@ -146,11 +143,9 @@ impl LatestSender {
         if let Some(slot) = key.and_then(|key| self.slots.get_mut(usize::from(key))) {
             slot.progress = Progress::InFlight;
             slot.newest_sending = number;
-            slot.is_in_line = false;
         }
         reserve_deque(&mut self.sendings, 1, SENDINGS_MAX);
         self.sendings.push_back(key);
-        self.leave_line();
         number
     }
 
@@ -165,7 +160,6 @@ impl LatestSender {
                 self.store.remove(slot.position);
             }
         }
-        self.leave_line();
     }
 
     /// The packet of `count` sendings from number `first` on is lost: what they carried is sent again where it is still the newest of
@@ -258,21 +252,9 @@ impl LatestSender {
     /// The key has something to send.
     fn line_up(&mut self, key: u16) {
         let Some(slot) = self.slots.get_mut(usize::from(key)) else { return };
-        slot.progress = Progress::Pending;
-        if !slot.is_in_line {
-            slot.is_in_line = true;
+        if slot.progress != Progress::Pending {
+            slot.progress = Progress::Pending;
             self.line.push_back(key);
-        }
-    }
-
-    /// Keys at the front whose value arrived after all have nothing to send any more.
-    fn leave_line(&mut self) {
-        while let Some(key) = self.line.front()
-            && let Some(slot) = self.slots.get_mut(usize::from(*key))
-            && slot.progress != Progress::Pending
-        {
-            slot.is_in_line = false;
-            self.line.pop_front();
         }
     }
 
