@@ -47,11 +47,21 @@ impl fmt::Display for ClientId {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
 
     #[test]
     fn a_session_id_survives_the_way_through_its_bits() {
         let id = SessionId { index: 0xdead_beef, generation: 7 };
         assert_eq!(SessionId::from_bits(id.to_bits()), id);
+    }
+
+    #[test]
+    fn identities_are_shown_in_one_word_each() {
+        let session = SessionId { index: 3, generation: 7 };
+
+        assert_eq!(session.to_string(), "3v7");
+        assert_eq!(ClientId(0xBEE).to_string(), "0000000000000bee");
     }
 }

@@ -84,7 +84,15 @@ impl fmt::Display for Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
+
+    #[test]
+    fn a_moment_is_shown_in_seconds_to_the_microsecond() {
+        assert_eq!(Timestamp::ZERO.to_string(), "0.000000s");
+        assert_eq!((Timestamp::from_millis(12_034) + Duration::from_micros(5)).to_string(), "12.034005s");
+    }
 
     #[test]
     fn arithmetic_saturates_at_both_ends() {

@@ -1,13 +1,15 @@
 //! The message layer at the client's end.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
-use super::bench::{Bench, TIMEOUT_S, first_server, frames, opened, token, welcome};
+use super::bench::{Bench, HEARTBEAT_MS, TIMEOUT_S, WINDOW_MS, first_server, frames, opened, token, welcome};
+use crate::SessionId;
 use crate::client::{
     ClientConfig, ClientDisconnectReason, ClientEvent, ClientLoginError, ClientSendError, ClientState,
     DropReason, Verdict,
 };
-use crate::link::frame::{Frame, State, Welcome};
+use crate::link::frame::{Frame, HeartbeatResponse, MoveArrival, State, Welcome};
 use crate::netcode::packet::{Packet, PacketKind};
 
 fn logged_in() -> (Bench, crate::ConnectToken) {
@@ -366,4 +368,77 @@ fn p38_a_client_that_leaves_says_goodbye_before_it_disconnects() {
     assert!(sent[1..].iter().all(|packet| packet.kind == PacketKind::Disconnect));
     let reason = ClientDisconnectReason::Left;
     assert_eq!(bench.events(), [ClientEvent::Disconnected { reason }]);
+}
+
+#[test]
+fn a_goodbye_in_place_of_the_welcome_ends_the_session() {
+    let token = token(1, &[first_server()]);
+    let mut bench = Bench::new(ClientConfig::default(), &token);
+    bench.let_in(&token);
+    bench.drain();
+
+    let verdict = bench.give_frames(&token, |writer| writer.write_goodbye(2, b"not now"));
+
+    assert_eq!(verdict, Verdict::Accepted);
+    let reason = ClientDisconnectReason::Shutdown;
+    let events = bench.events_with_bytes();
+    assert_eq!(events, [(ClientEvent::Disconnected { reason }, b"not now".to_vec())]);
+}
+
+#[test]
+fn what_is_known_of_the_server_is_what_its_welcome_said() {
+    let token = token(1, &[first_server()]);
+    let mut bench = Bench::new(ClientConfig::default(), &token);
+    assert_eq!(bench.client.server_address(), Some(first_server()), "it is tried first");
+    assert_eq!((bench.client.session_id(), bench.client.reconnect_window()), (None, None));
+
+    bench.let_in(&token);
+    bench.welcome(&token, &welcome());
+
+    assert_eq!(bench.client.server_address(), Some(first_server()));
+    assert_eq!(bench.client.session_id().map(SessionId::to_bits), Some(77));
+    assert_eq!(bench.client.reconnect_window(), Some(Duration::from_millis(WINDOW_MS)));
+    bench.client.disconnect(bench.now);
+    assert_eq!(bench.client.server_address(), None);
+}
+
+/// Lets the client ask for the server's clock, and answers at once that it is at `server_tick`.
+fn answer_heartbeat(
+    bench: &mut Bench,
+    token: &crate::ConnectToken,
+    server_tick: u64,
+    move_arrival: Option<MoveArrival>,
+) {
+    let sent = opened(&bench.run_for_ms(HEARTBEAT_MS), token);
+    let stamp = |frame| if let Frame::Heartbeat { stamp } = frame { Some(stamp) } else { None };
+    let stamp = sent.iter().flat_map(|packet| frames(&packet.payload)).find_map(stamp).unwrap();
+    let response =
+        HeartbeatResponse { stamp, delay_micros: 0, server_tick, tick_phase_micros: 0, move_arrival };
+    bench.give_frames(token, |writer| writer.write_heartbeat_response(&response));
+}
+
+#[test]
+fn p47_the_lead_is_what_the_reported_move_took_and_one_tick_more() {
+    let (mut bench, token) = logged_in();
+    answer_heartbeat(&mut bench, &token, 625, None);
+    let sent_at = bench.client.server_clock(bench.now).unwrap().tick;
+    bench.client.send_move(700, b"input").unwrap();
+    assert_eq!(bench.client.recommended_lead_ticks(), None);
+
+    let arrival = MoveArrival { tick: 700, server_tick: sent_at + 5 };
+    answer_heartbeat(&mut bench, &token, 650, Some(arrival));
+
+    assert_eq!(bench.client.recommended_lead_ticks(), Some(6));
+}
+
+#[test]
+fn each_move_is_carried_as_often_as_the_settings_say_at_least() {
+    let token = token(1, &[first_server()]);
+    let config = ClientConfig { move_redundancy_min: 5, ..ClientConfig::default() };
+    let raw = Bench::new(ClientConfig::raw(), &token);
+
+    let framed = Bench::welcomed(config, &token, &welcome());
+
+    assert_eq!(framed.client.move_redundancy(), Some(5));
+    assert_eq!(raw.client.move_redundancy(), None, "raw payloads carry no moves");
 }

@@ -1,11 +1,12 @@
 //! Every queue has a bound: what is unreliable gives way, what is reliable waits or is refused.
 
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use crate::link::frame::{Frame, Hello};
 use crate::{Config, DATAGRAM_BYTES_MAX, DropReason, Event, SendError, Verdict};
 
-use super::harness::{Harness, client_address, framed_config, raw_config};
+use super::harness::{Harness, client_address, framed_config, raw_config, server_address};
 use super::peer::Peer;
 
 const ANNA: u64 = 11;
@@ -359,5 +360,43 @@ fn nothing_that_is_sent_is_longer_than_a_datagram_may_be() {
 
     assert!(server.sent.iter().all(|(_, datagram)| datagram.len() <= DATAGRAM_BYTES_MAX));
     assert_eq!(anna.messages().len(), 20);
+    server.close();
+}
+
+#[test]
+fn p7_the_last_addresses_of_a_resume_token_are_left_out_where_they_do_not_fit() {
+    let ipv6 = |port| SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], port));
+    let ipv4 = |port| SocketAddr::from(([203, 0, 113, 1], port));
+    let elsewhere = (1..=3).map(ipv4).chain([ipv6(1), ipv6(2)]);
+    let public_addresses: Vec<_> = [server_address()].into_iter().chain(elsewhere).collect();
+    let mut server = Harness::new(Config { public_addresses, ..framed_config() });
+
+    let anna = server.player(ANNA, 1);
+
+    let listed = anna.heard(|frame| match frame {
+        Frame::ResumeToken(token) => Some((token.address_count, token.addresses)),
+        _ => None,
+    });
+    let last_port = |addresses: &[u8]| addresses.last_chunk().map(|port| u16::from_le_bytes(*port));
+    assert!(!listed.is_empty());
+    for (count, addresses) in listed {
+        assert_eq!((count, last_port(addresses)), (4, Some(3)), "those of her own family come first");
+    }
+    server.close();
+}
+
+#[test]
+fn a_state_of_exactly_the_most_bytes_is_published_and_a_larger_one_refused() {
+    let mut server = Harness::new(Config { state_bytes_max: 100, ..framed_config() });
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+
+    let published = server.call(|manager, now| manager.publish_state(now, id, 5, &[1; 100]));
+    let refused = server.call(|manager, now| manager.publish_state(now, id, 6, &[2; 101]));
+
+    assert_eq!(published, Ok(()));
+    assert_eq!(refused, Err(SendError::Size { bytes: 101, max: 100 }));
+    server.listen(&mut anna);
+    assert_eq!(anna.states(), [(5, None, [1; 100].to_vec())]);
     server.close();
 }

@@ -263,3 +263,38 @@ fn framed_shutdown_clears_all_managed_peers_in_any_state() {
     assert_eq!(late.denials, 1);
     server.close();
 }
+
+#[test]
+fn a_host_can_tell_how_long_a_session_has_been_there_and_how_early_its_moves_come() {
+    let mut server = Harness::framed();
+    let begin = server.now;
+    let mut anna = server.player(ANNA, 1);
+    assert_eq!(server.session_of(ANNA).arrival_margin(), None);
+
+    server.live(&mut [&mut anna], 1_000);
+    server.call(|manager, now| manager.set_server_tick(now, 1_000));
+    let moves = anna.moves(&[1_003]);
+    server.talk(&mut anna, &moves);
+
+    let session = server.session_of(ANNA);
+    assert_eq!((session.since(), session.last_received()), (begin, server.now));
+    assert_eq!(session.arrival_margin().map(|margin| margin.last_ticks), Some(3));
+    assert!(session.recommended_margin_ticks().is_some());
+    server.close();
+}
+
+#[test]
+fn a_logged_manager_or_session_names_itself_and_shows_no_secret() {
+    let mut server = Harness::framed();
+    let _anna = server.player(ANNA, 1);
+
+    let manager = std::format!("{:?}", server.manager);
+    let session = std::format!("{:?}", server.session_of(ANNA));
+
+    assert!(manager.contains("sessions: 1"), "{manager}");
+    assert!(session.contains("198.51.100.7:1") && session.contains("LoggedIn"), "{session}");
+    for shown in [manager, session] {
+        assert!(!["Key", "key", "secret", "token"].iter().any(|word| shown.contains(word)), "{shown}");
+    }
+    server.close();
+}

@@ -1,6 +1,7 @@
 //! What callers are told about their own mistakes; none of it is counted as the server's.
 
 use alloc::collections::BTreeSet;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::super::bench::{Bench, UNIX_S, first_server, token, welcome};
@@ -199,4 +200,40 @@ fn each_reason_why_a_login_cannot_be_made_is_reached() {
         ]
     );
     assert_complete(refusals.map(place), 5);
+}
+
+#[test]
+fn every_mistake_is_told_in_words_of_its_own_and_with_its_figures() {
+    let (_, bad_setting) = bad_config();
+    let told = [
+        (bad_setting.to_string(), &["move_redundancy_min", "0", "1 to 8"][..]),
+        (ClientError::TokenExpired.to_string(), &["expired"]),
+        (SavedError::RawPayloads.to_string(), &["raw"]),
+        (SavedError::Malformed.to_string(), &["saved"]),
+        (SavedError::Version(9).to_string(), &["9"]),
+        (SavedError::Token(TokenError::AddressType(3)).to_string(), &["token", "type 3"]),
+        (SavedError::TokenExpired.to_string(), &["expired"]),
+        (ClientSendError::NotConnected.to_string(), &["connected"]),
+        (ClientSendError::NotLoggedIn.to_string(), &["logged in"]),
+        (ClientSendError::Size.to_string(), &["empty", "larger"]),
+        (ClientSendError::Full { bytes_to_acknowledge: 5 }.to_string(), &["full"]),
+        (ClientSendError::NoSuchLane.to_string(), &["lane"]),
+        (ClientSendError::NoSuchKey.to_string(), &["key"]),
+        (ClientSendError::FramedOnly.to_string(), &["raw"]),
+        (ClientSendError::StaleTick.to_string(), &["tick"]),
+        (ClientLoginError::AlreadyLoggedIn.to_string(), &["already"]),
+        (ClientLoginError::Pending.to_string(), &["attempt"]),
+        (ClientLoginError::Size.to_string(), &["1,024 bytes"]),
+        (ClientLoginError::FramedOnly.to_string(), &["raw", "token"]),
+        (ClientLoginError::Disconnected.to_string(), &["ended"]),
+    ];
+
+    for (text, parts) in &told {
+        assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+    }
+    let texts: BTreeSet<_> = told.iter().map(|(text, _)| text).collect();
+    assert_eq!(texts.len(), told.len(), "no two sound the same");
+    let of_other_operations =
+        [ClientError::Config(bad_setting).to_string(), SavedError::Config(bad_setting).to_string()];
+    assert!(of_other_operations.iter().all(|text| *text == told[0].0), "but for the same mistake");
 }

@@ -1,6 +1,7 @@
 //! What callers are told about their own mistakes; none of it is counted as somebody else's.
 
 use alloc::collections::BTreeSet;
+use alloc::string::ToString;
 use alloc::vec;
 use core::net::SocketAddr;
 
@@ -157,4 +158,33 @@ fn each_reason_why_a_configuration_is_refused_is_reached_before_anything_is_made
         ]
     );
     assert_complete(refusals.iter().map(place), 4);
+}
+
+#[test]
+fn every_mistake_is_told_in_words_of_its_own_and_with_its_figures() {
+    let full = SendError::Full { bytes_to_acknowledge: 1_000 };
+    let out_of_range = ConfigError::OutOfRange { field: "tick_hz", value: 0, min: 1, max: 1_000 };
+    let told = [
+        (UnknownSession.to_string(), &[][..]),
+        (BanError::Full.to_string(), &["banned"]),
+        (LoginError::NotPending.to_string(), &["login"]),
+        (SendError::NotLoggedIn.to_string(), &["logged in"]),
+        (SendError::Size { bytes: 9_001, max: 1_200 }.to_string(), &["9001", "1200"]),
+        (SendError::NoSuchLane.to_string(), &["lane"]),
+        (SendError::NoSuchKey.to_string(), &["key"]),
+        (full.to_string(), &["1000 bytes"]),
+        (SendError::RawPayloads.to_string(), &["raw"]),
+        (out_of_range.to_string(), &["tick_hz", "0", "1 to 1000"]),
+        (ConfigError::PublicAddresses { count: 33 }.to_string(), &["33", "1 to 32"]),
+        (ConfigError::UnreachableAddress(client_address(1)).to_string(), &["198.51.100.7:1"]),
+        (ConfigError::RawNeedsTokenLogin.to_string(), &["raw", "TokenIsLogin"]),
+    ];
+
+    for (text, parts) in &told {
+        assert!(!text.is_empty() && parts.iter().all(|part| text.contains(part)), "{text}");
+    }
+    let texts: BTreeSet<_> = told.iter().map(|(text, _)| text).collect();
+    assert_eq!(texts.len(), told.len(), "no two sound the same");
+    let of_other_operations = [LoginError::UnknownSession.to_string(), SendError::UnknownSession.to_string()];
+    assert!(of_other_operations.iter().all(|text| *text == told[0].0), "but for the same mistake");
 }
