@@ -73,3 +73,19 @@ impl fmt::Debug for Credential {
         f.write_str("Credential(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logged_login_shows_no_credential() {
+        let mut login = Login::default();
+        login.begin(b"secret").unwrap();
+
+        let shown = std::format!("{login:?}");
+
+        assert!(shown.contains("attempt: 1"), "{shown}");
+        assert!(!shown.contains("secret") && !shown.contains("115"), "{shown}");
+    }
+}

@@ -17,12 +17,6 @@ pub(crate) struct RttEstimator {
     min: Option<u64>,
 }
 
-impl Default for RttEstimator {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl RttEstimator {
     /// An estimator without samples, which assumes 333 ms.
     pub(crate) const fn new() -> Self {

@@ -2,12 +2,12 @@
 
 use alloc::vec::Vec;
 
-use super::bench::{Bench, first_server, token};
+use super::bench::{Bench, Opened, TIMEOUT_MS, first_server, opened, token, welcome};
 use crate::client::handshake::{Handshake, HandshakeStep};
 use crate::client::resume::HeldToken;
-use crate::client::{ClientConfig, DropReason};
+use crate::client::{ClientConfig, ClientEvent, DropReason, Verdict};
 use crate::netcode::CHALLENGE_TOKEN_BYTES;
-use crate::netcode::packet::{self, Packet};
+use crate::netcode::packet::{self, Packet, PacketKind};
 use crate::{ConnectToken, Timestamp};
 
 /// A handshake, and a server that seals packets for it.
@@ -45,4 +45,29 @@ fn packets_that_no_server_answers_a_request_with_complete_nothing_though_they_op
         assert_eq!(take(&mut handshake, datagram), Err(DropReason::Unexpected));
     }
     assert!(!handshake.is_responding());
+}
+
+#[test]
+fn a_payload_that_would_complete_a_way_back_waits_until_the_events_are_taken() {
+    let backend = token(100, &[first_server()]);
+    let resume = token(1, &[first_server()]);
+    let config = ClientConfig { event_queue_bytes_max: 5_000, ..ClientConfig::default() };
+    let mut bench = Bench::welcomed(config, &backend, &welcome());
+    bench.give_resume_token(&backend, 1, &resume);
+    for _ in 0..6 {
+        bench.give_frames(&backend, |writer| writer.write_datagram((&[7; 1_000], &[])));
+    }
+    bench.run_for_ms(TIMEOUT_MS + 100);
+    bench.sequence = 0;
+    let challenge = bench.challenge(&resume);
+    assert_eq!(bench.give(&challenge), Verdict::Accepted);
+    let payload = bench.seal(&resume, &Packet::Payload(b"anything"));
+
+    assert_eq!(bench.give(&payload), Verdict::Dropped(DropReason::EventsFull));
+    assert!(bench.events().contains(&ClientEvent::PathLost));
+    assert_ne!(bench.give(&payload), Verdict::Dropped(DropReason::EventsFull));
+
+    let sent = opened(&bench.run_for_ms(100), &resume);
+    let says_hello = |packet: &Opened| packet.kind == PacketKind::Payload;
+    assert!(sent.iter().any(says_hello), "it is in");
 }

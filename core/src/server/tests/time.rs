@@ -266,3 +266,20 @@ fn nobody_is_timed_out_while_deadlines_are_held() {
     assert_eq!(server.state_of(22), None, "its time goes on where it was");
     server.close();
 }
+
+#[test]
+fn to_hold_deadlines_twice_or_to_let_them_go_on_twice_is_to_do_it_once() {
+    let mut server = Harness::framed();
+    let _ben = server.guest(22, 2);
+
+    for hold in [true, true, false, false] {
+        server.call(|manager, now| manager.set_hold(now, hold));
+        server.advance(1_000);
+    }
+
+    server.advance(2_999);
+    assert_eq!(server.state_of(22), Some(State::TransportConnected), "two of its five seconds were held");
+    server.advance(1);
+    assert_eq!(server.state_of(22), None);
+    server.close();
+}
