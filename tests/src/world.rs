@@ -238,12 +238,14 @@ impl World {
         uphold(drive::check_progress(fired, self.server.poll_timeout(), produced));
     }
 
-    fn fire_player(&mut self, player: usize) {
+    /// Lets what is due of a player happen; says whether that was anything.
+    fn fire_player(&mut self, player: usize) -> bool {
         let due = self.players[player].session.poll_timeout().filter(|deadline| deadline.at <= self.now);
-        let Some(fired) = due else { return };
+        let Some(fired) = due else { return false };
         self.players[player].session.handle_timeout(self.now);
         let produced = self.drain_player(player);
         uphold(drive::check_progress(fired, self.players[player].session.poll_timeout(), produced));
+        true
     }
 
     /// Lets a datagram arrive now.
@@ -273,13 +275,13 @@ impl World {
 
     /// Drains everybody until nobody has anything to say.
     pub fn settle(&mut self) {
-        self.settle_with(|_| true);
-    }
-
-    /// Drains the server and some of the players until none of them has anything to say.
-    fn settle_with(&mut self, is_drained: impl Fn(usize) -> bool) {
+        let asked = self.server.poll_timeout();
+        uphold(drive::check_pure(asked, self.server.poll_timeout()));
+        for player in &self.players {
+            uphold(drive::check_pure(player.session.poll_timeout(), player.session.poll_timeout()));
+        }
         for _ in 0..STEPS_PER_MOMENT_MAX {
-            if !(self.drain_server() | self.drain_players(&is_drained)) {
+            if !(self.drain_server() | self.drain_players()) {
                 return;
             }
         }
@@ -288,7 +290,6 @@ impl World {
 
     fn drain_server(&mut self) -> bool {
         let asked = self.server.poll_timeout();
-        uphold(drive::check_pure(asked, self.server.poll_timeout()));
         let mut produced = false;
         let mut payload = Vec::new();
         while let Some(event) = self.server.poll_event(&mut payload) {
@@ -322,15 +323,13 @@ impl World {
         }
     }
 
-    fn drain_players(&mut self, is_drained: impl Fn(usize) -> bool) -> bool {
-        let players = (0..self.players.len()).filter(|&player| is_drained(player));
-        players.fold(false, |produced, player| self.drain_player(player) | produced)
+    fn drain_players(&mut self) -> bool {
+        (0..self.players.len()).fold(false, |produced, player| self.drain_player(player) | produced)
     }
 
     fn drain_player(&mut self, player: usize) -> bool {
         let player = &mut self.players[player];
         let asked = player.session.poll_timeout();
-        uphold(drive::check_pure(asked, player.session.poll_timeout()));
         let mut produced = false;
         let mut payload = Vec::new();
         while let Some(event) = player.session.poll_event(&mut payload) {

@@ -29,6 +29,10 @@ impl Agenda {
         }
     }
 
+    fn touched(&self) -> impl Iterator<Item = usize> {
+        (0..self.is_touched.len()).filter(|&player| self.is_touched[player])
+    }
+
     /// Asks those who were touched again.
     fn update(&mut self, world: &World) {
         for (player, is_touched) in self.is_touched.iter_mut().enumerate() {
@@ -89,12 +93,12 @@ impl World {
         }
         agenda.touch_due(self.now);
         self.fire_server();
-        for player in 0..self.players.len() {
-            if agenda.is_touched[player] {
-                self.fire_player(player);
-            }
+        let touched: Vec<_> = agenda.touched().collect();
+        let (_, others): (Vec<_>, Vec<_>) = touched.into_iter().partition(|&player| self.fire_player(player));
+        self.drain_server();
+        for player in others {
+            self.drain_player(player);
         }
-        self.settle_with(|player| agenda.is_touched[player]);
         agenda.update(self);
     }
 }
