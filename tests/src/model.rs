@@ -89,6 +89,8 @@ struct Model {
     expected: Vec<Event>,
     /// How much of it the application was told up to now.
     heard: usize,
+    /// Who says goodbye in this step, and how many datagrams of each will still be accepted.
+    leavers: BTreeMap<SessionId, usize>,
     /// Sessions that something happened to in this step.
     touched: Vec<SessionId>,
 }
@@ -117,6 +119,7 @@ impl Model {
             told: Vec::new(),
             expected: Vec::new(),
             heard: 0,
+            leavers: BTreeMap::new(),
             touched: Vec::new(),
         }
     }

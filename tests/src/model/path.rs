@@ -107,7 +107,7 @@ impl Model {
                     ) => {
                         self.login_starts(id, cause);
                     }
-                    (Cause::Ended(DisconnectReason::PeerLeft), Some(_)) => {
+                    (Cause::Ended(DisconnectReason::PeerLeft), Some(_)) if self.leavers.get(&id) == Some(&0) => {
                         self.end(id, DisconnectReason::PeerLeft);
                     }
                     _ => break,
@@ -116,6 +116,27 @@ impl Model {
         }
         if packet.is_dropped_for(&[DropReason::Violation]) {
             self.count_violation(id);
+        }
+    }
+
+    /// Of several payloads of a step the last one that is accepted holds the goodbye: how many are before it, of each who leaves.
+    pub(super) fn find_leavers(&mut self, verdicts: impl Iterator<Item = Verdict> + Clone) {
+        self.leavers.clear();
+        for event in &self.told {
+            if let Event::Lifecycle(LifecycleEvent { session, cause, .. }) = event
+                && *cause == Cause::Ended(DisconnectReason::PeerLeft)
+            {
+                let accepted = verdicts.clone().filter(|it| *it == Verdict::Accepted(*session));
+                self.leavers.insert(*session, accepted.count());
+            }
+        }
+    }
+
+    pub(super) fn note_accepted(&mut self, verdict: Verdict) {
+        if let Verdict::Accepted(session) = verdict
+            && let Some(to_come) = self.leavers.get_mut(&session)
+        {
+            *to_come = to_come.saturating_sub(1);
         }
     }
 

@@ -52,10 +52,15 @@ impl Shadow {
         self.model = None;
     }
 
-    /// A step begins, in which the application will be told this.
-    pub fn begin<'a>(&mut self, told: impl Iterator<Item = &'a Event>) {
+    /// A step begins, in which the application will be told this, and datagrams get these verdicts.
+    pub fn begin<'a>(
+        &mut self,
+        told: impl Iterator<Item = &'a Event>,
+        verdicts: impl Iterator<Item = Verdict> + Clone,
+    ) {
         let Some(model) = &mut self.model else { return };
         model.told.extend(told.filter(|event| matches!(event, Event::Lifecycle(_) | Event::Stalled { .. })));
+        model.find_leavers(verdicts);
     }
 
     /// The host comes so much later than it was asked to.
@@ -115,6 +120,7 @@ impl Shadow {
         };
         let is_refused = matches!(verdict, Verdict::Dropped(_));
         ensure(token.is_some() || is_refused, || format!("from {from}, where nobody is: {verdict:?}"))?;
+        model.note_accepted(verdict);
         token.map_or(Ok(()), |token| model.packet(&Packet { from, token, kind, sequence, verdict }))
     }
 

@@ -21,10 +21,15 @@ impl AsTheModel {
 
 impl Checker for AsTheModel {
     fn check(&mut self, step: &Step, view: &View<'_>) -> Result<(), Violation> {
-        self.shadow.begin(step.happenings.iter().filter_map(|happening| match happening {
+        let told = step.happenings.iter().filter_map(|happening| match happening {
             Happening::ServerTold { event, .. } => Some(event),
             _ => None,
-        }));
+        });
+        let verdicts = step.happenings.iter().filter_map(|happening| match happening {
+            Happening::Received { reading: Reading::Server(verdict), .. } => Some(*verdict),
+            _ => None,
+        });
+        self.shadow.begin(told, verdicts);
         let result = step.happenings.iter().try_for_each(|happening| self.follow(happening, view));
         result
             .and_then(|()| self.compare(view))
