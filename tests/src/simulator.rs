@@ -11,7 +11,9 @@
 //!
 //! A [`Failure`] says how to repeat it; the same seed leaves the same trace in every build.
 
+mod adversaries;
 mod adversary;
+mod attack;
 mod backend;
 mod checker;
 mod checkers;
@@ -39,6 +41,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rejoin::Timestamp;
 
+pub use attack::{Attack, AttackCounts};
 pub use failure::Failure;
 pub use fault::{Fault, FaultCounts};
 pub use outcome::{Outcome, Tally};

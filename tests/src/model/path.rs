@@ -107,7 +107,9 @@ impl Model {
                     ) => {
                         self.login_starts(id, cause);
                     }
-                    (Cause::Ended(DisconnectReason::PeerLeft), Some(_)) if self.leavers.get(&id) == Some(&0) => {
+                    (Cause::Ended(DisconnectReason::PeerLeft), Some(_))
+                        if self.leavers.get(&id) == Some(&0) =>
+                    {
                         self.end(id, DisconnectReason::PeerLeft);
                     }
                     _ => break,

@@ -1,8 +1,9 @@
 //! What must hold after every step: the seam at which checkers look.
 
-use rejoin::Timestamp;
 use rejoin::lifecycle::LifecyclePolicy;
+use rejoin::{SessionId, Timestamp};
 
+use super::adversary::is_honest;
 use super::checkers::{self, Deliveries, LifecycleOrder, Wire};
 use super::plan::ServerPlan;
 use super::player::Player;
@@ -24,8 +25,13 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
+    /// Whether a session is one of somebody honest, whose messages are all noted.
+    pub(super) fn is_of_player(&self, session: SessionId) -> bool {
+        self.lifecycles.client_of(session).is_none_or(is_honest)
+    }
+
     /// The session that a process plays in, as far as it knows.
-    pub(super) fn session_of(&self, process: ProcessId) -> Option<rejoin::SessionId> {
+    pub(super) fn session_of(&self, process: ProcessId) -> Option<SessionId> {
         let mut processes = self.players.iter().filter_map(|player| player.process.as_ref());
         processes.find(|running| running.id == process)?.session.session_id()
     }

@@ -15,6 +15,7 @@ mod states;
 mod tests;
 mod tick_filter;
 mod tokens;
+mod unaffected;
 mod wire;
 
 pub(super) use deliveries::Deliveries;
@@ -39,5 +40,6 @@ pub(super) fn others(config: &Config) -> Vec<Box<dyn Checker>> {
         Box::new(states::States::default()),
         Box::new(tick_filter::Ticks::default()),
         Box::new(tokens::Tokens::default()),
+        Box::new(unaffected::Unaffected::default()),
     ]
 }

@@ -75,8 +75,7 @@ impl Network {
         self.owners.get(&address).copied()
     }
 
-    /// Somebody who is no player gets an address of its own.
-    #[cfg(test)]
+    /// Somebody who is no player gets another address of its own.
     pub(super) fn attach(&mut self, party: Party) -> SocketAddr {
         let address = self.fresh_address(0);
         self.owners.insert(address, party);

@@ -1,5 +1,8 @@
 //! What came of a run.
 
+use rejoin::DropReason;
+
+use super::attack::AttackCounts;
 use super::fault::FaultCounts;
 use super::step::Channel;
 
@@ -20,6 +23,8 @@ pub struct Tally {
     pub session_micros: u64,
     /// Players who were not let back in, and asked the backend for another token, after the faults had stopped.
     pub gave_up_late: u64,
+    /// Datagrams that the server dropped, in the order of [`DropReason::ALL`].
+    pub dropped: [u64; DropReason::ALL.len()],
 }
 
 /// A run that broke no law.
@@ -33,6 +38,8 @@ pub struct Outcome {
     pub tally: Tally,
     /// What went wrong, and how often.
     pub faults: FaultCounts,
+    /// What those with bad intentions did, and how often.
+    pub attacks: AttackCounts,
 }
 
 impl Tally {
@@ -50,5 +57,8 @@ impl Tally {
         self.messages += other.messages;
         self.session_micros += other.session_micros;
         self.gave_up_late += other.gave_up_late;
+        for (count, more) in self.dropped.iter_mut().zip(other.dropped) {
+            *count += more;
+        }
     }
 }

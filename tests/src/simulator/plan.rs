@@ -3,6 +3,7 @@
 //! Of each kind of [`Fault`] the seed says whether this run knows it at all, so that runs with few kinds of trouble, in which a mistake is
 //! not hidden behind other trouble, are as likely as runs with many.
 
+mod adversary;
 mod incident;
 mod player;
 
@@ -10,9 +11,11 @@ use std::fmt;
 
 use rejoin::{Config, DuplicateIdentity, KeyHistory, LoginPolicy};
 
+pub(super) use adversary::{AdversaryPlan, AdversaryPlans};
 pub(super) use incident::{Incident, IncidentKind, Sleep};
 pub(super) use player::{PlayerPlan, Talk};
 
+use super::adversary::INSIDERS;
 use super::backend::TOKEN_LIFETIME_S;
 use super::fault::Fault;
 use crate::world::{Chance, config};
@@ -38,6 +41,7 @@ pub struct Plan {
     pub(super) players: Vec<PlayerPlan>,
     /// In order of time.
     pub(super) incidents: Vec<Incident>,
+    pub(super) adversaries: AdversaryPlans,
 }
 
 /// What the server and its application are like.
@@ -85,12 +89,13 @@ impl Plan {
         let mut drawing = Drawing { settings, chance: &mut chance };
         let mut incidents: Vec<_> = faults.iter().flat_map(|fault| drawing.incidents_of(*fault)).collect();
         incidents.sort_by_key(|incident| incident.at);
-        Self { seed, settings, faults, server, players, incidents }
+        let adversaries = AdversaryPlans::draw(settings, &mut chance);
+        Self { seed, settings, faults, server, players, incidents, adversaries }
     }
 
     /// How many players there are places for.
     pub(super) fn places(&self) -> usize {
-        self.settings.peers.min(self.server.config.sessions_max as usize)
+        self.settings.peers.min(self.server.config.sessions_max as usize - INSIDERS.len())
     }
 }
 
@@ -109,6 +114,8 @@ impl ServerPlan {
             config.sessions_max = config.sessions_max.div_ceil(2).max(config.sessions_max * 3 / 4);
             config.sessions_max = config.sessions_max.min(u32::try_from(settings.peers - 1).unwrap_or(1));
         }
+        // Theirs are beside those of the players.
+        config.sessions_max += u32::try_from(INSIDERS.len()).unwrap_or(0);
         let mut number = |range| u32::try_from(chance.between(range)).unwrap_or(0);
         config.heartbeat_ms = number(200..=500);
         // No shorter than a handshake may take that comes to nothing.
@@ -157,7 +164,7 @@ impl fmt::Display for Plan {
         for incident in &self.incidents {
             writeln!(f, "{}: {:?}", incident.at, incident.what)?;
         }
-        Ok(())
+        writeln!(f, "{:#?}", self.adversaries)
     }
 }
 

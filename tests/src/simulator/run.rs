@@ -5,10 +5,12 @@ mod incidents;
 
 use rejoin::lifecycle::LifecycleEventKind;
 use std::fmt;
+use std::net::SocketAddr;
 
 use rejoin::{Event, Timestamp};
 
-use super::adversary::Adversary;
+use super::adversaries;
+use super::adversary::{Adversary, Volley, is_honest};
 use super::backend::Backend;
 use super::checker::Checkers;
 use super::failure::Failure;
@@ -58,21 +60,25 @@ impl Run {
     /// Everybody takes their places.
     pub(super) fn new(plan: Plan, narrator: Option<Narrator>) -> Self {
         let places = plan.places();
-        let Plan { seed, settings, faults, server, players, incidents } = plan;
+        let Plan { seed, settings, faults, server, players, incidents, adversaries } = plan;
         // Apart from the stream that the plan was drawn from.
         let mut chance = Chance::new(!seed);
         let paths: Vec<_> = players.iter().map(|player| (player.up, player.down)).collect();
-        let network = Network::new(&paths, &mut chance);
+        let mut network = Network::new(&paths, &mut chance);
+        let addresses = attach(&mut network);
         let backend = Backend::new(server.token_timeout_s, chance.fork());
         let calm_at = Timestamp::from_millis(settings.seconds * 1_000);
         let checkers = Checkers::new(&server);
         let mut player = |(place, plan)| Player::new(place, plan, chance.fork());
+        let end = calm_at.plus_millis(quiet_ms(&server));
+        let players = players.into_iter().enumerate().map(&mut player).collect();
+        let server = Server::new(server, chance.fork());
         Self {
-            end: calm_at.plus_millis(quiet_ms(&server)),
+            end,
             stage: Stage::new(network, backend),
-            players: players.into_iter().enumerate().map(&mut player).collect(),
-            server: Server::new(server, chance.fork()),
-            adversaries: Vec::new(),
+            players,
+            server,
+            adversaries: adversaries::all(&adversaries, addresses, &mut chance),
             returners: Vec::new(),
             trace: Trace::new(),
             narrator,
@@ -87,14 +93,11 @@ impl Run {
         }
     }
 
-    /// Somebody with bad intentions takes part from the beginning; `make` gets an address of its own, and may ask the backend for a token.
+    /// Somebody else with bad intentions takes part from the beginning; `make` gets an address of its own.
     #[cfg(test)]
-    pub(super) fn add_adversary(
-        &mut self,
-        make: impl FnOnce(std::net::SocketAddr, &mut Backend) -> Box<dyn Adversary>,
-    ) {
+    pub(super) fn add_adversary(&mut self, make: impl FnOnce(SocketAddr) -> Box<dyn Adversary>) {
         let address = self.stage.network.attach(Party::Adversary(self.adversaries.len()));
-        self.adversaries.push(make(address, &mut self.stage.backend));
+        self.adversaries.push(make(address));
     }
 
     /// Another law is watched.
@@ -112,8 +115,9 @@ impl Run {
         }
         self.stage.now = self.end;
         self.conclude().map_err(|violation| self.failure(&violation))?;
-        let Stage { tally, faults, .. } = self.stage;
-        Ok(Outcome { seed: self.seed, trace_hash: self.trace.hash(), tally, faults })
+        self.server.count_drops(&mut self.stage);
+        let Stage { tally, faults, attacks, .. } = self.stage;
+        Ok(Outcome { seed: self.seed, trace_hash: self.trace.hash(), tally, faults, attacks })
     }
 
     fn begin(&mut self) {
@@ -200,9 +204,11 @@ impl Run {
     }
 
     fn attack(&mut self, place: usize) {
-        let (stage, mut out) = (&mut self.stage, Vec::new());
-        let next = self.adversaries[place].take_turn(stage.now, &mut out);
-        for datagram in out {
+        let stage = &mut self.stage;
+        let Stage { backend, attacks, .. } = stage;
+        let mut volley = Volley { datagrams: Vec::new(), backend, attacks };
+        let next = self.adversaries[place].take_turn(stage.now, &mut volley);
+        for datagram in volley.datagrams {
             Network::carry_straight(stage.now, datagram.clone(), &mut stage.schedule);
             stage.step.note(Happening::Sent { by: Party::Adversary(place), datagram });
         }
@@ -232,10 +238,12 @@ impl Run {
     fn check_whole(&mut self) -> Result<(), Violation> {
         self.whole_check_at = self.stage.now.plus_millis(WHOLE_CHECK_EVERY_MS);
         let sessions = self.checkers.lifecycles().live();
-        let in_game = sessions.filter(|(_, state)| state.is_logged_in()).count() as u64;
+        let is_player = |session| self.checkers.lifecycles().client_of(session).is_some_and(is_honest);
+        let in_game =
+            sessions.filter(|(session, state)| state.is_logged_in() && is_player(*session)).count() as u64;
         let live = self.server.manager().map_or(0, rejoin::MultiSessionManager::len);
         self.stage.tally.session_micros += in_game * WHOLE_CHECK_EVERY_MS * 1_000;
-        if self.faults.contains(&Fault::Capacity) && live == self.places {
+        if self.faults.contains(&Fault::Capacity) && live >= self.places {
             self.stage.faults.count(Fault::Capacity);
         }
         self.checkers.check_whole(self.stage.now, &self.server, &self.players)
@@ -243,7 +251,9 @@ impl Run {
 
     fn count_events(&mut self) {
         for happening in &self.stage.step.happenings {
-            if let Happening::ServerTold { event: Event::Lifecycle(event), .. } = happening {
+            if let Happening::ServerTold { event: Event::Lifecycle(event), .. } = happening
+                && is_honest(event.client_id)
+            {
                 match event.kind {
                     LifecycleEventKind::TransportConnected => self.stage.tally.sessions += 1,
                     LifecycleEventKind::Reconnected => self.stage.tally.resumes += 1,
@@ -252,4 +262,13 @@ impl Run {
             }
         }
     }
+}
+
+/// The adversaries get their addresses.
+fn attach(network: &mut Network) -> [Vec<SocketAddr>; 3] {
+    let mut place = 0;
+    adversaries::ADDRESSES.map(|count| {
+        place += 1;
+        (0..count).map(|_| network.attach(Party::Adversary(place - 1))).collect()
+    })
 }

@@ -4,7 +4,7 @@ mod application;
 
 use std::net::SocketAddr;
 
-use rejoin::{ClientId, Event, MultiSessionManager, Timestamp};
+use rejoin::{ClientId, DropReason, Event, MultiSessionManager, Timestamp};
 
 use super::backend;
 use super::clock::LocalClock;
@@ -123,10 +123,20 @@ impl Server {
             stage.step.note(Happening::ServerCommanded { command: Command::Shutdown, is_done: true });
             self.drive(stage)?;
         }
+        self.count_drops(stage);
         if self.running.take().is_some() {
             stage.step.note(Happening::ServerStopped);
         }
         Ok(())
+    }
+
+    /// Adds up what the present start has dropped, before it ends.
+    pub(super) fn count_drops(&self, stage: &mut Stage) {
+        let Some(running) = &self.running else { return };
+        let counters = running.manager.counters();
+        for (count, reason) in stage.tally.dropped.iter_mut().zip(DropReason::ALL) {
+            *count += counters.dropped(reason);
+        }
     }
 
     /// A datagram arrives at its machine.

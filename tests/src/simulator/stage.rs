@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use rejoin::Timestamp;
 
+use super::attack::AttackCounts;
 use super::backend::Backend;
 use super::fault::FaultCounts;
 use super::network::Network;
@@ -23,6 +24,7 @@ pub(super) struct Stage {
     pub(super) backend: Backend,
     pub(super) step: Step,
     pub(super) faults: FaultCounts,
+    pub(super) attacks: AttackCounts,
     pub(super) tally: Tally,
 }
 
@@ -36,6 +38,7 @@ impl Stage {
             backend,
             step: Step::default(),
             faults: FaultCounts::default(),
+            attacks: AttackCounts::default(),
             tally: Tally::default(),
         }
     }

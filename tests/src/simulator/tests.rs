@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use rejoin::Timestamp;
 
-use super::adversary::Adversary;
+use super::adversary::{Adversary, Volley};
+use super::attack::Attack;
 use super::checker::{Checker, View};
 use super::fault::{Fault, FaultCounts};
 use super::plan::{Plan, Settings};
@@ -84,13 +85,13 @@ impl Adversary for Echo {
         self.answers.set(self.answers.get() + 1);
     }
 
-    fn take_turn(&mut self, now: Timestamp, out: &mut Vec<Datagram>) -> Option<Timestamp> {
+    fn take_turn(&mut self, now: Timestamp, volley: &mut Volley<'_>) -> Option<Timestamp> {
         if let Some(end) = self.heard.len().checked_sub(1) {
             let place = usize::try_from(self.chance.below(end as u64 + 1)).unwrap_or(0);
             let datagram = self.heard[place].clone();
             let is_to_server = datagram.to == server_address();
             let from = if is_to_server && self.chance.percent(50) { self.address } else { datagram.from };
-            out.push(Datagram { from, ..datagram });
+            volley.attack(Attack::ReplayLater, Datagram { from, ..datagram });
         }
         Some(now.plus_millis(20))
     }
@@ -102,7 +103,7 @@ fn an_adversary_hears_everything_and_is_answered_at_its_own_address_and_no_law_i
     for seed in 0..20 {
         let mut run = Run::new(Plan::new(seed, SHORT), None);
         let (answers, chance) = (Rc::clone(&answers), Chance::new(seed));
-        run.add_adversary(|address, _| Box::new(Echo { address, heard: Vec::new(), answers, chance }));
+        run.add_adversary(|address| Box::new(Echo { address, heard: Vec::new(), answers, chance }));
         if let Err(failure) = run.play() {
             panic!("{failure}");
         }

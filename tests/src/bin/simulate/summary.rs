@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use rejoin_tests::simulator::{FaultCounts, Outcome, Tally};
+use rejoin::DropReason;
+use rejoin_tests::simulator::{AttackCounts, FaultCounts, Outcome, Tally};
 
 /// The sum of all runs; it does not depend on the order in which they ended.
 #[derive(Debug, Default)]
@@ -11,6 +12,7 @@ pub(crate) struct Summary {
     failures: u64,
     tally: Tally,
     faults: FaultCounts,
+    attacks: AttackCounts,
     trace_hash: u64,
 }
 
@@ -20,6 +22,7 @@ impl Summary {
         self.seeds += 1;
         self.tally.add(&outcome.tally);
         self.faults.add(&outcome.faults);
+        self.attacks.add(&outcome.attacks);
         // A sum that does not depend on the order, of numbers that depend on the seed.
         let marked = (outcome.trace_hash ^ outcome.seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.trace_hash = self.trace_hash.wrapping_add(marked);
@@ -45,8 +48,16 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally { datagrams_sent, sessions, resumes, processes, messages, session_micros, gave_up_late } =
-            self.tally;
+        let Tally {
+            datagrams_sent,
+            sessions,
+            resumes,
+            processes,
+            messages,
+            session_micros,
+            gave_up_late,
+            dropped,
+        } = self.tally;
         let session_s = session_micros / 1_000_000;
         writeln!(f, "{} seeds without a violation, {} with one", self.seeds, self.failures)?;
         writeln!(f, "{}.{:02} session-hours in the game", session_s / 3_600, session_s % 3_600 / 36)?;
@@ -55,6 +66,14 @@ impl fmt::Display for Summary {
         writeln!(f, "{gave_up_late} players asked for another token after the faults had stopped")?;
         for (fault, count) in self.faults.iter() {
             writeln!(f, "{count:>12} {fault}")?;
+        }
+        writeln!(f, "attacks:")?;
+        for (attack, count) in self.attacks.iter() {
+            writeln!(f, "{count:>12} {attack}")?;
+        }
+        writeln!(f, "dropped by the server:")?;
+        for (reason, count) in DropReason::ALL.into_iter().zip(dropped) {
+            writeln!(f, "{count:>12} {reason:?}")?;
         }
         write!(f, "trace hash {:016x}", self.trace_hash)
     }

@@ -114,6 +114,9 @@ impl Deliveries {
             Event::Datagram { session } => (session, Channel::Datagram),
             _ => return Ok(()),
         };
+        if !view.is_of_player(session) {
+            return Ok(());
+        }
         let arrival = self.arrive_at_server(session, channel, payload, view);
         arrival.map_err(|violation| Violation::new(format!("to session {session}, {channel:?}: {violation}")))
     }

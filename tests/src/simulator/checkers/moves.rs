@@ -56,6 +56,9 @@ impl Moves {
         ensure(in_bounds, || {
             format!("session {session}: tick {tick} was accepted at {:?}", self.server_tick)
         })?;
+        if !view.is_of_player(session) {
+            return Ok(());
+        }
         let sent = process_of(input).and_then(|process| self.sent.get(&(process, tick)));
         ensure(sent.is_some_and(|sent| **sent == *input), || {
             format!("session {session}: the input of tick {tick} is not what was sent")

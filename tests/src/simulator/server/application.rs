@@ -5,6 +5,7 @@ use rejoin::{Event, MultiSessionManager, SendError, SessionId, Timestamp, UNORDE
 
 use crate::laws::{Violation, ensure};
 use crate::model::Command;
+use crate::simulator::adversary::is_honest;
 use crate::simulator::fault::Fault;
 use crate::simulator::message::from_server;
 use crate::simulator::plan::ServerPlan;
@@ -103,13 +104,16 @@ impl Application {
     fn answer_logins(&mut self, manager: &mut MultiSessionManager, local: Timestamp, stage: &mut Stage) {
         let tick = self.tick;
         for login in self.logins.extract_if(.., |login| login.answer_at_tick <= tick) {
-            let is_pending =
-                manager.session(login.session).is_some_and(|view| view.state() == SessionState::LoginPending);
+            let session = manager.session(login.session);
+            let is_pending = session.is_some_and(|view| view.state() == SessionState::LoginPending);
+            let is_player = session.is_some_and(|view| is_honest(view.client_id()));
             // An error means that the player has left meanwhile, or that nobody was asked.
             let (answered, command) = if login.is_right {
                 (manager.accept_login(local, login.session), Command::Accept(login.session))
             } else if is_pending {
-                stage.faults.count(Fault::Rejections);
+                if is_player {
+                    stage.faults.count(Fault::Rejections);
+                }
                 (manager.reject_login(local, login.session, 7, "no"), Command::Reject(login.session, 7))
             } else {
                 continue;

@@ -1,0 +1,90 @@
+//! Those who take part in every run with bad intentions: somebody who hears everything, somebody who sends from anywhere, and somebody
+//! who has good tokens and misbehaves.
+//!
+//! They go on when the faults have stopped, and everybody honest gets in all the same. One trick stops then, for it keeps honest players
+//! out by design as long as it lasts: a *good* request from an address that is not its owner's. An address has one handshake under way at
+//! a time, and a token four addresses, the newest in place of the oldest; so whoever shows good tokens from a player's address, or a
+//! player's token from other addresses, more often than a round trip of that player's takes, pushes each handshake out before it
+//! completes. Nothing else could be done: the server cannot know who of two that show one token is its owner, and must not keep the first.
+//! It heals with the next request that nobody pushes out.
+
+mod insider;
+mod pace;
+mod sniffer;
+mod spoofer;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+use super::adversary::Adversary;
+use super::plan::AdversaryPlans;
+use super::step::Datagram;
+use crate::world::{Chance, server_address};
+
+use insider::Insider;
+use sniffer::Sniffer;
+use spoofer::Spoofer;
+
+/// How many addresses of their own they need.
+pub(super) const ADDRESSES: [usize; 3] = [1, 0, 4];
+
+/// All of them; each has so many addresses as [`ADDRESSES`] says.
+pub(super) fn all(
+    plans: &AdversaryPlans,
+    addresses: [Vec<SocketAddr>; 3],
+    chance: &mut Chance,
+) -> Vec<Box<dyn Adversary>> {
+    let [sniffer, _, insider] = addresses;
+    vec![
+        Box::new(Sniffer::new(plans, sniffer[0], chance.fork())),
+        Box::new(Spoofer::new(plans, chance.fork())),
+        Box::new(Insider::new(plans, insider, chance.fork())),
+    ]
+}
+
+/// Whether a datagram is a connection request to the server.
+fn is_request(datagram: &Datagram) -> bool {
+    datagram.to == server_address() && datagram.bytes.first() == Some(&0)
+}
+
+/// The end of a datagram's way that is not the server.
+fn player_end(datagram: &Datagram) -> SocketAddr {
+    if datagram.to == server_address() { datagram.from } else { datagram.to }
+}
+
+/// A fair sample of all that was heard so far.
+#[derive(Debug)]
+struct Memory {
+    kept: Vec<Datagram>,
+    kept_max: usize,
+    heard: u64,
+}
+
+impl Memory {
+    const fn new(kept_max: usize) -> Self {
+        Self { kept: Vec::new(), kept_max, heard: 0 }
+    }
+
+    fn hear(&mut self, datagram: &Datagram, chance: &mut Chance) {
+        self.heard += 1;
+        if self.kept.len() < self.kept_max {
+            self.kept.push(datagram.clone());
+        } else if let Some(place) = self.kept.get_mut(index_below(self.heard, chance)) {
+            *place = datagram.clone();
+        }
+    }
+
+    fn pick(&self, chance: &mut Chance) -> Option<&Datagram> {
+        pick(&self.kept, chance)
+    }
+}
+
+/// One of several, if there is any.
+fn pick<'a, T>(of: &'a [T], chance: &mut Chance) -> Option<&'a T> {
+    of.get(index_below((of.len() as u64).max(1), chance))
+}
+
+fn index_below(end: u64, chance: &mut Chance) -> usize {
+    usize::try_from(chance.below(end)).unwrap_or(usize::MAX)
+}

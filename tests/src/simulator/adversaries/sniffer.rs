@@ -1,0 +1,94 @@
+//! Somebody who hears everything, and says it again.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use rejoin::Timestamp;
+
+use super::pace::Pace;
+use super::{Memory, is_request, pick, player_end};
+use crate::simulator::adversary::{Adversary, Volley};
+use crate::simulator::attack::Attack;
+use crate::simulator::plan::AdversaryPlans;
+use crate::simulator::step::Datagram;
+use crate::world::{Chance, server_address};
+
+/// Datagrams that were sent so recently that some are still on their way.
+const NEWEST_MAX: usize = 16;
+/// What it remembers of handshakes and endings, and what of everything else.
+const REMEMBERED_MAX: usize = 512;
+
+/// Replays anything from anywhere, at once or much later, to the server and to players.
+#[derive(Debug)]
+pub(super) struct Sniffer {
+    address: SocketAddr,
+    chance: Chance,
+    pace: Pace,
+    attacks: Vec<Attack>,
+    calm_at: Timestamp,
+    newest: VecDeque<Datagram>,
+    /// Requests, denials, challenges, responses and disconnects.
+    handshakes: Memory,
+    /// Keep-alives and payloads.
+    sessions: Memory,
+}
+
+impl Sniffer {
+    pub(super) fn new(plans: &AdversaryPlans, address: SocketAddr, chance: Chance) -> Self {
+        Self {
+            address,
+            chance,
+            pace: Pace::new(&plans.sniffer),
+            attacks: plans.sniffer.attacks.clone(),
+            calm_at: plans.calm_at,
+            newest: VecDeque::new(),
+            handshakes: Memory::new(REMEMBERED_MAX),
+            sessions: Memory::new(REMEMBERED_MAX),
+        }
+    }
+
+    fn replay(&mut self, now: Timestamp) -> Option<(Attack, Datagram)> {
+        let attack = *pick(&self.attacks, &mut self.chance)?;
+        let heard = match attack {
+            Attack::ReplayAtOnce => self.newest.pop_back()?,
+            _ if self.chance.percent(50) => self.handshakes.pick(&mut self.chance)?.clone(),
+            _ => self.sessions.pick(&mut self.chance)?.clone(),
+        };
+        // The trick that stops with the faults.
+        if attack != Attack::ReplayAtOnce && now >= self.calm_at && is_request(&heard) {
+            return None;
+        }
+        let is_to_server = heard.to == server_address();
+        let datagram = match attack {
+            Attack::ReplayFromOwn => Datagram { from: self.address, ..heard },
+            Attack::ReplayAcross => {
+                let other = player_end(self.sessions.pick(&mut self.chance)?);
+                if is_to_server { Datagram { from: other, ..heard } } else { Datagram { to: other, ..heard } }
+            }
+            Attack::Reflection => Datagram { from: heard.to, to: heard.from, bytes: heard.bytes },
+            _ => heard,
+        };
+        Some((attack, datagram))
+    }
+}
+
+impl Adversary for Sniffer {
+    fn overhear(&mut self, _now: Timestamp, datagram: &Datagram) {
+        if self.newest.len() == NEWEST_MAX {
+            self.newest.pop_front();
+        }
+        self.newest.push_back(datagram.clone());
+        let is_of_session = datagram.bytes.first().is_some_and(|prefix| matches!(prefix & 0xf, 4 | 5));
+        let memory = if is_of_session { &mut self.sessions } else { &mut self.handshakes };
+        memory.hear(datagram, &mut self.chance);
+    }
+
+    fn take_turn(&mut self, now: Timestamp, volley: &mut Volley<'_>) -> Option<Timestamp> {
+        for _ in 0..self.pace.due(now, &mut self.chance) {
+            if let Some((attack, datagram)) = self.replay(now) {
+                volley.attack(attack, datagram);
+            }
+        }
+        self.pace.next_at()
+    }
+}

@@ -1,0 +1,169 @@
+//! What those with bad intentions do, and how often they did it.
+
+use std::fmt;
+
+/// One way to do harm. Which of them an adversary knows in a run is drawn from its seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Attack {
+    /// A datagram is sent again while it is still on its way.
+    ReplayAtOnce,
+    /// A datagram is sent again, much later perhaps, just as it was.
+    ReplayLater,
+    /// A datagram is sent again from the sniffer's own address.
+    ReplayFromOwn,
+    /// What one player sent, or got, is sent again from, or to, the address of another.
+    ReplayAcross,
+    /// What somebody sent comes back to where it came from, or from where it went.
+    Reflection,
+    /// Bytes of no meaning.
+    RandomBytes,
+    /// The head of a sealed packet of any kind, and bytes of no meaning.
+    Junk,
+    /// A packet that was overheard, with changes.
+    ChangedCopy,
+    /// A request that was overheard, with another token.
+    ChangedToken,
+    /// A response of the right size that nobody sealed.
+    ForgedResponse,
+    /// A disconnect packet that nobody sealed.
+    ForgedDisconnect,
+    /// A packet that nobody sealed, with a sequence far ahead of all others.
+    SequenceAhead,
+    /// Packets are acknowledged that were never sent.
+    AckNeverSent,
+    /// An acknowledgement names ranges without end.
+    AckRanges,
+    /// A piece of a message is shorter than it says.
+    LyingFragment,
+    /// A message goes on and on.
+    EndlessMessage,
+    /// The first message of a lane never comes, and all others do.
+    GapHeldOpen,
+    /// Values of one key after the other.
+    KeysWithoutEnd,
+    /// Inputs with ticks from anywhere, and distances that lead below zero.
+    WildMoves,
+    /// Packets with nothing in them.
+    EmptyFlood,
+    /// A good payload is cut off, after each byte in turn.
+    CutFrames,
+    /// A payload of an earlier session, under the keys of this one.
+    OldPayload,
+    /// Frames of the server's, of no type, or at the wrong time.
+    WrongFrames,
+    /// Packets under its own keys, from the address of a player.
+    KeyElsewhere,
+    /// Its own token, shown from the address of a player.
+    TokenElsewhere,
+    /// A further session of the same identity, beside the first.
+    ParallelSession,
+    /// One resume token, from two addresses.
+    ResumeTwice,
+    /// A resume token that was used before.
+    ResumeAgain,
+}
+
+impl Attack {
+    /// All of them.
+    pub const ALL: [Self; 28] = [
+        Self::ReplayAtOnce,
+        Self::ReplayLater,
+        Self::ReplayFromOwn,
+        Self::ReplayAcross,
+        Self::Reflection,
+        Self::RandomBytes,
+        Self::Junk,
+        Self::ChangedCopy,
+        Self::ChangedToken,
+        Self::ForgedResponse,
+        Self::ForgedDisconnect,
+        Self::SequenceAhead,
+        Self::AckNeverSent,
+        Self::AckRanges,
+        Self::LyingFragment,
+        Self::EndlessMessage,
+        Self::GapHeldOpen,
+        Self::KeysWithoutEnd,
+        Self::WildMoves,
+        Self::EmptyFlood,
+        Self::CutFrames,
+        Self::OldPayload,
+        Self::WrongFrames,
+        Self::KeyElsewhere,
+        Self::TokenElsewhere,
+        Self::ParallelSession,
+        Self::ResumeTwice,
+        Self::ResumeAgain,
+    ];
+
+    /// What somebody can do who hears everything.
+    pub(super) fn of_sniffer() -> &'static [Self] {
+        &Self::ALL[..5]
+    }
+
+    /// What somebody can do who sends from any address.
+    pub(super) fn of_spoofer() -> &'static [Self] {
+        &Self::ALL[5..12]
+    }
+
+    /// What somebody can do who has good tokens.
+    pub(super) fn of_insider() -> &'static [Self] {
+        &Self::ALL[12..]
+    }
+}
+
+/// How often each attack happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AttackCounts([u64; Attack::ALL.len()]);
+
+impl AttackCounts {
+    /// It happened.
+    pub fn count(&mut self, attack: Attack) {
+        self.0[attack as usize] += 1;
+    }
+
+    /// How often it happened.
+    #[must_use]
+    pub fn of(&self, attack: Attack) -> u64 {
+        self.0[attack as usize]
+    }
+
+    /// All attacks, also those that never happened.
+    pub fn iter(&self) -> impl Iterator<Item = (Attack, u64)> + '_ {
+        Attack::ALL.into_iter().map(|attack| (attack, self.of(attack)))
+    }
+
+    /// What happened elsewhere as well.
+    pub fn add(&mut self, other: &Self) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count += more;
+        }
+    }
+}
+
+impl fmt::Display for Attack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_attack_is_counted_for_itself_and_is_somebodys() {
+        let mut counts = AttackCounts::default();
+        for (times, attack) in Attack::ALL.into_iter().enumerate() {
+            for _ in 0..times {
+                counts.count(attack);
+            }
+        }
+        for (times, attack) in Attack::ALL.into_iter().enumerate() {
+            assert_eq!(counts.of(attack), times as u64, "{attack}");
+        }
+        assert_eq!(Attack::of_sniffer().last(), Some(&Attack::Reflection));
+        assert_eq!(Attack::of_spoofer().last(), Some(&Attack::SequenceAhead));
+        assert_eq!(Attack::of_insider().last(), Some(&Attack::ResumeAgain));
+    }
+}
