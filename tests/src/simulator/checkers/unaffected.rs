@@ -15,6 +15,8 @@
 //! address, or the player's own from elsewhere (see `adversaries`). So law 3 speaks of room, and not of who answers.
 
 mod remembered;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
