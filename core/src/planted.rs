@@ -53,6 +53,10 @@ pub enum PlantedBug {
     DuplicateAfterResume,
     /// What was in flight at a key switch is not queued again: messages are missing.
     RequeueForgotten,
+    /// Control frames in flight at a key switch are not queued again: a player runs out of resume tokens.
+    ControlsForgotten,
+    /// Of the packets in flight at a key switch the oldest alone is queued again: a player runs out of resume tokens.
+    OldestAloneRequeued,
     /// Lanes that begin afresh go on with their numbers: the peer waits for the first ones.
     RestartKeepsNumbers,
     /// A sender does not keep to its lane's window: an honest peer is taken for one that breaks the protocol.
@@ -70,7 +74,7 @@ pub enum PlantedBug {
 #[cfg(feature = "planted-bugs")]
 impl PlantedBug {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::NonceRestart,
         Self::ChallengeNonceRepeated,
         Self::ReplaysAccepted,
@@ -91,6 +95,8 @@ impl PlantedBug {
         Self::MovementForgotten,
         Self::DuplicateAfterResume,
         Self::RequeueForgotten,
+        Self::ControlsForgotten,
+        Self::OldestAloneRequeued,
         Self::RestartKeepsNumbers,
         Self::LaneWindowIgnored,
         Self::AcksOfOldEpoch,

@@ -21,6 +21,7 @@ mod trace;
 mod unproved;
 mod views;
 mod watch;
+mod ways_back;
 mod wire_watch;
 
 use std::fmt;
@@ -40,6 +41,7 @@ pub use trace::trace_hash;
 pub use unproved::UnprovedAddresses;
 pub use views::{check_addresses, check_views};
 pub use watch::Watch;
+pub use ways_back::check_ways_back;
 pub use wire_watch::WireWatch;
 
 /// Something happened that must not happen.

@@ -157,9 +157,15 @@ impl Link {
     /// (P24, P25). The lanes are closed until [`open_lanes`](Self::open_lanes).
     pub(crate) fn connection_replaced(&mut self, now: Timestamp) {
         let Self { sent, controls, state, .. } = self;
+        let mut packets = 0;
         sent.drain_all(|carried| {
+            packets += 1;
+            if packets > 1 && is_planted(PlantedBug::OldestAloneRequeued) {
+                return;
+            }
             for carried in carried {
                 match carried {
+                    Carried::Control(_) if is_planted(PlantedBug::ControlsForgotten) => {}
                     Carried::Control(control) => controls.insert(control),
                     Carried::State(tick) => state.on_lost(tick),
                     Carried::Messages { .. } | Carried::Latest { .. } | Carried::Ack(_) => {}

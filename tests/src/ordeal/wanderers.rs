@@ -4,7 +4,7 @@ use rejoin::client::ClientState;
 use rejoin::lifecycle::SessionState;
 use rejoin::{SessionId, UNORDERED_LANE};
 
-use crate::laws::{Violation, Watch};
+use crate::laws::{Violation, Watch, check_ways_back};
 use crate::world::{Chance, Conditions, World};
 
 const KEYS: u64 = 4;
@@ -72,6 +72,7 @@ impl Wanderers {
                 && world.players[player].session.state() == ClientState::LoggedIn;
             let Some(id) = session_of(world, player).filter(|_| is_back) else { continue };
             watch.check_complete(player, id)?;
+            check_ways_back(&world.players[player].session)?;
             whole += 1;
         }
         Ok(whole)

@@ -4,7 +4,7 @@ use rejoin::client::ClientState;
 use rejoin::lifecycle::SessionState;
 use rejoin::{DuplicateIdentity, SessionId, Timestamp};
 
-use crate::laws::{Violation, ensure};
+use crate::laws::{Violation, check_ways_back, ensure};
 use crate::simulator::plan::ServerPlan;
 use crate::simulator::player::Player;
 use crate::simulator::step::ProcessId;
@@ -13,6 +13,9 @@ use super::Run;
 
 /// What everybody gets beyond the timeout.
 const GRACE_MS: u64 = 2_000;
+
+/// How long after its session became what it is a player has resume tokens, on a good network.
+const WAYS_BACK_AFTER_MS: u64 = 2_000;
 
 /// A player that was on its way back when the faults stopped, and could make it by itself.
 #[derive(Clone, Copy, Debug)]
@@ -73,12 +76,29 @@ impl Run {
         for player in self.players.iter().filter(|player| !player.has_left) {
             let (process, session) = self.place_in_game(player)?;
             self.checkers.deliveries.check_complete(process, session)?;
+            self.check_ways_back(player, session)?;
             let returner = self.returners.iter().find(|returner| returner.place == player.place);
             let is_same =
                 returner.is_none_or(|former| (former.process, former.session) == (process, session));
             ensure(is_same, || format!("{returner:?} did not make it, but {process} in session {session}"))?;
         }
         Ok(())
+    }
+
+    /// Who is in for a while can come back.
+    fn check_ways_back(&self, player: &Player, session: SessionId) -> Result<(), Violation> {
+        let view = self.server.manager().and_then(|manager| manager.session(session));
+        let local = self.server.local(self.stage.now);
+        let is_in_for_long =
+            view.is_some_and(|view| local.micros_since(view.since()) >= WAYS_BACK_AFTER_MS * 1_000);
+        let keeps_sessions = self.server.plan().config.reconnect_window_ms.is_some();
+        match &player.process {
+            Some(process) if is_in_for_long && keeps_sessions => {
+                let result = check_ways_back(&process.session);
+                result.map_err(|violation| Violation::new(format!("{}: {violation}", process.id)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A player is in the game on a live path, and both ends agree where that is.
