@@ -1,4 +1,4 @@
-//! The laws about `poll_timeout`: it is pure, output is due at once, and a deadline that fired does not stay.
+//! The laws about `poll_timeout`: it is pure, output is due at once, a deadline that fired does not stay, and no clock goes back.
 
 use rejoin::{Deadline, Timestamp};
 
@@ -7,6 +7,11 @@ use super::{Violation, ensure};
 /// Two calls of `poll_timeout` with nothing in between give the same answer.
 pub fn check_pure(first: Option<Deadline>, second: Option<Deadline>) -> Result<(), Violation> {
     ensure(first == second, || format!("poll_timeout said {first:?}, and right after {second:?}"))
+}
+
+/// The clock went back, which is ignored: `poll_timeout` gives the same answer before and after.
+pub fn check_ignored(before: Option<Deadline>, after: Option<Deadline>) -> Result<(), Violation> {
+    ensure(before == after, || format!("a clock that went back turned {before:?} into {after:?}"))
 }
 
 /// Output was polled at `now`; so `asked`, the answer of `poll_timeout` before that, was not in the future.
@@ -38,6 +43,13 @@ mod tests {
     fn an_answer_that_changes_by_itself_is_caught() {
         assert_eq!(check_pure(Some(at(5)), Some(at(5))), Ok(()));
         assert!(check_pure(Some(at(5)), Some(at(6))).is_err());
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_and_is_believed_is_caught() {
+        assert_eq!(check_ignored(Some(at(5)), Some(at(5))), Ok(()));
+        assert!(check_ignored(Some(at(5)), Some(at(1))).is_err());
+        assert!(check_ignored(None, Some(at(5))).is_err());
     }
 
     #[test]
