@@ -22,7 +22,7 @@ pub(super) enum Party {
 }
 
 /// One run of a player's program; each has another number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ProcessId(pub(super) u32);
 
 /// One UDP datagram.

@@ -3,16 +3,21 @@
 //! 1. What counts for an honest session is, byte for byte, a datagram of its own player's; what counts for a player is one of the
 //!    server's.
 //! 2. A sealed packet that a player sent, and that arrives unchanged, for the first time, from the address it was sent from, is taken, if
-//!    that address is still the path of the session which took its last packet from there under the same key, and the packet is one of the
-//!    last 256 of its player, which the replay window covers. Only where the host read several datagrams at once may the event queue be
-//!    full; then the sender repeats what was reliable.
+//!    that address is still the path of the session which took its last packet from there, of the same process under the same key, and the
+//!    packet is one of the last 256 of its player, which the replay window covers. Only where the host read several datagrams at once may
+//!    the event queue be full; then the sender repeats what was reliable.
 //! 3. A player's request or response that arrives unchanged from its own address is never refused for want of room: no adversary has so many
 //!    tokens that handshakes, the history of tokens or the queue of answers were full. And nobody is denied a place while there is one.
-//! 4. An honest session never ends for breaking the protocol. Apart from time and the application, it changes only with what its own player
+//! 4. Neither end breaks the protocol, as the other sees it, and no honest session or program ends for that. Apart from time and the application, it changes only with what its own player
 //!    sent; it loses its path to another only with what another player sent.
 //!
-//! What is not promised, by design: that the challenge of a player's handshake stays valid while somebody shows good tokens from the player's
-//! address, or the player's own from elsewhere (see `adversaries`). So law 3 speaks of room, and not of who answers.
+//! What is not promised, by design:
+//!
+//! * Where the backend gave two processes of a player one token (`Fault::DuplicateTokens`), the second knows the keys of the first. Nobody
+//!   lets it in, but a sniffer can make it believe so with a challenge of the first, and then what it says counts as the first's. It costs
+//!   no nonce, since each process seals from a random sequence on, and at worst a session that nobody plays any more.
+//! * The challenge of a player's handshake does not stay valid while somebody shows good tokens from the player's address, or the player's
+//!   own from elsewhere (see `adversaries`). So law 3 speaks of room, and not of who answers.
 
 mod remembered;
 #[cfg(test)]
@@ -22,7 +27,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use rejoin::client;
+use rejoin::client::{self, ClientDisconnectReason, ClientEvent};
 use rejoin::lifecycle::{Cause, DisconnectReason, LifecycleEventKind};
 use rejoin::{ClientId, DenyReason, DropReason, Event, LifecycleEvent, SessionId, Verdict};
 
@@ -30,7 +35,7 @@ use crate::laws::{Violation, ensure};
 use crate::netcode::{KeyBytes, open_packet, open_request};
 use crate::simulator::adversary::is_honest;
 use crate::simulator::checker::{Checker, View};
-use crate::simulator::step::{Datagram, Happening, Party, Reading, Step};
+use crate::simulator::step::{Datagram, Happening, Party, ProcessId, Reading, Step};
 use crate::world::{PRIVATE_KEY, PROTOCOL_ID};
 use remembered::{Remembered, fingerprint};
 
@@ -39,6 +44,8 @@ const REPLAY_WINDOW: u64 = 256;
 const REQUEST: u8 = 0;
 const RESPONSE: u8 = 3;
 const DISCONNECT: u8 = 6;
+const BROKE_THE_PROTOCOL: ClientEvent =
+    ClientEvent::Disconnected { reason: ClientDisconnectReason::ProtocolViolation };
 
 /// Knows what honest machines sent, and what became of it.
 #[derive(Debug, Default)]
@@ -46,7 +53,7 @@ pub(super) struct Unaffected {
     /// What players sent, and the server.
     upward: Remembered<Sent>,
     downward: Remembered<()>,
-    players: BTreeMap<usize, Credentials>,
+    players: BTreeMap<ClientId, Credentials>,
     /// The last packet that each session took.
     taken: BTreeMap<SessionId, Taken>,
     /// Denials for want of a place so far.
@@ -56,7 +63,8 @@ pub(super) struct Unaffected {
 /// One datagram of a player's.
 #[derive(Clone, Copy, Debug)]
 struct Sent {
-    place: usize,
+    client_id: ClientId,
+    process: ProcessId,
     from: SocketAddr,
     /// How many sealed packets its player had sent before.
     number: u64,
@@ -66,14 +74,24 @@ struct Sent {
 /// What is known of a player's secrets, from the requests it sent.
 #[derive(Debug, Default)]
 struct Credentials {
+    /// The process that runs, or ran last.
+    process: ProcessId,
     sealed: u64,
-    /// The nonce of each token, and the key of packets to the server.
-    keys: Vec<([u8; 24], KeyBytes)>,
+    tokens: Vec<Token>,
+    /// Whether two processes showed one token.
+    has_shared: bool,
+}
+
+#[derive(Debug)]
+struct Token {
+    nonce: [u8; 24],
+    to_server: KeyBytes,
+    process: ProcessId,
 }
 
 #[derive(Debug)]
 struct Taken {
-    place: usize,
+    process: ProcessId,
     from: SocketAddr,
     bytes: Rc<[u8]>,
 }
@@ -89,18 +107,29 @@ impl Checker for Unaffected {
                     self.taken.clear();
                     self.denied_full = 0;
                 }
-                Happening::Sent { by: Party::Player(place), datagram } => self.note_sent(*place, datagram),
+                Happening::ProcessStarted { process, client_id } => {
+                    self.players.entry(*client_id).or_default().process = *process;
+                }
+                Happening::Sent { by: Party::Player(place), datagram } => {
+                    self.note_sent(view.players[*place].client_id, datagram);
+                }
                 Happening::Sent { by: Party::Server, datagram } => {
                     self.downward.insert(fingerprint(&datagram.bytes), ());
                 }
                 Happening::Received { datagram, reading: Reading::Server(verdict), .. } => {
                     self.read_by_server(datagram, *verdict, &mut reads, view)?;
                 }
-                Happening::Received { datagram, reading: Reading::Player(client::Verdict::Accepted), by } => {
-                    let is_real = self.downward.get_mut(fingerprint(&datagram.bytes)).is_some();
-                    ensure(is_real, || format!("{by:?} took what the server never sent: {datagram}"))?;
+                Happening::Received { datagram, reading: Reading::Player(verdict), by } => {
+                    self.read_by_player(*by, datagram, *verdict, view)?;
                 }
-                Happening::ServerTold { event: Event::Lifecycle(event), .. } => reads.check_event(event)?,
+                Happening::PlayerTold { process, event: BROKE_THE_PROTOCOL, .. } => {
+                    let mut shared = self.players.values().filter(|player| player.has_shared);
+                    let may_be = shared.any(|player| player.process == *process);
+                    ensure(may_be, || format!("{process} was ended for breaking the protocol"))?;
+                }
+                Happening::ServerTold { event: Event::Lifecycle(event), .. } => {
+                    reads.check_event(event, self.has_shared(event.client_id))?;
+                }
                 _ => {}
             }
         }
@@ -109,13 +138,14 @@ impl Checker for Unaffected {
 }
 
 impl Unaffected {
-    fn note_sent(&mut self, place: usize, datagram: &Datagram) {
-        let player = self.players.entry(place).or_default();
+    fn note_sent(&mut self, client_id: ClientId, datagram: &Datagram) {
+        let player = self.players.entry(client_id).or_default();
         match kind_of(&datagram.bytes) {
             REQUEST => player.learn(&datagram.bytes),
             _ => player.sealed += 1,
         }
-        let sent = Sent { place, from: datagram.from, number: player.sealed, has_arrived: false };
+        let (from, number) = (datagram.from, player.sealed);
+        let sent = Sent { client_id, process: player.process, from, number, has_arrived: false };
         self.upward.insert(fingerprint(&datagram.bytes), sent);
     }
 
@@ -127,33 +157,77 @@ impl Unaffected {
         view: &View<'_>,
     ) -> Result<(), Violation> {
         reads.count += 1;
-        let sent = self.upward.get_mut(fingerprint(&datagram.bytes));
-        let (before, sent) = (sent.as_deref().copied(), sent);
-        if let Some(sent) = sent {
+        let known = self.upward.get_mut(fingerprint(&datagram.bytes));
+        let before = known.as_deref().copied();
+        if let Some(sent) = known {
             sent.has_arrived |= sent.from == datagram.from;
-            reads.honest.extend(identity_of(sent.place, view));
+            reads.honest.push(sent.client_id);
         }
         if let Verdict::Accepted(session) = verdict {
             return self.check_authentic(session, datagram, before, view);
         }
-        let Some(sent) = before.filter(|sent| sent.from == datagram.from) else { return Ok(()) };
-        let Verdict::Dropped(reason) = verdict else { return Ok(()) };
+        let (Some(sent), Verdict::Dropped(reason)) = (before, verdict) else { return Ok(()) };
+        let is_lawful =
+            !matches!(reason, DropReason::Violation | DropReason::BeforeHello | DropReason::BadHello);
+        ensure(is_lawful || self.has_shared(sent.client_id), || {
+            format!("{} broke the protocol: {datagram}: {reason:?}", sent.process)
+        })?;
+        if sent.from == datagram.from {
+            self.check_taken(datagram, sent, reason, reads, view)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What a player sent came unchanged from its own address, and was dropped.
+    fn check_taken(
+        &self,
+        datagram: &Datagram,
+        sent: Sent,
+        reason: DropReason,
+        reads: &Reads,
+        view: &View<'_>,
+    ) -> Result<(), Violation> {
         match kind_of(&datagram.bytes) {
             REQUEST | RESPONSE => {
                 let for_room =
                     [DropReason::HandshakesFull, DropReason::TokenHistoryFull, DropReason::RepliesFull];
                 ensure(!for_room.contains(&reason), || {
-                    format!("player {} was refused for want of room: {datagram}: {reason:?}", sent.place)
+                    format!("{:?} was refused for want of room: {datagram}: {reason:?}", sent.client_id)
                 })
             }
             _ if sent.has_arrived || (reason == DropReason::EventsFull && reads.count > 1) => Ok(()),
             _ => {
                 let was_due = self.lives(datagram, sent, view);
                 ensure(!was_due, || {
-                    format!("a good packet of player {} was not taken: {datagram}: {reason:?}", sent.place)
+                    format!("a good packet of {} was not taken: {datagram}: {reason:?}", sent.process)
                 })
             }
         }
+    }
+
+    fn read_by_player(
+        &mut self,
+        by: Party,
+        datagram: &Datagram,
+        verdict: client::Verdict,
+        view: &View<'_>,
+    ) -> Result<(), Violation> {
+        match (by, verdict) {
+            (_, client::Verdict::Accepted) => {
+                let is_real = self.downward.get_mut(fingerprint(&datagram.bytes)).is_some();
+                ensure(is_real, || format!("{by:?} took what the server never sent: {datagram}"))
+            }
+            (Party::Player(place), client::Verdict::Dropped(client::DropReason::Violation)) => {
+                let may_be = self.has_shared(view.players[place].client_id);
+                ensure(may_be, || format!("the server broke the protocol towards {by:?}: {datagram}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn has_shared(&self, client_id: ClientId) -> bool {
+        self.players.get(&client_id).is_some_and(|player| player.has_shared)
     }
 
     /// What counts for an honest session is its own player's.
@@ -167,13 +241,13 @@ impl Unaffected {
         let Some(client_id) = view.lifecycles.client_of(session).filter(|id| is_honest(*id)) else {
             return Ok(());
         };
-        let author = sent.and_then(|sent| identity_of(sent.place, view));
+        let author = sent.map(|sent| sent.client_id);
         ensure(author == Some(client_id), || {
             format!("session {session} of {client_id:?} took what {author:?} sent: {datagram}")
         })?;
         if let Some(sent) = sent.filter(|_| kind_of(&datagram.bytes) != DISCONNECT) {
             let bytes = Rc::clone(&datagram.bytes);
-            self.taken.insert(session, Taken { place: sent.place, from: datagram.from, bytes });
+            self.taken.insert(session, Taken { process: sent.process, from: datagram.from, bytes });
         }
         Ok(())
     }
@@ -182,10 +256,10 @@ impl Unaffected {
     fn lives(&self, datagram: &Datagram, sent: Sent, view: &View<'_>) -> bool {
         let at_address = view.server.manager().and_then(|manager| manager.session_at(datagram.from));
         let taken = at_address.and_then(|session| self.taken.get(&session.id()));
-        let (Some(taken), Some(player)) = (taken, self.players.get(&sent.place)) else { return false };
+        let (Some(taken), Some(player)) = (taken, self.players.get(&sent.client_id)) else { return false };
         let key = player.key_of(&datagram.bytes);
         taken.from == datagram.from
-            && taken.place == sent.place
+            && taken.process == sent.process
             && player.sealed - sent.number < REPLAY_WINDOW
             && key.is_some()
             && key == player.key_of(&taken.bytes)
@@ -216,7 +290,7 @@ struct Reads {
 }
 
 impl Reads {
-    fn check_event(&mut self, event: &LifecycleEvent) -> Result<(), Violation> {
+    fn check_event(&mut self, event: &LifecycleEvent, has_shared: bool) -> Result<(), Violation> {
         let is_end = matches!(event.cause, Cause::Ended(_));
         self.ended += usize::from(is_end);
         if !is_honest(event.client_id) {
@@ -226,7 +300,7 @@ impl Reads {
             self.scheduled.push(event.session);
         }
         let is_founded = match event.cause {
-            Cause::Ended(DisconnectReason::ProtocolViolation) => false,
+            Cause::Ended(DisconnectReason::ProtocolViolation) => has_shared,
             Cause::PathTaken => !self.honest.is_empty(),
             // Where its player had completed a handshake before its path was lost, it is on its way back at once.
             Cause::ResumeHandshake if self.scheduled.contains(&event.session) => true,
@@ -251,24 +325,21 @@ impl Credentials {
         let Some(nonce) = request.get(30..54).and_then(|nonce| <[u8; 24]>::try_from(nonce).ok()) else {
             return;
         };
-        if self.keys.iter().rev().all(|(known, _)| *known != nonce)
-            && let Some(token) = open_request(PROTOCOL_ID, &PRIVATE_KEY, request)
-        {
-            self.keys.push((nonce, token.client_to_server));
+        let process = self.process;
+        if let Some(token) = self.tokens.iter().rfind(|token| token.nonce == nonce) {
+            self.has_shared |= token.process != process;
+        } else if let Some(opened) = open_request(PROTOCOL_ID, &PRIVATE_KEY, request) {
+            self.tokens.push(Token { nonce, to_server: opened.client_to_server, process });
         }
     }
 
     /// Which of its keys a packet is sealed under.
     fn key_of(&self, packet: &[u8]) -> Option<usize> {
         let opens = |key: &KeyBytes| open_packet(PROTOCOL_ID, key, packet).is_some();
-        self.keys.iter().rposition(|(_, key)| opens(key))
+        self.tokens.iter().rposition(|token| opens(&token.to_server))
     }
 }
 
 fn kind_of(datagram: &[u8]) -> u8 {
     datagram.first().map_or(REQUEST, |prefix| prefix & 0xf)
-}
-
-fn identity_of(place: usize, view: &View<'_>) -> Option<ClientId> {
-    view.players.get(place).map(|player| player.client_id)
 }

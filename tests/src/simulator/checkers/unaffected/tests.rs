@@ -98,6 +98,7 @@ fn a_good_packet_that_is_not_taken_is_caught_whatever_it_is_dropped_for() {
     assert_caught(|happening, view| dropped(happening, view, DropReason::Unopened), "was not taken");
     assert_caught(|happening, view| dropped(happening, view, DropReason::Replayed), "was not taken");
     assert_caught(|happening, view| dropped(happening, view, DropReason::EventsFull), "was not taken");
+    assert_caught(|happening, view| dropped(happening, view, DropReason::Violation), "broke the protocol");
 }
 
 /// Says of a good packet that it was dropped.
