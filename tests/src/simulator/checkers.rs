@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod identities;
+mod intolerance;
 mod lifecycle;
 mod memory;
 mod model;
@@ -31,6 +32,7 @@ pub(super) fn others(config: &Config) -> Vec<Box<dyn Checker>> {
     vec![
         Box::new(model::AsTheModel::new(config)),
         Box::new(identities::Identities::default()),
+        Box::new(intolerance::Intolerance::default()),
         Box::new(memory::Memory),
         Box::new(moves::Moves::default()),
         Box::new(overdue::Overdue),
