@@ -2,6 +2,7 @@
 //!
 //! A body takes the bytes of an input, does what they say, and panics if something does not hold. Nothing here is part of the API.
 
+mod acks;
 mod forge;
 mod frames;
 mod input;

@@ -1,7 +1,8 @@
-//! Frames: what is read is within its bounds, and writing it again gives the same bytes.
+//! Frames: what is read is within its bounds, writing it again gives the same bytes, and acks settle what they name.
 
 use alloc::vec::Vec;
 
+use super::acks;
 use super::input::Input;
 use crate::link::frame::{
     Ack, CREDENTIAL_BYTES_MAX, Frame, FrameWriter, LANES_MAX, MESSAGE_BYTES_MAX, MOVES_MAX, Moves,
@@ -72,6 +73,7 @@ fn check_ack(ack: &Ack<'_>) {
     assert!(ranges.iter().all(|range| range.start() <= range.end()), "{ranges:?}");
     let is_apart = |pair: &[core::ops::RangeInclusive<u64>]| pair[0].start() - pair[1].end() >= 2;
     assert!(ranges.windows(2).all(is_apart), "{ranges:?}");
+    acks::check_use(ack);
 }
 
 fn check_moves(moves: &Moves<'_>, sender: Role) {

@@ -2,10 +2,13 @@
 
 use rejoin::client::{ClientConfig, ClientState};
 use rejoin::lifecycle::SessionState;
-use rejoin::{ClientId, Config, ConnectToken};
+use rejoin::{ClientId, Config, ConnectToken, UNORDERED_LANE};
 
 use crate::laws::{Watch, uphold};
 use crate::world::{self, World};
+
+/// Keys for latest-wins values that a session has.
+const LATEST_KEYS: u16 = 4;
 
 /// Few heartbeats and short times: an input is to take little time of its own.
 pub(super) fn config() -> Config {
@@ -14,7 +17,19 @@ pub(super) fn config() -> Config {
     config.timeout_min_ms = 1_250;
     config.timeout_max_ms = 1_250;
     config.heartbeat_events = false;
+    // Few enough that most keys of a fuzzer are beyond them.
+    config.latest_keys = LATEST_KEYS;
     config
+}
+
+/// Who is told of a message or a value is told of a lane or a key that its session has, whoever sent it.
+pub(super) fn check_lane(lane: u8) {
+    assert!(lane < world::config().ordered_lanes || lane == UNORDERED_LANE, "told of lane {lane}");
+}
+
+/// The same for a latest-wins value.
+pub(super) fn check_key(key: u16) {
+    assert!(key < LATEST_KEYS, "told of key {key}");
 }
 
 /// A new player with a token of the backend, whose login is on its way.

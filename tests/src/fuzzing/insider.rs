@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use rejoin::ClientId;
 use rejoin::fuzzing::{ConnectionKeys, Sender};
+use rejoin::{ClientId, Event};
 
-use super::cast::{check_well, config, join, join_with, talk};
+use super::cast::{check_key, check_lane, check_well, config, join, join_with, talk};
 use super::forger::{Forger, Forgery};
 use crate::laws::{Watch, uphold};
 use crate::world::{Datagram, Logins, World, server_address};
@@ -67,7 +67,7 @@ impl Insider {
         let mut range = Range::new(self.violations_max, self.is_pending);
         for shot in self.shots {
             range.take(shot);
-            uphold(range.watch.check(&range.world));
+            range.check();
         }
         range.recover();
     }
@@ -77,6 +77,7 @@ struct Range {
     world: World,
     watch: Watch,
     forger: Forger,
+    events_read: usize,
     said: u32,
 }
 
@@ -100,7 +101,7 @@ impl Range {
         world.logins = Logins::Accepted;
         watch.distrust(ClientId(3));
         let own = keys.pop().expect("three players");
-        Self { world, watch, forger: Forger::new(Sender::Client, own, keys), said: 0 }
+        Self { world, watch, forger: Forger::new(Sender::Client, own, keys), events_read: 0, said: 0 }
     }
 
     fn take(&mut self, shot: Shot) {
@@ -121,6 +122,18 @@ impl Range {
         }
     }
 
+    fn check(&mut self) {
+        uphold(self.watch.check(&self.world));
+        for (event, _) in self.world.server_events.iter().skip(self.events_read) {
+            match *event {
+                Event::Message { lane, .. } => check_lane(lane),
+                Event::Latest { key, .. } => check_key(key),
+                _ => {}
+            }
+        }
+        self.events_read = self.world.server_events.len();
+    }
+
     fn address(&self, origin: &Origin) -> SocketAddr {
         match *origin {
             Origin::Insider => self.world.players[INSIDER].address,
@@ -133,7 +146,7 @@ impl Range {
     fn recover(mut self) {
         let newcomer = join(&mut self.world, 4);
         self.world.run_for_ms(RECOVERY_MS);
-        uphold(self.watch.check(&self.world));
+        self.check();
         for player in [0, 1, newcomer] {
             check_well(&self.world, &self.watch, player);
         }

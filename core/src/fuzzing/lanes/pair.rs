@@ -9,7 +9,7 @@ use super::{STEPS_MAX, draw_lane, terms};
 use crate::Violation;
 use crate::link::LinkLimits;
 use crate::link::frame::UNORDERED_LANE;
-use crate::link::lane::{LaneReceivers, LaneSendError, LaneSenders, Message, Piece};
+use crate::link::lane::{LaneReceivers, LaneSendError, LaneSenders, LaneWindow, Message, Piece};
 
 /// Pieces on their way at most, beside those of the end.
 const PATH_MAX: usize = 512;
@@ -26,11 +26,45 @@ struct InFlight {
     has_arrived: bool,
 }
 
+/// What a lane's window counts (P51).
+#[derive(Default)]
+struct Outstanding {
+    first: u64,
+    /// The length of each piece, and whether it is acknowledged.
+    pieces: VecDeque<(usize, bool)>,
+}
+
+impl Outstanding {
+    fn sent(&mut self, number: u64, len: usize, window: LaneWindow) {
+        let index = usize::try_from(number - self.first).expect("none that was acknowledged");
+        assert!(index <= self.pieces.len(), "a number is left out");
+        if index == self.pieces.len() {
+            self.pieces.push_back((len, false));
+        }
+        assert_eq!(self.pieces[index], (len, false), "piece {number} as it was, and still needed");
+        let bytes: usize = self.pieces.iter().take(index + 1).map(|(len, _)| len).sum();
+        assert!(index < 1_024.min(window.bytes() / 1_024).max(256), "{index} pieces before {number}");
+        assert!(bytes <= window.bytes(), "{bytes} bytes up to piece {number}");
+    }
+
+    fn acknowledged(&mut self, number: u64) {
+        let index = number.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
+        if let Some((_, is_acked)) = index.and_then(|index| self.pieces.get_mut(index)) {
+            *is_acked = true;
+        }
+        while self.pieces.pop_front_if(|&mut (_, is_acked)| is_acked).is_some() {
+            self.first += 1;
+        }
+    }
+}
+
 struct Pair<'a> {
     limits: &'a LinkLimits,
     senders: LaneSenders,
     receivers: LaneReceivers,
     path: Vec<InFlight>,
+    /// By lane: the pieces that were sent, from the oldest that is not acknowledged on.
+    outstanding: BTreeMap<u8, Outstanding>,
     /// By lane: what was sent and not delivered yet, oldest first.
     awaited: BTreeMap<u8, VecDeque<Vec<u8>>>,
     messages: u32,
@@ -43,6 +77,7 @@ pub(super) fn run(mut input: Input<'_>, limits: &LinkLimits) {
         senders: LaneSenders::default(),
         receivers: LaneReceivers::default(),
         path: Vec::new(),
+        outstanding: BTreeMap::new(),
         awaited: BTreeMap::new(),
         messages: 0,
         bytes_left: BYTES_MAX,
@@ -60,7 +95,7 @@ pub(super) fn run(mut input: Input<'_>, limits: &LinkLimits) {
 
 impl Pair<'_> {
     fn take(&mut self, input: &mut Input<'_>) {
-        match input.u8() % 10 {
+        match input.u8() % 12 {
             0 | 1 => {
                 let (lane, len, is_shared) = (draw_lane(input), input.u16(), input.u8() & 1 == 1);
                 self.push(lane, len.into(), is_shared);
@@ -82,6 +117,11 @@ impl Pair<'_> {
             }
             7 => self.senders.requeue_all(),
             8 => (0..self.path.len()).rev().for_each(|place| self.deliver(place)),
+            9 | 10 => {
+                // As many as a window has pieces, and some more.
+                let (lane, count, len) = (draw_lane(input), 2 * u16::from(input.u8()), input.u8());
+                (0..count).for_each(|_| self.push(lane, len.into(), false));
+            }
             _ => self.restart(),
         }
     }
@@ -129,6 +169,7 @@ impl Pair<'_> {
         let Some(piece) = self.senders.next_to_send(self.limits.lane_window, |_| true) else { return false };
         let (lane, number) = (piece.lane, piece.number);
         let bytes = [piece.bytes.0, piece.bytes.1].concat();
+        self.outstanding.entry(lane).or_default().sent(number, bytes.len(), self.limits.lane_window);
         self.path.push(InFlight { lane, number, continues: piece.continues, bytes, has_arrived: false });
         self.senders.on_sent(lane, number);
         true
@@ -155,6 +196,7 @@ impl Pair<'_> {
         let InFlight { lane, number, has_arrived, .. } = self.path[place];
         if has_arrived {
             self.senders.on_acked(lane, number, 1);
+            self.outstanding.entry(lane).or_default().acknowledged(number);
         }
     }
 
@@ -163,6 +205,7 @@ impl Pair<'_> {
         self.senders.restart();
         self.receivers.restart();
         self.path.clear();
+        self.outstanding.clear();
         self.awaited.clear();
         assert_eq!((self.senders.queue_bytes(), self.receivers.held_back_bytes()), (0, 0));
     }
