@@ -47,9 +47,10 @@ mod shadow;
 mod transition;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 
-use rejoin::{ClientId, Config, DenyReason, Event, SessionId, Timestamp};
+use rejoin::{ClientId, Config, DenyReason, Event, LifecycleEvent, SessionId, Timestamp};
 
 use crate::laws::{Violation, ensure};
 use moves::TickFilter;
@@ -124,9 +125,15 @@ impl Model {
         }
     }
 
-    /// The next thing that must be told, as the server tells it.
-    fn next_told(&self) -> Option<&Event> {
-        self.told.get(self.expected.len())
+    /// The next thing that must be told of a session, as the server tells it.
+    fn next_told(&self) -> Option<&LifecycleEvent> {
+        lifecycle_of(self.told.get(self.expected.len())?)
+    }
+
+    /// What the server tells of this moment beyond what is expected until now.
+    fn told_now(&self) -> impl Iterator<Item = &LifecycleEvent> {
+        let told = self.told.iter().skip(self.expected.len()).filter_map(lifecycle_of);
+        told.filter(|told| told.at == self.now)
     }
 
     /// The application is told something, which must have happened before.
@@ -154,8 +161,8 @@ impl Model {
         let expected = self.expected.get(self.heard).copied().map(|expected| as_told(expected, event));
         self.heard += 1;
         ensure(expected == Some(*event), || match expected {
-            Some(expected) => format!("told {event:?}, but {expected:?} is next"),
-            None => format!("told {event:?}, for which there is no reason"),
+            Some(expected) => format!("told {}, but {} is next", Brief(event), Brief(&expected)),
+            None => format!("told {}, for which there is no reason", Brief(event)),
         })
     }
 
@@ -168,11 +175,20 @@ impl Model {
     /// The step is over: everything that must be told was told.
     fn check_all_told(&mut self) -> Result<(), Violation> {
         let missing = self.expected.get(self.heard).copied();
-        ensure(missing.is_none(), || format!("not told: {missing:?}"))?;
+        if let Some(missing) = missing {
+            return Err(Violation::new(format!("not told: {}", Brief(&missing))));
+        }
         self.expected.clear();
         self.told.clear();
         self.heard = 0;
         Ok(())
+    }
+}
+
+const fn lifecycle_of(event: &Event) -> Option<&LifecycleEvent> {
+    match event {
+        Event::Lifecycle(event) => Some(event),
+        _ => None,
     }
 }
 
@@ -181,8 +197,24 @@ fn as_told(expected: Event, told: &Event) -> Event {
     match (expected, told) {
         (Event::Lifecycle(expected), Event::Lifecycle(told)) if expected.violation.is_some() => {
             let violation = told.violation.or(expected.violation);
-            Event::Lifecycle(rejoin::LifecycleEvent { violation, ..expected })
+            Event::Lifecycle(LifecycleEvent { violation, ..expected })
         }
         _ => expected,
+    }
+}
+
+/// An event in one line.
+struct Brief<'a>(&'a Event);
+
+impl fmt::Display for Brief<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Event::Lifecycle(event) = self.0 else { return write!(f, "{:?}", self.0) };
+        let LifecycleEvent { session, client_id, kind, previous, current, at, cause, continuity, .. } = event;
+        let previous = previous.map_or("nothing".to_owned(), |previous| previous.to_string());
+        write!(
+            f,
+            "{kind:?} of session {session} of {client_id} at {at}: from {previous} to {current}, {cause:?}"
+        )?;
+        continuity.map_or(Ok(()), |continuity| write!(f, ", {continuity:?}"))
     }
 }

@@ -56,6 +56,16 @@ pub struct Ordeal {
     guests: Guests,
     sniffer: Sniffer,
     server_events_read: usize,
+    judges: Judges,
+}
+
+/// Who watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judges {
+    /// All laws.
+    Everybody,
+    /// The reference model.
+    ModelAlone,
 }
 
 impl Ordeal {
@@ -66,19 +76,28 @@ impl Ordeal {
     ///
     /// If a law of the drive API is broken, or an honest player does not get in.
     pub fn run(seed: u64) -> Result<usize, Violation> {
-        let mut ordeal = Self::new(seed);
-        for _ in 0..STEPS {
-            ordeal.step();
-            ordeal.check()?;
-        }
-        let whole = ordeal.calm_down()?;
+        let mut ordeal = Self::new(seed, Judges::Everybody);
+        ordeal.go_through()?;
+        let whole = ordeal.wanderers.check_complete(&ordeal.world, &ordeal.watch)?;
         ordeal.start_anew()?;
         Ok(whole)
     }
 
-    fn new(seed: u64) -> Self {
+    /// The same ordeal, of which only the reference model is asked what it thinks.
+    ///
+    /// # Panics
+    ///
+    /// If a law of the drive API is broken.
+    pub fn run_before_the_model(seed: u64) -> Result<(), Violation> {
+        let mut ordeal = Self::new(seed, Judges::ModelAlone);
+        ordeal.go_through()?;
+        ordeal.start_anew()
+    }
+
+    fn new(seed: u64, judges: Judges) -> Self {
         let mut world = World::new(config(), seed);
         world.observations = Some(Vec::new());
+        world.keep_server_log();
         let mut chance = Chance::new(seed);
         let sniffer = Sniffer::new(&mut world, chance.fork());
         let wanderers = Wanderers::new((1..=WANDERERS).map(|id| world.add_logged_in(id)).collect());
@@ -95,7 +114,17 @@ impl Ordeal {
             guests: Guests::default(),
             sniffer,
             server_events_read: 0,
+            judges,
         }
+    }
+
+    /// Everything goes wrong, and then everybody gets a good network.
+    fn go_through(&mut self) -> Result<(), Violation> {
+        for _ in 0..STEPS {
+            self.step();
+            self.check()?;
+        }
+        self.calm_down()
     }
 
     fn step(&mut self) {
@@ -118,10 +147,28 @@ impl Ordeal {
     }
 
     fn check(&mut self) -> Result<(), Violation> {
+        if self.judges == Judges::ModelAlone {
+            return self.check_by_model();
+        }
         self.check_wire()?;
         self.check_fairness()?;
         self.watch.check(&self.world)?;
         self.traitor.check(&self.world)
+    }
+
+    fn check_by_model(&mut self) -> Result<(), Violation> {
+        // Whatever the wire says, the traitor reads along.
+        let _ = self.check_wire();
+        self.watch.compare_with_model(&self.world)
+    }
+
+    /// After the server started anew, when the others do not know what to expect.
+    fn check_started(&mut self) -> Result<(), Violation> {
+        if self.judges == Judges::ModelAlone {
+            return self.check_by_model();
+        }
+        self.check_wire()?;
+        self.watch.check(&self.world)
     }
 
     fn check_wire(&mut self) -> Result<(), Violation> {
@@ -151,11 +198,10 @@ impl Ordeal {
     }
 
     /// Everybody gets a good network, and nobody has bad intentions any more.
-    fn calm_down(&mut self) -> Result<usize, Violation> {
+    fn calm_down(&mut self) -> Result<(), Violation> {
         self.wanderers.heal(&mut self.world);
         self.world.run_for_ms(CALM_MS);
-        self.check()?;
-        self.wanderers.check_complete(&self.world, &self.watch)
+        self.check()
     }
 
     /// The server starts anew, without memory, and every token that was used is presented to it.
@@ -169,8 +215,7 @@ impl Ordeal {
         self.guests.present_newest_token(&mut self.world);
         for _ in 0..30 {
             self.world.run_for_ms(100);
-            self.check_wire()?;
-            self.watch.check(&self.world)?;
+            self.check_started()?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 mod chance;
 mod observation;
 mod passing;
+mod record;
 mod terms;
 mod wire;
 
@@ -19,9 +20,11 @@ use rejoin::{
 };
 
 use crate::laws::{drive, uphold};
+use crate::model::Command;
 
 pub use chance::Chance;
 pub use observation::{Fate, Observation, Receiver};
+pub use record::{Record, ServerLog};
 pub use terms::TokenTerms;
 pub use wire::{Conditions, Datagram, Wire};
 
@@ -95,6 +98,8 @@ pub struct World {
     pub wire: Wire,
     /// What every end sent and read, if that is wanted.
     pub observations: Option<Vec<Observation>>,
+    /// What became of the server, call by call, if that is wanted.
+    pub server_log: Option<ServerLog>,
     chance: Chance,
     next_port: u16,
     next_nonce: u64,
@@ -116,6 +121,7 @@ impl World {
             players: Vec::new(),
             wire: Wire::new(chance.fork()),
             observations: None,
+            server_log: None,
             chance,
             next_port: 50_000,
             next_nonce: 0,
@@ -196,6 +202,7 @@ impl World {
     /// Starts the server anew: another boot, no memory.
     pub fn restart_server(&mut self, config: Config) {
         self.server = new_server(config, &mut self.chance, self.now);
+        self.note(Record::Started);
         let unix_s = self.unix_s();
         self.server.set_unix_time(self.now, unix_s);
     }
@@ -204,6 +211,34 @@ impl World {
 fn new_server(config: Config, chance: &mut Chance, now: Timestamp) -> MultiSessionManager {
     let unix_s = UNIX_START_S + now.as_micros() / 1_000_000;
     MultiSessionManager::new(config, chance.bytes(), now, unix_s).expect("valid settings")
+}
+
+/// What is written down of the server.
+impl World {
+    /// From now on it is written down what becomes of the server. Nobody must have met it yet.
+    pub fn keep_server_log(&mut self) {
+        let mut log = ServerLog::new(self.now);
+        log.note(self.now, Record::Started);
+        self.server_log = Some(log);
+    }
+
+    /// Whoever calls the server by itself notes that, if it is one of the commands.
+    pub fn note_command(&mut self, command: Command, is_done: bool) {
+        self.note(Record::Commanded(command, is_done));
+    }
+
+    fn note(&mut self, record: Record) {
+        if let Some(log) = &mut self.server_log {
+            log.note(self.now, record);
+        }
+    }
+
+    /// The server is about to be called.
+    fn note_call(&mut self) {
+        if let Some(log) = &mut self.server_log {
+            log.note_call(self.now, self.server.poll_timeout());
+        }
+    }
 }
 
 /// What happens to networks.
@@ -233,6 +268,8 @@ impl World {
     fn fire_server(&mut self) {
         let due = self.server.poll_timeout().filter(|deadline| deadline.at <= self.now);
         let Some(fired) = due else { return };
+        self.note_call();
+        self.note(Record::Fired);
         self.server.handle_timeout(self.now);
         let produced = self.drain_server();
         uphold(drive::check_progress(fired, self.server.poll_timeout(), produced));
@@ -256,14 +293,21 @@ impl World {
     /// Lets a datagram arrive now; returns the player that read it, if one did.
     fn hand_over(&mut self, mut datagram: Datagram) -> Option<usize> {
         // What is opened is overwritten.
-        let original = self.observations.is_some().then(|| datagram.clone());
+        let original = (self.observations.is_some() || self.server_log.is_some()).then(|| datagram.clone());
         let reader = if datagram.to == server_address() {
             None
         } else {
             Some(self.players.iter().position(|player| player.address == datagram.to && player.is_up)?)
         };
         let fate = match reader.map(|reader| &mut self.players[reader].session) {
-            None => self.server.handle_datagram(self.now, datagram.from, &mut datagram.bytes).into(),
+            None => {
+                self.note_call();
+                let verdict = self.server.handle_datagram(self.now, datagram.from, &mut datagram.bytes);
+                if let Some(original) = &original {
+                    self.note(Record::Received(original.clone(), verdict));
+                }
+                verdict.into()
+            }
             Some(session) => session.handle_datagram(self.now, datagram.from, &mut datagram.bytes).into(),
         };
         let receiver = reader.map_or(Receiver::Server, Receiver::Client);
@@ -289,11 +333,13 @@ impl World {
     }
 
     fn drain_server(&mut self) -> bool {
+        self.note_call();
         let asked = self.server.poll_timeout();
         let mut produced = false;
         let mut payload = Vec::new();
         while let Some(event) = self.server.poll_event(&mut payload) {
             self.server_events.push((event, payload.clone()));
+            self.note(Record::Told(event));
             self.answer(event);
             produced = true;
         }
@@ -320,6 +366,7 @@ impl World {
             && self.server.session(session).is_some_and(|view| view.state() == SessionState::LoginPending)
         {
             self.server.accept_login(self.now, session).expect("a pending login");
+            self.note(Record::Commanded(Command::Accept(session), true));
         }
     }
 

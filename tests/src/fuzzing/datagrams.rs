@@ -8,6 +8,7 @@ use rejoin::lifecycle::SessionState;
 use super::cast::{self, check_well, config, join};
 use super::change::Change;
 use crate::laws::{Watch, uphold};
+use crate::model::Command;
 use crate::world::{Datagram, Logins, World, server_address};
 
 /// Players of the world: two in the game, one away, one whose login waits for an answer.
@@ -91,6 +92,7 @@ impl Range {
         let config = config();
         let mut world = World::new(config.clone(), 1);
         world.wire.record = Some(Vec::new());
+        world.keep_server_log();
         for client_id in 1..=3 {
             let player = join(&mut world, client_id);
             world.run_until("the login", |world| world.players[player].session.state().is_logged_in());
@@ -162,6 +164,7 @@ impl Range {
         if waits {
             let session = self.world.session_id(PENDING);
             self.world.server.accept_login(self.world.now, session).expect("a pending login");
+            self.world.note_command(Command::Accept(session), true);
         }
         self.world.run_for_ms(RECOVERY_MS);
         uphold(self.watch.check(&self.world));

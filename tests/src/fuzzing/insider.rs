@@ -87,6 +87,7 @@ impl Range {
         config.violations_max = violations_max.into();
         let mut world = World::new(config.clone(), 1);
         world.wire.record = Some(Vec::new());
+        world.keep_server_log();
         let mut watch = Watch::new(&config);
         let mut keys = Vec::new();
         for client_id in 1..=3 {

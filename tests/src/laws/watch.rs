@@ -11,6 +11,7 @@ use super::{
     AscendingTicks, Delivery, Lifecycles, TokenUse, Violation, check_addresses, check_memory,
     check_nobody_overdue, check_not_early, check_views, ensure,
 };
+use crate::model::Shadow;
 use crate::world::World;
 
 /// Reads what a world's applications were told, and judges it.
@@ -32,7 +33,10 @@ pub struct Watch {
     addresses: BTreeSet<SocketAddr>,
     /// Identities whose messages and values are not judged.
     distrusted: BTreeSet<ClientId>,
+    /// Follows the server, where the world keeps a log of it.
+    shadow: Shadow,
     server_events_read: usize,
+    records_read: usize,
     starts: u64,
 }
 
@@ -72,7 +76,9 @@ impl Watch {
             players: Vec::new(),
             addresses: BTreeSet::new(),
             distrusted: BTreeSet::new(),
+            shadow: Shadow::new(config),
             server_events_read: 0,
+            records_read: 0,
             starts: 0,
         }
     }
@@ -128,6 +134,7 @@ impl Watch {
 
     /// Judges what happened since it was last called. The world must be settled.
     pub fn check(&mut self, world: &World) -> Result<(), Violation> {
+        self.compare_with_model(world)?;
         while let Some((event, payload)) = world.server_events.get(self.server_events_read) {
             self.server_events_read += 1;
             self.tokens.observe(event, payload)?;
@@ -144,6 +151,17 @@ impl Watch {
         check_addresses(&world.server, &self.addresses)?;
         check_nobody_overdue(&world.server, &self.lifecycles, world.now)?;
         self.check_high_waters(world)
+    }
+
+    /// The server did what the reference model says since it was last called. The world must be settled.
+    pub fn compare_with_model(&mut self, world: &World) -> Result<(), Violation> {
+        let Some(log) = &world.server_log else { return Ok(()) };
+        let records = log.records().get(self.records_read..).unwrap_or_default();
+        self.records_read += records.len();
+        self.shadow.follow(records)?;
+        self.shadow.end(&world.server)?;
+        self.shadow.check_nobody_overdue(world.now)?;
+        self.shadow.check_all(&world.server)
     }
 
     /// Everything that was sent between a player and its session has arrived, but for what a restart of the lanes may have cost.

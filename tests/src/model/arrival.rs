@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use rejoin::lifecycle::{DisconnectReason, LifecycleEventKind, SessionState};
-use rejoin::{ClientId, DenyReason, DuplicateIdentity, Event, SessionId};
+use rejoin::{ClientId, DenyReason, DuplicateIdentity, SessionId};
 
 use super::Model;
 use super::session::{Attempt, Origin, Path, Session, Token};
@@ -159,10 +159,7 @@ impl Model {
     }
 
     fn slot_of_newcomer(&self, client_id: ClientId) -> Result<SessionId, Violation> {
-        let told = self.told.iter().skip(self.expected.len()).find_map(|event| match event {
-            Event::Lifecycle(event) if event.client_id == client_id => Some(event),
-            _ => None,
-        });
+        let told = self.told_now().find(|told| told.client_id == client_id);
         let begun = told.filter(|event| event.kind == LifecycleEventKind::TransportConnected);
         let id = begun.map(|event| event.session).ok_or_else(|| {
             Violation::new(format!("client {client_id} completed its handshake, but was told {told:?}"))

@@ -75,10 +75,7 @@ impl Model {
     fn next_due(&self) -> Option<SessionId> {
         let due = self.sessions.iter().filter(|(_, session)| self.earliest_of(session) <= self.now);
         let due: Vec<_> = due.map(|(id, _)| *id).collect();
-        let told = match self.next_told() {
-            Some(Event::Lifecycle(event)) => Some(event.session),
-            _ => None,
-        };
+        let told = self.next_told().map(|told| told.session);
         told.filter(|told| due.contains(told)).or_else(|| due.first().copied())
     }
 

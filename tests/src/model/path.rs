@@ -143,10 +143,8 @@ impl Model {
     }
 
     fn next_told_cause(&self, id: SessionId) -> Option<Cause> {
-        match self.next_told() {
-            Some(Event::Lifecycle(event)) if event.session == id => Some(event.cause),
-            _ => None,
-        }
+        let told = self.next_told().filter(|told| told.session == id && told.at == self.now);
+        told.map(|told| told.cause)
     }
 
     fn count_violation(&mut self, id: SessionId) {
@@ -271,16 +269,8 @@ impl Model {
 
     /// Whether the lanes go on, which the hello says, which is sealed. One who is turned away had nothing to go on with.
     fn told_continuity(&self, id: SessionId) -> Continuity {
-        let mut told = self.told.iter().skip(self.expected.len());
-        let continuity = told.find_map(|event| match event {
-            Event::Lifecycle(LifecycleEvent { session, kind: Kind::Reconnected, continuity, .. })
-                if *session == id =>
-            {
-                *continuity
-            }
-            _ => None,
-        });
-        continuity.unwrap_or(Continuity::Restarted)
+        let told = self.told_now().find(|told| told.session == id && told.kind == Kind::Reconnected);
+        told.and_then(|told| told.continuity).unwrap_or(Continuity::Restarted)
     }
 
     /// Two who hold the tokens of one identity take a living path from each other, once too often.

@@ -11,7 +11,7 @@ use super::session::TokenId;
 use super::{Command, Model};
 use crate::laws::{Violation, ensure};
 use crate::netcode::header;
-use crate::world::PRIVATE_KEY;
+use crate::world::{PRIVATE_KEY, Record};
 
 /// Follows one server, over its restarts, and says where it does not do what it must.
 ///
@@ -41,10 +41,47 @@ impl Shadow {
         }
     }
 
+    /// Follows what a world wrote down of its server.
+    pub fn follow(&mut self, records: &[(Timestamp, Record)]) -> Result<(), Violation> {
+        for step in records.chunk_by(|_, (_, next)| !matches!(next, Record::Started)) {
+            self.begin_recorded(step);
+            step.iter().try_for_each(|(now, record)| self.follow_record(*now, record))?;
+        }
+        Ok(())
+    }
+
+    fn begin_recorded(&mut self, step: &[(Timestamp, Record)]) {
+        if let Some((now, Record::Started)) = step.first() {
+            self.server_started(*now);
+        }
+        let told = step.iter().filter_map(|(_, record)| match record {
+            Record::Told(event) => Some(event),
+            _ => None,
+        });
+        let verdicts = step.iter().filter_map(|(_, record)| match record {
+            Record::Received(_, verdict) => Some(*verdict),
+            _ => None,
+        });
+        self.begin(told, verdicts);
+    }
+
+    fn follow_record(&mut self, now: Timestamp, record: &Record) -> Result<(), Violation> {
+        match record {
+            Record::Started => {}
+            Record::Late(micros) => self.late(now, *micros),
+            Record::Received(datagram, verdict) => {
+                return self.received(now, datagram.from, &datagram.bytes, *verdict);
+            }
+            Record::Fired => self.fired(now),
+            Record::Commanded(command, is_done) => return self.commanded(now, *command, *is_done),
+            Record::Told(event) => return self.told(event),
+        }
+        Ok(())
+    }
+
     /// A server without memory starts.
     pub fn server_started(&mut self, now: Timestamp) {
-        let told = self.model.take().map(|model| model.told).unwrap_or_default();
-        self.model = Some(Model { told, ..Model::new(self.rules.clone(), now) });
+        self.model = Some(Model::new(self.rules.clone(), now));
     }
 
     /// The server is gone.

@@ -228,10 +228,14 @@ impl Server {
 
 /// What its operator and its application do now and then.
 impl Server {
-    /// Its wall clock is set, wrongly.
-    pub(super) fn step_wall_clock(&mut self, by_s: i64, stage: &mut Stage) {
+    /// Its wall clock is set, wrongly. A host that is not there tells that when it is again.
+    pub(super) fn step_wall_clock(&mut self, by_s: i64, stage: &mut Stage) -> Result<(), Violation> {
         self.wall_error_s = by_s;
+        if self.machine.is_asleep() {
+            return Ok(());
+        }
         self.tell_wall_clock(stage);
+        self.drive(stage)
     }
 
     fn tell_wall_clock(&mut self, stage: &mut Stage) {

@@ -10,6 +10,7 @@ use super::operation::{
 };
 use super::stage::Stage;
 use crate::laws::Watch;
+use crate::model::Command;
 use crate::world::{Datagram, server_address};
 
 /// The lanes of a session and one that it does not have.
@@ -154,12 +155,14 @@ impl Stage {
             ApplicationOperation::Accept { session } => {
                 let Some(session) = self.session(session) else { return };
                 let answer = self.world.server.accept_login(self.world.now, session);
+                self.world.note_command(Command::Accept(session), answer.is_ok());
                 assert_eq!(answer, self.expected_login_answer(session), "accept_login({session})");
             }
             ApplicationOperation::Reject { session, code, len } => {
                 let Some(session) = self.session(session) else { return };
                 let text = "é".repeat(usize::from(len) % 200);
                 let answer = self.world.server.reject_login(self.world.now, session, code, &text);
+                self.world.note_command(Command::Reject(session, code), answer.is_ok());
                 assert_eq!(answer, self.expected_login_answer(session), "reject_login({session})");
             }
             ApplicationOperation::Send { session, lane, len } => {
@@ -186,11 +189,13 @@ impl Stage {
                 let Some(session) = self.session(session) else { return };
                 let detail = vec![1; usize::from(len) % 300];
                 let answer = self.world.server.disconnect(self.world.now, session, 5, &detail);
+                self.world.note_command(Command::Disconnect(session, 5), answer.is_ok());
                 assert_eq!(answer.is_ok(), self.expected_state(session).is_some(), "disconnect({session})");
             }
             ApplicationOperation::Remove { session } => {
                 let Some(session) = self.session(session) else { return };
                 let answer = self.world.server.remove(self.world.now, session);
+                self.world.note_command(Command::Remove(session), answer.is_ok());
                 assert_eq!(answer.is_ok(), self.expected_state(session).is_some(), "remove({session})");
             }
             ApplicationOperation::Invent { index, generation } => {
@@ -264,8 +269,14 @@ impl Stage {
     fn take_host(&mut self, operation: &HostOperation) {
         let now = self.world.now;
         match *operation {
-            HostOperation::Close { choice: 0 } => self.world.server.drain(now),
-            HostOperation::Close { choice: 1 } => self.world.server.shutdown(now),
+            HostOperation::Close { choice: 0 } => {
+                self.world.server.drain(now);
+                self.world.note_command(Command::Drain, true);
+            }
+            HostOperation::Close { choice: 1 } => {
+                self.world.server.shutdown(now);
+                self.world.note_command(Command::Shutdown, true);
+            }
             HostOperation::Close { .. } => {}
             HostOperation::Restart { choice } => {
                 if choice % 8 != 0 {
@@ -278,6 +289,7 @@ impl Stage {
             HostOperation::SetTick { tick } => {
                 self.server_tick = Self::resolve(tick, self.server_tick);
                 self.world.server.set_server_tick(now, self.server_tick);
+                self.world.note_command(Command::SetTick(self.server_tick), true);
             }
             HostOperation::SetUnixTime { root_s } => {
                 let off_s = i64::from(root_s).pow(3);
@@ -293,9 +305,15 @@ impl Stage {
             HostOperation::Ban { identity, millis } => {
                 let until = now.plus_millis(millis.into());
                 // Refused when there are too many bans.
-                let _ = self.world.server.ban(now, Self::identity(identity), until);
+                let client_id = Self::identity(identity);
+                let answer = self.world.server.ban(now, client_id, until);
+                self.world.note_command(Command::Ban(client_id, until), answer.is_ok());
             }
-            HostOperation::LiftBan { identity } => self.world.server.lift_ban(Self::identity(identity)),
+            HostOperation::LiftBan { identity } => {
+                let client_id = Self::identity(identity);
+                self.world.server.lift_ban(client_id);
+                self.world.note_command(Command::LiftBan(client_id), true);
+            }
         }
     }
 

@@ -38,6 +38,7 @@ impl Stage {
         world.logins = settings.logins();
         world.wire.conditions = settings.conditions();
         world.wire.record = Some(Vec::new());
+        world.keep_server_log();
         Self {
             watch: Watch::new(&config),
             world,

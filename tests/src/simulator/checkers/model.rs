@@ -1,6 +1,6 @@
 //! The server does what the reference model says, as far as can be seen.
 
-use rejoin::Config;
+use rejoin::{Config, Timestamp};
 
 use crate::laws::Violation;
 use crate::model::{Command, Shadow};
@@ -21,6 +21,45 @@ impl AsTheModel {
 
 impl Checker for AsTheModel {
     fn check(&mut self, step: &Step, view: &View<'_>) -> Result<(), Violation> {
+        if !step.happenings.iter().any(is_of_server) {
+            return Ok(());
+        }
+        let now = view.server.local(view.now);
+        self.begin(step);
+        step.happenings.iter().try_for_each(|happening| self.follow(now, happening))?;
+        let Some(manager) = view.server.manager() else { return Ok(()) };
+        self.shadow.end(manager)
+    }
+
+    fn check_whole(&mut self, view: &View<'_>) -> Result<(), Violation> {
+        let Some(manager) = view.server.manager() else { return Ok(()) };
+        if !view.server.is_asleep() {
+            self.shadow.check_nobody_overdue(view.server.local(view.now))?;
+        }
+        self.shadow.check_all(manager)
+    }
+}
+
+const fn is_of_server(happening: &Happening) -> bool {
+    use Happening::{
+        Received, ServerCommanded, ServerFired, ServerLate, ServerStarted, ServerStopped, ServerTicked,
+        ServerTold,
+    };
+    matches!(
+        happening,
+        ServerStarted
+            | ServerStopped
+            | ServerLate { .. }
+            | ServerFired
+            | ServerTicked { .. }
+            | ServerCommanded { .. }
+            | ServerTold { .. }
+            | Received { by: Party::Server, .. }
+    )
+}
+
+impl AsTheModel {
+    fn begin(&mut self, step: &Step) {
         let told = step.happenings.iter().filter_map(|happening| match happening {
             Happening::ServerTold { event, .. } => Some(event),
             _ => None,
@@ -30,24 +69,9 @@ impl Checker for AsTheModel {
             _ => None,
         });
         self.shadow.begin(told, verdicts);
-        let result = step.happenings.iter().try_for_each(|happening| self.follow(happening, view));
-        result
-            .and_then(|()| self.compare(view))
-            .map_err(|violation| Violation::new(format!("{MODEL}{violation}")))
     }
 
-    fn check_whole(&mut self, view: &View<'_>) -> Result<(), Violation> {
-        let Some(manager) = view.server.manager() else { return Ok(()) };
-        self.shadow.check_all(manager).map_err(|violation| Violation::new(format!("{MODEL}{violation}")))
-    }
-}
-
-/// What everything begins with that the model finds.
-const MODEL: &str = "by the model, ";
-
-impl AsTheModel {
-    fn follow(&mut self, happening: &Happening, view: &View<'_>) -> Result<(), Violation> {
-        let now = view.server.local(view.now);
+    fn follow(&mut self, now: Timestamp, happening: &Happening) -> Result<(), Violation> {
         match happening {
             Happening::ServerStarted => self.shadow.server_started(now),
             Happening::ServerStopped => self.shadow.server_stopped(),
@@ -66,14 +90,5 @@ impl AsTheModel {
             _ => {}
         }
         Ok(())
-    }
-
-    fn compare(&mut self, view: &View<'_>) -> Result<(), Violation> {
-        let Some(manager) = view.server.manager() else { return Ok(()) };
-        self.shadow.end(manager)?;
-        if view.server.is_asleep() {
-            return Ok(());
-        }
-        self.shadow.check_nobody_overdue(view.server.local(view.now))
     }
 }

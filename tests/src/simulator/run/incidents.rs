@@ -82,7 +82,7 @@ impl Run {
                 Ok(runs)
             }
             IncidentKind::ServerClockStep { by_s } => {
-                self.server.step_wall_clock(by_s, stage);
+                self.server.step_wall_clock(by_s, stage)?;
                 Ok(true)
             }
             IncidentKind::Kick { player, is_told } => {
