@@ -44,6 +44,8 @@ mod path;
 mod reader;
 mod session;
 mod shadow;
+#[cfg(test)]
+mod tests;
 mod transition;
 
 use std::collections::BTreeMap;

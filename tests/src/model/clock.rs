@@ -21,13 +21,25 @@ pub(super) struct Deadline {
 }
 
 impl Model {
-    /// The clock shows this; it never goes back.
-    pub(super) fn move_to(&mut self, now: Timestamp) {
-        self.now = self.now.max(now);
+    /// The clock shows this; it never goes back. The host came as soon as it was asked to, or sooner.
+    pub(super) fn move_to(&mut self, now: Timestamp) -> Result<(), Violation> {
+        if now <= self.now {
+            return Ok(());
+        }
+        self.check_nobody_overdue(now)?;
+        self.now = now;
+        Ok(())
     }
 
-    /// The host came so much later than it was asked to.
-    pub(super) fn note_late(&mut self, micros: u64) {
+    /// The host comes so much later than it was asked to, and it was asked to come in time.
+    pub(super) fn note_late(&mut self, now: Timestamp, micros: u64) -> Result<(), Violation> {
+        self.check_nobody_overdue(Timestamp::from_micros(now.as_micros().saturating_sub(micros)))?;
+        self.now = self.now.max(now);
+        self.forgive(micros);
+        Ok(())
+    }
+
+    fn forgive(&mut self, micros: u64) {
         let late_ms = micros / 1_000;
         if late_ms >= self.rules.stall_threshold_ms.into() {
             self.late_micros += micros;
@@ -103,7 +115,7 @@ impl Model {
         self.quiet_until = ends.min().unwrap_or(Timestamp::NEVER);
     }
 
-    /// Nothing should have happened that did not: the host, whose clock shows `local`, has let fire whatever it was asked to.
+    /// No deadline has passed by `local`, until when the host has let fire whatever it was asked to.
     pub(super) fn check_nobody_overdue(&mut self, local: Timestamp) -> Result<(), Violation> {
         if self.quiet_until.plus_micros(GRAIN_MICROS) >= local {
             return Ok(());

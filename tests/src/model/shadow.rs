@@ -67,16 +67,16 @@ impl Shadow {
 
     fn follow_record(&mut self, now: Timestamp, record: &Record) -> Result<(), Violation> {
         match record {
-            Record::Started => {}
+            // The step begins with it.
+            Record::Started => Ok(()),
             Record::Late(micros) => self.late(now, *micros),
             Record::Received(datagram, verdict) => {
-                return self.received(now, datagram.from, &datagram.bytes, *verdict);
+                self.received(now, datagram.from, &datagram.bytes, *verdict)
             }
             Record::Fired => self.fired(now),
-            Record::Commanded(command, is_done) => return self.commanded(now, *command, *is_done),
-            Record::Told(event) => return self.told(event),
+            Record::Commanded(command, is_done) => self.commanded(now, *command, *is_done),
+            Record::Told(event) => self.told(event),
         }
-        Ok(())
     }
 
     /// A server without memory starts.
@@ -101,11 +101,8 @@ impl Shadow {
     }
 
     /// The host comes so much later than it was asked to.
-    pub fn late(&mut self, now: Timestamp, micros: u64) {
-        if let Some(model) = &mut self.model {
-            model.move_to(now);
-            model.note_late(micros);
-        }
+    pub fn late(&mut self, now: Timestamp, micros: u64) -> Result<(), Violation> {
+        self.model.as_mut().map_or(Ok(()), |model| model.note_late(now, micros))
     }
 
     /// The server read a datagram.
@@ -117,7 +114,7 @@ impl Shadow {
         verdict: Verdict,
     ) -> Result<(), Violation> {
         let Some(model) = &mut self.model else { return Ok(()) };
-        model.move_to(now);
+        model.move_to(now)?;
         let is_answered = matches!(verdict, Verdict::Answered | Verdict::Dropped(DropReason::RepliesFull));
         match datagram.first().map(|prefix| prefix & 0xf) {
             Some(0) if is_answered => {
@@ -162,17 +159,17 @@ impl Shadow {
     }
 
     /// The host let fire what was due.
-    pub fn fired(&mut self, now: Timestamp) {
-        if let Some(model) = &mut self.model {
-            model.move_to(now);
-            model.fire();
-        }
+    pub fn fired(&mut self, now: Timestamp) -> Result<(), Violation> {
+        let Some(model) = &mut self.model else { return Ok(()) };
+        model.move_to(now)?;
+        model.fire();
+        Ok(())
     }
 
     /// The application or the host asked for something, which the server did or refused.
     pub fn commanded(&mut self, now: Timestamp, command: Command, is_done: bool) -> Result<(), Violation> {
         let Some(model) = &mut self.model else { return Ok(()) };
-        model.move_to(now);
+        model.move_to(now)?;
         model.command(command, is_done)
     }
 

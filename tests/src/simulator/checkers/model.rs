@@ -75,8 +75,8 @@ impl AsTheModel {
         match happening {
             Happening::ServerStarted => self.shadow.server_started(now),
             Happening::ServerStopped => self.shadow.server_stopped(),
-            Happening::ServerLate { micros } => self.shadow.late(now, *micros),
-            Happening::ServerFired => self.shadow.fired(now),
+            Happening::ServerLate { micros } => return self.shadow.late(now, *micros),
+            Happening::ServerFired => return self.shadow.fired(now),
             Happening::ServerTicked { tick } => {
                 return self.shadow.commanded(now, Command::SetTick(*tick), true);
             }
