@@ -6,7 +6,7 @@ use core::ops::RangeInclusive;
 
 use crate::Timestamp;
 use crate::link::frame::Ack;
-use crate::link::received::{AckUrgency, ReceivedPackets};
+use crate::link::received::{ACK_RANGES_MAX, AckUrgency, ReceivedPackets};
 use crate::link::rtt::RttEstimator;
 use crate::link::sent::{AckError, SentPackets};
 
@@ -79,9 +79,12 @@ fn names(ack: &Ack<'_>, sequence: u64) -> bool {
 /// A receiver that got the newest packets of each range, in an order that the delay says: its own ack names them, and forgets them later.
 fn remember(ack: &Ack<'_>) {
     let mut arrivals: Vec<u64> = ack.ranges().flat_map(newest_of).collect();
-    let turn = usize::try_from(ack.delay_micros % 64).expect("a small number");
-    let len = arrivals.len();
-    arrivals.rotate_left(turn % len);
+    // A turn may part the packets of one range for a while: one range more, for which there has to be room.
+    if ack.ranges().count() < ACK_RANGES_MAX {
+        let turn = usize::try_from(ack.delay_micros % 64).expect("a small number");
+        let len = arrivals.len();
+        arrivals.rotate_left(turn % len);
+    }
     if ack.delay_micros & 64 != 0 {
         arrivals.reverse();
     }
