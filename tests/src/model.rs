@@ -26,6 +26,7 @@
 //! * That a datagram was opened and was new, or why it was not: the verdict. To which session it belongs, which handshake it confirms and
 //!   whether it is a sign of life the model says by itself, by its source, its sequence, and the token that its sender showed before.
 //! * That a token is good: its expiry, its seal, whether it was used. Whether its holder is let in the model says.
+//!   What a server writes into its own tokens it reads as the server does.
 //! * What is sealed inside a payload, as the events tell it: that it asks for a login, says goodbye, names a lane epoch, breaks the protocol
 //!   (the verdict says so), holds a move. Each is believed only where a payload of that session has just been opened, and if the state fits.
 //! * Which free slot a session gets, and which of several deadlines of one moment fires first.

@@ -134,7 +134,6 @@ impl Watch {
 
     /// Judges what happened since it was last called. The world must be settled.
     pub fn check(&mut self, world: &World) -> Result<(), Violation> {
-        self.compare_with_model(world)?;
         while let Some((event, payload)) = world.server_events.get(self.server_events_read) {
             self.server_events_read += 1;
             self.tokens.observe(event, payload)?;
@@ -150,7 +149,8 @@ impl Watch {
         self.addresses.extend(world.server.sessions().map(|view| view.address()));
         check_addresses(&world.server, &self.addresses)?;
         check_nobody_overdue(&world.server, &self.lifecycles, world.now)?;
-        self.check_high_waters(world)
+        self.check_high_waters(world)?;
+        self.compare_with_model(world)
     }
 
     /// The server did what the reference model says since it was last called. The world must be settled.

@@ -40,15 +40,12 @@ impl Model {
                 if self.is_denied(token.client_id) {
                     return Ok(());
                 }
-                match self.clients.get(&token.client_id).copied() {
-                    Some(session) => {
-                        self.attempt(session, from, sequence, token);
-                        self.attempt_ends(session);
-                    }
-                    None => {
-                        let timeout_micros = self.timeout_micros(timeout_s);
-                        self.open(token.client_id, Path::new(from, token.id), timeout_micros)?;
-                    }
+                if let Some(session) = self.clients.get(&token.client_id).copied() {
+                    self.attempt(session, from, sequence, token);
+                    self.attempt_ends(session);
+                } else {
+                    let timeout_micros = self.timeout_micros(timeout_s);
+                    self.open(token.client_id, Path::new(from, token.id), timeout_micros)?;
                 }
             }
         }
@@ -162,7 +159,8 @@ impl Model {
         let told = self.told_now().find(|told| told.client_id == client_id);
         let begun = told.filter(|event| event.kind == LifecycleEventKind::TransportConnected);
         let id = begun.map(|event| event.session).ok_or_else(|| {
-            Violation::new(format!("client {client_id} completed its handshake, but was told {told:?}"))
+            let kind = told.map(|event| event.kind);
+            Violation::new(format!("client {client_id} gets a session, but told of it is {kind:?}"))
         })?;
         let slot = self.slots.get(&id.index).copied().unwrap_or((None, 0));
         ensure(slot == (None, id.generation), || format!("session {id} got a slot that is {slot:?}"))?;

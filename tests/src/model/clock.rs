@@ -122,8 +122,11 @@ impl Model {
         }
         self.find_quiet();
         ensure(self.quiet_until.plus_micros(GRAIN_MICROS) >= local, || {
-            let late: Vec<_> = self.sessions.iter().map(|(id, session)| (*id, session.state)).collect();
-            format!("a deadline of {} has passed without a call, at {local}: {late:?}", self.quiet_until)
+            let first =
+                self.sessions.iter().find(|(_, session)| self.earliest_of(session) == self.quiet_until);
+            let who = first.map(|(id, session)| format!("session {id} in {}", session.state));
+            let who = who.unwrap_or_default();
+            format!("at {local} nobody was asked to come for {who}, whose time ended at {}", self.quiet_until)
         })
     }
 }

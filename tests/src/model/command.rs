@@ -71,8 +71,9 @@ impl Model {
             Command::Drain => self.is_draining = true,
             Command::Shutdown => {
                 self.is_draining = true;
-                let all: Vec<_> = self.sessions.keys().copied().collect();
-                all.into_iter().for_each(|id| self.end(id, DisconnectReason::Shutdown));
+                while let Some(id) = self.sessions.keys().next().copied() {
+                    self.end(id, DisconnectReason::Shutdown);
+                }
             }
         }
     }

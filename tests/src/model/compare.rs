@@ -17,7 +17,7 @@ impl Model {
         touched.iter().try_for_each(|id| self.compare_session(server, *id))?;
         touched.clear();
         self.touched = touched;
-        same("how many sessions there are", server.len(), self.sessions.len())
+        same("how many sessions there are", &server.len(), &self.sessions.len())
     }
 
     /// Everything; `addresses` and `clients` are all that ever were.
@@ -33,18 +33,18 @@ impl Model {
         addresses.try_for_each(|address| self.compare_address(server, *address))?;
         clients.try_for_each(|client_id| {
             let found = server.session_of(*client_id).map(|view| view.id());
-            same(format_args!("session_of({client_id})"), found, self.clients.get(client_id).copied())
+            same(format_args!("session_of({client_id})"), &found, &self.clients.get(client_id).copied())
         })?;
         let counters = server.counters();
-        same("how many sessions were opened", counters.sessions_opened, self.opened)?;
-        same("how many ways back there were", counters.reconnects, self.reconnects)?;
+        same("how many sessions were opened", &counters.sessions_opened, &self.opened)?;
+        same("how many ways back there were", &counters.reconnects, &self.reconnects)?;
         let reasons = [DenyReason::Full, DenyReason::Draining, DenyReason::AlreadyLoggedIn];
         reasons.into_iter().try_for_each(|reason| {
             let denied = self.denied.get(&reason).copied().unwrap_or(0);
             same(
                 format_args!("how often somebody was denied for {reason:?}"),
-                counters.denied(reason),
-                denied,
+                &counters.denied(reason),
+                &denied,
             )
         })
     }
@@ -53,21 +53,21 @@ impl Model {
         let what = |field| format!("{field} of session {id}");
         let (view, session) = match (server.session(id), self.sessions.get(&id)) {
             (Some(view), Some(session)) => (view, session),
-            (view, session) => return same(what("the existence"), view.is_some(), session.is_some()),
+            (view, session) => return same(what("the existence"), &view.is_some(), &session.is_some()),
         };
         let seen = (view.state(), view.client_id(), view.address(), view.since(), view.last_received());
         let must = (session.state, session.client_id, session.path.address, session.since, session.last_live);
         if seen != must {
-            same(what("state, identity, path, beginning, last sign of life"), seen, must)?;
+            same(what("state, identity, path, beginning, last sign of life"), &seen, &must)?;
         }
         let timeout = Duration::from_micros(session.timeout_micros);
         let (seen, must) = ((view.timeout(), view.resume_generation()), (timeout, session.spent));
         if seen.0 != must.0 || seen.1 < must.1 {
-            same(what("timeout and newest resume token"), seen, must)?;
+            same(what("timeout and newest resume token"), &seen, &must)?;
         }
         let of_client = server.session_of(session.client_id).map(|view| view.id());
         if of_client != Some(id) {
-            same(what("session_of the identity"), of_client, Some(id))?;
+            same(what("session_of the identity"), &of_client, &Some(id))?;
         }
         self.compare_address(server, session.path.address)?;
         self.compare_moves(view)
@@ -75,7 +75,7 @@ impl Model {
 
     fn compare_address(&self, server: &MultiSessionManager, address: SocketAddr) -> Result<(), Violation> {
         let seen = server.session_at(address).map(|view| view.id());
-        same(format_args!("session_at({address})"), seen, self.paths.get(&address).copied())
+        same(format_args!("session_at({address})"), &seen, &self.paths.get(&address).copied())
     }
 
     fn compare_moves(&self, view: SessionView<'_>) -> Result<(), Violation> {
@@ -84,10 +84,10 @@ impl Model {
         let seen = seen.zip(Some(view.move_high_water()));
         let filter = self.ticks.get(&id);
         let must = filter.map(|filter| ((filter.accepted, filter.late, filter.missing), filter.newest));
-        same(format_args!("moves (accepted, late, missing; newest tick) of session {id}"), seen, must)
+        same(format_args!("moves (accepted, late, missing; newest tick) of session {id}"), &seen, &must)
     }
 }
 
-fn same<T: PartialEq + Debug>(what: impl std::fmt::Display, seen: T, must: T) -> Result<(), Violation> {
+fn same<T: PartialEq + Debug>(what: impl std::fmt::Display, seen: &T, must: &T) -> Result<(), Violation> {
     ensure(seen == must, || format!("{what} must be {must:?}, and the server says {seen:?}"))
 }

@@ -122,7 +122,7 @@ impl Model {
     }
 
     /// Of several payloads of a step the last one that is accepted holds the goodbye: how many are before it, of each who leaves.
-    pub(super) fn find_leavers(&mut self, verdicts: impl Iterator<Item = Verdict> + Clone) {
+    pub(super) fn find_leavers(&mut self, verdicts: &(impl Iterator<Item = Verdict> + Clone)) {
         self.leavers.clear();
         for event in &self.told {
             if let Event::Lifecycle(LifecycleEvent { session, cause, .. }) = event

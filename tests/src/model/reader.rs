@@ -44,13 +44,10 @@ impl Reader {
     /// A request that was answered; `None` if it is none.
     pub(super) fn request(&mut self, from: SocketAddr, datagram: &[u8]) -> Option<Token> {
         let nonce: [u8; 24] = datagram.get(NONCE)?.try_into().ok()?;
-        let token = match self.by_nonce.get(&nonce) {
-            Some(token) => *token,
-            None => {
-                let request = open_request(self.protocol_id, &self.private_key, datagram)?;
-                let token = self.learn(&request);
-                *self.by_nonce.entry(nonce).or_insert(token)
-            }
+        let known = self.by_nonce.get(&nonce).copied();
+        let token = match known {
+            Some(token) => token,
+            None => self.learn(nonce, &open_request(self.protocol_id, &self.private_key, datagram)?),
         };
         let shown = self.shown.entry(from).or_default();
         shown.retain(|other| other.id != token.id);
@@ -61,13 +58,15 @@ impl Reader {
         Some(token)
     }
 
-    fn learn(&mut self, request: &Request) -> Token {
+    fn learn(&mut self, nonce: [u8; 24], request: &Request) -> Token {
         let (key, next) = (request.client_to_server, TokenId(self.keys.len()));
         let id = *self.by_key.entry(key).or_insert(next);
         if id == next {
             self.keys.push(key);
         }
-        Token { id, client_id: ClientId(request.client_id), origin: origin_of(request) }
+        let token = Token { id, client_id: ClientId(request.client_id), origin: origin_of(request) };
+        self.by_nonce.insert(nonce, token);
+        token
     }
 
     /// The token under which a response from here is sealed.

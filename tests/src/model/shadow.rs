@@ -62,7 +62,7 @@ impl Shadow {
             Record::Received(_, verdict) => Some(*verdict),
             _ => None,
         });
-        self.begin(told, verdicts);
+        self.begin(told, &verdicts);
     }
 
     fn follow_record(&mut self, now: Timestamp, record: &Record) -> Result<(), Violation> {
@@ -93,7 +93,7 @@ impl Shadow {
     pub fn begin<'a>(
         &mut self,
         told: impl Iterator<Item = &'a Event>,
-        verdicts: impl Iterator<Item = Verdict> + Clone,
+        verdicts: &(impl Iterator<Item = Verdict> + Clone),
     ) {
         let Some(model) = &mut self.model else { return };
         model.told.extend(told.filter(|event| matches!(event, Event::Lifecycle(_) | Event::Stalled { .. })));

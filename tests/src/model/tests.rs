@@ -241,7 +241,7 @@ fn an_identity_that_is_let_in_though_it_is_banned_or_there_is_no_place_is_caught
     assert_caught_by(&world, |rules| rules.sessions_max = 1);
     let command = |command| {
         judge_changed(&world, |records| {
-            records.insert(1, (Timestamp::ZERO, Record::Commanded(command, true)))
+            records.insert(1, (Timestamp::ZERO, Record::Commanded(command, true)));
         })
     };
     assert!(command(Command::Ban(ClientId(2), Timestamp::NEVER)).is_err());

@@ -68,7 +68,7 @@ impl AsTheModel {
             Happening::Received { reading: Reading::Server(verdict), .. } => Some(*verdict),
             _ => None,
         });
-        self.shadow.begin(told, verdicts);
+        self.shadow.begin(told, &verdicts);
     }
 
     fn follow(&mut self, now: Timestamp, happening: &Happening) -> Result<(), Violation> {
