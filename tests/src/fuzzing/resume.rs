@@ -105,7 +105,6 @@ impl Stage {
         // Coming back again and again is no contest here.
         config.take_overs_max = 1_000;
         let mut world = World::new(config.clone(), 1);
-        world.keep_server_log();
         let owners = begin(&mut world);
         Self { watch: Watch::new(&config), world, owners, said: 0 }
     }
