@@ -63,7 +63,7 @@ pub(super) struct Purse {
     void_up_to: u64,
     /// Generations above that which expired while a lower one may live: as void, one by one.
     void_singly: Vec<u64>,
-    /// The generation that is out for an attempt.
+    /// The generation that is out for an attempt. It stays here when it has become void meanwhile, which makes no difference.
     lent: Option<u64>,
     /// The generation last tried in this round.
     tried: u64,
@@ -130,7 +130,6 @@ impl Purse {
     /// Everything up to `generation` is void: a handshake with it completed (P61).
     pub(super) fn void(&mut self, generation: u64) {
         self.void_up_to = self.void_up_to.max(generation);
-        self.lent = self.lent.filter(|&lent| lent > generation);
         self.tokens.retain(|held| held.generation > generation);
         self.void_singly.retain(|&single| single > generation);
     }
@@ -140,12 +139,10 @@ impl Purse {
         if self.is_void(generation) {
             return;
         }
-        self.lent = self.lent.filter(|&lent| lent != generation);
         self.tokens.retain(|held| held.generation != generation);
-        let index = self.void_singly.partition_point(|&single| single < generation);
-        self.void_singly.insert(index, generation);
+        self.void_singly.push(generation);
         if self.void_singly.len() > VOID_SINGLY_MAX
-            && let Some(&lowest) = self.void_singly.first()
+            && let Some(&lowest) = self.void_singly.iter().min()
         {
             self.void(lowest);
         }
@@ -184,7 +181,7 @@ impl Purse {
 
     /// Where a token of this generation is, or would be.
     fn index_of(&self, generation: u64) -> usize {
-        self.tokens.partition_point(|held| held.generation < generation)
+        self.tokens.binary_search_by_key(&generation, |held| held.generation).unwrap_or_else(|index| index)
     }
 
     fn next_index(&self) -> Option<usize> {

@@ -120,5 +120,7 @@ mod tests {
         bytes[9] = 0x02;
         assert_eq!(read_varint(&bytes), Err(VarintError::Malformed));
         assert_eq!(read_varint(&[0xFF; 11]), Err(VarintError::Malformed));
+        bytes[9] = 0x81;
+        assert_eq!(read_varint(&bytes), Err(VarintError::Malformed), "ten bytes that go on");
     }
 }

@@ -131,6 +131,15 @@ mod tests {
     }
 
     #[test]
+    fn the_encoded_addresses_are_the_written_ones_without_their_count() {
+        let addresses = list(&["1.2.3.4:258", "[102:304::]:772"]);
+
+        let mut out = [0xff; ADDRESS_LIST_BYTES_MAX];
+
+        assert_eq!(addresses.encode(&mut out), &written(&addresses)[4..4 + 7 + 19]);
+    }
+
+    #[test]
     fn a_list_of_any_legal_length_reads_back() {
         let address: SocketAddr = "[2001:db8::7]:65535".parse().unwrap();
         for count in 1..=ADDRESSES_MAX {

@@ -302,6 +302,33 @@ mod tests {
     }
 
     #[test]
+    fn a_token_from_parts_is_the_one_they_come_from_and_none_where_reading_would_refuse_it() {
+        let token = fixtures::connect_token();
+        let from = |create_unix, address_count, addresses: &[u8]| {
+            ConnectToken::from_parts(
+                token.protocol_id,
+                create_unix..token.expire_unix,
+                token.nonce,
+                &token.private,
+                token.timeout_seconds,
+                (address_count, addresses),
+                [token.client_to_server_key.clone(), token.server_to_client_key.clone()],
+            )
+        };
+        let mut list = [0; ADDRESS_LIST_BYTES_MAX];
+        let list = token.addresses.encode(&mut list);
+        let count = u8::try_from(token.addresses.len()).unwrap();
+
+        assert!(from(token.create_unix, count, list) == Some(token.clone()));
+        assert!(from(token.expire_unix, count, list).is_some(), "created at its end");
+        assert!(from(token.expire_unix + 1, count, list).is_none(), "created after its end");
+        assert!(from(token.create_unix, count, &list[..list.len() - 1]).is_none(), "cut short");
+        let longest = [&[2][..], &[7; 18]].concat().repeat(32);
+        assert!(from(token.create_unix, 32, &longest).is_some_and(|token| token.addresses.len() == 32));
+        assert!(from(token.create_unix, 33, &longest).is_none());
+    }
+
+    #[test]
     fn an_error_names_what_is_wrong_with_the_token() {
         let timestamps = TokenError::Timestamps { create_unix: 46, expire_unix: 45 };
         let named = [

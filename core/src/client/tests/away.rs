@@ -306,6 +306,29 @@ fn a_change_of_network_does_not_wait_for_silence() {
 }
 
 #[test]
+fn a_change_of_network_leaves_a_session_without_tokens_as_it_is() {
+    let (mut bench, _) = logged_in(&[]);
+
+    bench.client.network_changed(bench.now);
+
+    assert_eq!((bench.events(), bench.client.state()), (Vec::new(), ClientState::LoggedIn));
+}
+
+#[test]
+fn a_welcome_that_comes_after_its_path_was_given_up_for_dead_tells_once_of_the_return() {
+    let (mut bench, _, _) = away(&[1, 2]);
+    let first = resume_token(1);
+    bench.let_in(&first);
+    let sent = bench.run_for_ms(2 * TOKEN_TIMEOUT_MS);
+    assert!(requests_of(&sent, &resume_token(2)) > 0, "the path is dead");
+
+    let restarted = Welcome { lane_epoch: bench.lane_epoch, lanes_kept: false, ..welcome() };
+    bench.give_frames(&first, |writer| writer.write_welcome(&restarted));
+
+    assert_eq!(bench.events(), [ClientEvent::Reconnected { continuity: Continuity::Restarted }]);
+}
+
+#[test]
 fn p62_a_change_of_network_after_a_response_takes_the_next_token() {
     let (mut bench, _, _) = away(&[1, 2]);
     let challenge = bench.challenge(&resume_token(1));

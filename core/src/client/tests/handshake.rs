@@ -71,3 +71,13 @@ fn a_payload_that_would_complete_a_way_back_waits_until_the_events_are_taken() {
     let says_hello = |packet: &Opened| packet.kind == PacketKind::Payload;
     assert!(sent.iter().any(says_hello), "it is in");
 }
+
+#[test]
+fn nothing_leaves_in_a_buffer_that_does_not_hold_it() {
+    let (mut handshake, mut server, token) = arranged();
+
+    assert_eq!(handshake.poll_transmit(server.now, &mut [0; 300]), None, "no request");
+    let challenge = server.challenge(&token);
+    assert_eq!(take(&mut handshake, challenge), Ok(false));
+    assert_eq!(handshake.poll_transmit(server.now, &mut [0; 300]), None, "no response");
+}

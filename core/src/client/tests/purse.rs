@@ -151,6 +151,31 @@ fn tokens_that_expire_without_end_are_remembered_within_a_bound() {
 }
 
 #[test]
+fn sixteen_expired_generations_leave_those_below_them_alone_and_each_further_one_gives_up_the_lowest() {
+    let mut purse = purse(&[1]);
+
+    (1..=16).for_each(|nth| purse.void_one(2 * nth));
+    assert!(purse.wants(3) && purse.len() == 1, "sixteen");
+    purse.void_one(34);
+    assert!(!purse.wants(1) && purse.wants(3) && purse.len() == 0, "seventeen");
+    purse.void_one(36);
+    assert!(!purse.wants(3) && purse.wants(5), "eighteen");
+}
+
+#[test]
+fn what_a_completed_generation_voids_leaves_a_higher_one_that_is_lent_alone() {
+    let mut purse = purse(&[1, 2]);
+    assert_eq!(take(&mut purse), Some(1));
+    let second = purse.take_next().unwrap();
+
+    purse.void(1);
+
+    assert!(!purse.wants(2), "a second copy would begin its sequence anew");
+    purse.put_back(second);
+    assert_eq!(purse.len(), 1);
+}
+
+#[test]
 fn what_another_process_saved_voids_all_below_it() {
     let purse = Purse::restored([held(5), held(7)].into());
 

@@ -270,8 +270,10 @@ fn values_outside_their_range_are_refused() {
     };
     let welcome_with_limit = |limit: u64| {
         let (bytes, len) = write_varint(limit);
-        [&welcome_bytes[..=lanes_at], &bytes[..len], &[1]].concat()
+        let after = lanes_at + 1 + varint_len(262_144);
+        [&welcome_bytes[..=lanes_at], &bytes[..len], &welcome_bytes[after..]].concat()
     };
+    assert!(check_form(&welcome_with_limit(1), Role::Server).is_ok());
     let welcome_with_window = |window: u64| {
         let (bytes, len) = write_varint(window);
         let window_at = lanes_at + 1 + varint_len(262_144);
@@ -326,6 +328,30 @@ fn values_outside_their_range_are_refused() {
     ];
     for (what, payload) in from_client {
         assert_eq!(check_form(&payload, Role::Client).err(), Some(FrameError::OutOfRange), "{what}");
+    }
+}
+
+#[test]
+fn p7_a_resume_token_frame_of_1175_bytes_is_read_and_a_longer_one_refused() {
+    let short = &all_frames()[8].1;
+    let after_generation = &short[2..short.len() - ADDRESSES.len() - 1];
+    let frame = |generation: u64| {
+        payload(&[
+            Bytes(&[kind::RESUME_TOKEN]),
+            Varint(generation),
+            Bytes(after_generation),
+            Bytes(&[5]),
+            Bytes(&[1, 127, 0, 0, 1, 0x40, 0x9C].repeat(5)),
+        ])
+    };
+    for (generation_bits, len, refusal) in [
+        (42, 1_175, None),
+        (49, 1_176, Some(FrameError::OutOfRange)),
+        (56, 1_177, Some(FrameError::OutOfRange)),
+    ] {
+        let frame = frame(1 << (generation_bits - 1));
+        assert_eq!(frame.len(), len);
+        assert_eq!(check_form(&frame, Role::Server).err(), refusal, "{len} bytes");
     }
 }
 
@@ -391,6 +417,30 @@ fn moves_leave_out_the_oldest_that_do_not_fit() {
 
     let mut bytes = [0; PAYLOAD_BYTES_MAX];
     assert_eq!(FrameWriter::new(&mut bytes).write_moves(inputs()), MOVES_MAX);
+}
+
+#[test]
+fn moves_end_where_the_ticks_do_not_fall() {
+    for ticks in [[5, 5, 4], [5, 6, 4]] {
+        let mut bytes = [0; 64];
+        let mut writer = FrameWriter::new(&mut bytes);
+        assert_eq!(writer.write_moves(ticks.into_iter().map(|tick| (tick, &b"input"[..]))), 1, "{ticks:?}");
+        let len = writer.len();
+        assert!(check_form(&bytes[..len], Role::Client).is_ok());
+    }
+}
+
+#[test]
+fn a_writer_is_untouched_until_something_is_written_or_kept_free() {
+    let mut bytes = [0; 64];
+    let mut writer = FrameWriter::new(&mut bytes);
+    assert!(writer.is_untouched());
+    writer.reserve(5);
+    assert!(!writer.is_untouched());
+    writer.reserve(0);
+    assert!(writer.is_untouched());
+    assert!(writer.write_heartbeat(1));
+    assert!(!writer.is_untouched());
 }
 
 #[test]

@@ -269,18 +269,19 @@ fn a_window_filled_to_the_brim_moves_few_bytes_for_each_that_arrives() {
         arrived += bytes.len() as u64;
         assert_eq!(receive(receiver, number, bytes).0, LaneArrival::HeldBack);
     };
-    // The first of them leaves its hole in front of all others, and from then on there is room for as much and one byte.
-    hold_back(&mut receiver, 1, &[1; 33]);
-    (200..256).for_each(|number| hold_back(&mut receiver, number, &[2; 1_150]));
-    hold_back(&mut receiver, 199, &[2; 1_102]);
+    // The first of them leaves its hole in front of all others, and from then on the window has room for as much again.
+    hold_back(&mut receiver, 1, &[1; 1_150]);
+    (200..255).for_each(|number| hold_back(&mut receiver, number, &[2; 1_150]));
+    hold_back(&mut receiver, 199, &[2; 1_136]);
     receive(&mut receiver, 0, &[0]);
 
     for number in (2..198).step_by(2) {
-        hold_back(&mut receiver, number + 1, &[3; 34]);
+        hold_back(&mut receiver, number + 1, &[3; 1_150]);
         assert_eq!(receive(&mut receiver, number, &[0]).0, LaneArrival::Delivered(2));
     }
 
-    assert_eq!(receiver.held_back_bytes(), WINDOW.bytes() - 34);
+    assert_eq!(receiver.held_back_bytes(), WINDOW.bytes() - 1_150);
+    assert!(receiver.moved_bytes() > 0, "holes are closed");
     assert!(receiver.moved_bytes() <= 4 * arrived, "{} for {arrived}", receiver.moved_bytes());
     assert!(receiver.memory_bytes() <= ReliableReceiver::memory_bytes_max(terms(0)));
 }

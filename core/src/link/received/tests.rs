@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 use std::vec::Vec;
 
+use allocation_counter::measure;
+
 use super::*;
 
 fn ms(millis: u64) -> Timestamp {
@@ -196,4 +198,16 @@ fn packets_that_did_not_come_are_counted_until_they_do() {
     assert_eq!(missed_after(&mut received, 5), 1, "the next key epoch has sequences of its own");
     assert_eq!(missed_after(&mut received, 7), 2);
     assert_eq!(missed_after(&mut received, u64::MAX), u64::MAX - 7 - 1 + 2);
+}
+
+#[test]
+fn ranges_take_memory_only_where_much_is_missing_and_no_more_than_is_reckoned() {
+    assert_eq!(received([1, 3]).memory_bytes(), 0);
+    let mut packets = None;
+
+    let allocated = measure(|| packets = Some(received((0..100).map(|n| 2 * n))));
+
+    let taken = packets.expect("the measured closure ran").memory_bytes();
+    assert_eq!(u64::try_from(allocated.bytes_current), Ok(taken as u64));
+    assert_eq!(taken, ReceivedPackets::memory_bytes_max());
 }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::world::{CLEAN, CLIENT, HEARTBEAT_MS, LIMITS, Path, SERVER, World};
 use crate::link::LinkLimits;
 use crate::link::control::Control;
+use crate::link::frame::FrameWriter;
 
 /// The message of this number: of a size that varies, so that packets hold one or many.
 fn message(number: u64) -> Vec<u8> {
@@ -168,6 +169,55 @@ fn a_machine_that_slept_for_hours_sends_its_messages_within_seconds() {
     let deadline = world.now.plus_millis(1_000);
     assert!(world.run_until(deadline, |world| delivered_all(world, 60)));
     assert_delivered(&world, 60);
+}
+
+/// The sequence of the server's first packet.
+const WELCOME: u64 = 1 << 40;
+
+/// A server that fills its window into the void, after a datagram, and whose probe timeout has come; with the datagram's sequence.
+fn about_to_probe() -> (World, u64) {
+    let mut world = World::opened();
+    world.path.loss_percent = 100;
+    let datagram = world.ends[SERVER].next_sequence;
+    world.ends[SERVER].link.queue_datagram(b"by itself").unwrap();
+    world.run_for_ms(1);
+    for _ in 0..40 {
+        world.ends[SERVER].link.queue_message(0, &[1; 1_100]).unwrap();
+    }
+    world.run_for_ms(100);
+    world.now = world.ends[SERVER].link.poll_timeout().unwrap();
+    world.ends[SERVER].link.handle_timeout(world.now);
+    (world, datagram)
+}
+
+fn acknowledge(world: &mut World, sequence: u64) {
+    let mut payload = [0; 100];
+    let mut writer = FrameWriter::new(&mut payload);
+    assert_eq!(writer.write_ack(0, [sequence..=sequence].into_iter()), 1);
+    let len = writer.len();
+    world.ends[SERVER].receive(world.now, 1 << 30, &payload[..len]);
+}
+
+fn packets_that_leave(world: &mut World) -> usize {
+    core::iter::from_fn(|| world.ends[SERVER].poll_packet(world.now)).count()
+}
+
+#[test]
+fn two_packets_of_messages_leave_as_a_probe_however_full_the_window_is() {
+    let (mut world, _) = about_to_probe();
+
+    assert_eq!(packets_that_leave(&mut world), 2);
+}
+
+#[test]
+fn a_new_acknowledgement_ends_a_probe_and_one_that_came_before_does_not() {
+    let (mut world, datagram) = about_to_probe();
+    acknowledge(&mut world, datagram);
+    assert_eq!(packets_that_leave(&mut world), 0, "the window is full");
+
+    let (mut world, _) = about_to_probe();
+    acknowledge(&mut world, WELCOME);
+    assert_eq!(packets_that_leave(&mut world), 2);
 }
 
 #[test]

@@ -45,6 +45,23 @@ fn jitter_is_how_far_samples_are_from_their_mean() {
 }
 
 #[test]
+fn on_a_clean_path_every_packet_that_wants_it_is_acknowledged_and_none_is_lost() {
+    let mut world = World::opened();
+    let before = of_server(&world);
+    for number in 0..20 {
+        world.ends[SERVER].link.queue_message(0, &[number; 700]).unwrap();
+    }
+    world.run_for_ms(500);
+    let statistics = of_server(&world);
+    let [sent, acknowledged] = [
+        statistics.packets_sent - before.packets_sent,
+        statistics.packets_acknowledged - before.packets_acknowledged,
+    ];
+    assert!((20..=sent + 1).contains(&acknowledged), "{acknowledged} of {sent}");
+    assert_eq!(statistics.packets_lost, 0);
+}
+
+#[test]
 fn what_one_end_sends_the_other_receives_or_misses() {
     for (loss_percent, seed) in [(0, 1), (10, 2), (30, 3)] {
         let mut world = World::new(CLEAN, seed);

@@ -1,5 +1,6 @@
 use core::net::Ipv4Addr;
 
+use allocation_counter::measure;
 use zeroize::Zeroizing;
 
 use super::*;
@@ -374,4 +375,54 @@ fn no_sequence_of_calls_lets_a_token_complete_twice_or_breaks_a_bound() {
         }
         assert!(completed.len() > 5, "seed {seed} exercises completions");
     }
+}
+
+/// A history with so many tokens, each of a client and an address of its own, and what it has allocated.
+fn measured(tokens: u8) -> (TokenHistory, usize) {
+    let mut measured = None;
+    let allocated = measure(|| {
+        let mut history = history(ROOMY);
+        for number in 0..tokens {
+            history.admit(at(number.into()), token(number), DEADLINE).unwrap();
+        }
+        measured = Some(history);
+    });
+    (measured.expect("the measured closure ran"), allocated.bytes_current.try_into().unwrap())
+}
+
+#[test]
+fn what_a_history_says_it_takes_is_what_it_has_allocated_give_or_take_the_nodes_of_a_tree() {
+    for tokens in [0, 1, 50, 200] {
+        let (history, allocated) = measured(tokens);
+
+        let reckoned = history.memory_bytes();
+        assert!(
+            reckoned.abs_diff(allocated) <= 2_000,
+            "{tokens} tokens: {allocated} bytes, reckoned {reckoned}"
+        );
+    }
+}
+
+#[test]
+fn handshakes_under_way_take_at_most_what_is_reckoned_and_most_of_it() {
+    let (history, _) = measured(100);
+
+    let (taken, most) = (history.pending.memory_bytes(), PendingMappings::memory_bytes_max(100));
+
+    assert!((taken..=taken + taken / 4).contains(&most), "{taken} of {most}");
+}
+
+#[test]
+fn a_history_takes_at_most_what_its_parts_take_at_most() {
+    let limits = HistoryLimits { entries_max: 100, pending_max: 10 };
+
+    let parts = [
+        map_bytes_max::<Mac, Entry>(100),
+        doubling_bytes_max::<(u64, Mac)>(100),
+        map_bytes_max::<ClientId, usize>(100),
+        PendingMappings::memory_bytes_max(10),
+        10 * LIST_BYTES,
+    ];
+
+    assert_eq!(limits.memory_bytes_max(), parts.iter().sum());
 }

@@ -2,6 +2,8 @@ use super::*;
 use crate::netcode::CONNECT_TOKEN_BYTES;
 use std::vec::Vec;
 
+use allocation_counter::measure;
+
 const SESSION: SessionId = SessionId { index: 3, generation: 9 };
 
 fn mint() -> ResumeMint {
@@ -113,6 +115,18 @@ fn a_generation_can_be_sent_again_until_it_is_spent() {
     assert_eq!(ledger.create_unix(1), Some(77));
     ledger.spend(1);
     assert_eq!((ledger.create_unix(1), ledger.create_unix(2)), (None, Some(77)));
+}
+
+#[test]
+fn a_ledger_takes_memory_only_for_more_tokens_than_are_wanted_and_no_more_than_is_reckoned() {
+    let mut ledger = ResumeLedger::default();
+    ledger.replenish(0, |_| {});
+    assert_eq!(ledger.memory_bytes(), 0);
+
+    let allocated = measure(|| ledger.replenish(RENEW_AFTER_S, |_| {}));
+
+    assert_eq!(u64::try_from(allocated.bytes_current), Ok(ledger.memory_bytes() as u64));
+    assert_eq!(ledger.memory_bytes(), ResumeLedger::memory_bytes_max());
 }
 
 #[test]

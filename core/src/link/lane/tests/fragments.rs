@@ -131,3 +131,43 @@ fn p24_a_restart_forgets_what_has_come_of_a_message() {
     assert_eq!(receiver.held_back_bytes(), 0);
     assert_eq!(receive(&mut receiver, 0, b"new").1, [b"new"]);
 }
+
+#[test]
+fn p54_a_held_piece_may_complete_a_message_of_the_greatest_length() {
+    let mut receiver = ReliableReceiver::default();
+    let terms = terms(4);
+    receiver.receive(1, Piece::last(b"cd"), terms, |_| panic!("it waits"));
+
+    let mut delivered = Vec::new();
+    let arrival = receiver.receive(0, Piece::continued(b"ab"), terms, |message| delivered.extend(message));
+
+    assert_eq!((arrival, delivered), (LaneArrival::Delivered(1), b"abcd".to_vec()));
+}
+
+#[test]
+fn the_last_piece_of_a_message_takes_no_memory_beyond_the_longest_message_and_one_by_itself_takes_none() {
+    let mut receiver = ReliableReceiver::default();
+    let terms = terms(1_000);
+
+    receiver.receive(0, Piece::last(&[1; 1_000]), terms, |_| {});
+    assert_eq!(receiver.memory_bytes(), 0);
+    receiver.receive(1, Piece::continued(&[1; 600]), terms, |_| {});
+    receiver.receive(2, Piece::last(&[1; 400]), terms, |_| {});
+
+    assert_eq!(receiver.memory_bytes(), 1_000);
+}
+
+#[test]
+fn a_receiver_reckons_with_a_record_for_each_piece_that_it_may_hold_back() {
+    let bytes_max = |window_bytes| {
+        let terms = LaneTerms { window: LaneWindow::new(window_bytes), message_bytes_max: 0 };
+        ReliableReceiver::memory_bytes_max(terms)
+    };
+    let (narrow, wide) = (1 << 18, 1 << 20);
+    let (pieces, bytes) = (1_024 - 256, (1 << 20) - (1 << 18));
+
+    let more = bytes_max(wide) - bytes_max(narrow);
+
+    // Each with its number, where it lies, how long it is, and whether it goes on.
+    assert!(more >= bytes + bytes / 4 + pieces * (3 * 8 + 1), "{more} bytes more");
+}
