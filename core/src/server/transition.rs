@@ -23,7 +23,7 @@ impl CurrentState {
 /// What an event about a transition carries beside it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct EventDetail<'a> {
-    /// The bytes that go with the first event.
+    /// The bytes that go with the event, for inputs that bring about one at most.
     pub(super) payload: &'a [u8],
     /// Whether the lanes go on, for `Reconnected`.
     pub(super) continuity: Option<Continuity>,
@@ -42,10 +42,8 @@ impl MultiSessionManager {
         if step == Step::Ignored {
             self.counters.inputs_ignored += 1;
         }
-        let mut payload = detail.payload;
         for edge in step.edges() {
-            self.take_edge(index, edge, EventDetail { payload, ..detail });
-            payload = &[];
+            self.take_edge(index, edge, detail);
         }
         if let Some(edge) = step.edges().last() {
             self.arrive(index, edge);

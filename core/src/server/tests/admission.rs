@@ -2,8 +2,9 @@
 
 use alloc::vec::Vec;
 
-use crate::lifecycle::{Cause, DisconnectReason, SessionState as State};
+use crate::lifecycle::{Cause, DisconnectReason, LifecycleEventKind as Kind, SessionState as State};
 use crate::server::admission::{Admission, AdmissionSeeds};
+use crate::server::handshake::distant_sequence;
 use crate::{
     ClientId, Config, DenyReason, DropReason, Event, Key, KeyHistory, MultiSessionManager, Timestamp, Verdict,
 };
@@ -280,4 +281,40 @@ fn a_token_that_expires_between_its_request_and_its_admission_is_not_admitted() 
 
     assert_eq!(refusal, Err(DropReason::TokenBeforeStart), "what expired with the first is forgotten");
     assert!(gate.pending_at(client_address(2)).is_none());
+}
+
+#[test]
+fn a_distant_sequence_lies_from_2_to_the_40_to_2_to_the_62_wherever_the_draw_falls() {
+    let (first, end) = (1 << 40, 1 << 62);
+
+    assert_eq!((distant_sequence(0), distant_sequence(5)), (first, first + 5));
+    assert_eq!((distant_sequence(end - first - 1), distant_sequence(end - first)), (end - 1, first));
+    assert!((first..end).contains(&distant_sequence(u64::MAX)));
+}
+
+#[test]
+fn a_session_begins_with_the_user_data_of_its_token() {
+    let mut server = Harness::raw();
+
+    server.raw_player(ANNA, 1);
+
+    let (event, payload) = &server.events[0];
+    assert!(matches!(event, Event::Lifecycle(event) if event.kind == Kind::TransportConnected));
+    assert_eq!(payload, &[1; 256], "of the backend's first token");
+    server.close();
+}
+
+#[test]
+fn sessions_and_returns_are_counted() {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    server.player(BEN, 2);
+
+    server.resume(&mut anna, 3);
+    server.resume(&mut anna, 4);
+    server.resume(&mut anna, 5);
+
+    let counters = server.manager.counters();
+    assert_eq!((counters.sessions_opened, counters.reconnects), (2, 3));
+    server.close();
 }

@@ -465,3 +465,51 @@ fn a_raw_player_takes_over_and_reclaims_with_a_new_token_of_the_backend() {
     );
     server.close();
 }
+
+#[test]
+fn a_response_of_the_first_handshake_is_heard_while_a_second_one_is_under_way_from_its_address() {
+    let mut server = Harness::framed();
+    let mut first = server.newcomer(ANNA, 1);
+    server.shake_hands(&mut first);
+    let mut second = server.newcomer(ANNA, 1);
+    let request = second.request();
+    server.talk(&mut second, &request);
+    let keep_alives = first.keep_alives.len();
+
+    let response = first.response();
+    assert_eq!(server.talk(&mut first, &response), Verdict::Answered);
+
+    assert_eq!(first.keep_alives.len(), keep_alives + 1, "it may not have heard the one before");
+    server.close();
+}
+
+#[test]
+fn a_first_handshake_hears_its_keep_alive_again_while_a_second_one_waits_elsewhere() {
+    let mut server = Harness::framed();
+    let mut first = server.newcomer(ANNA, 1);
+    server.shake_hands(&mut first);
+    let mut second = server.newcomer(ANNA, 2);
+    server.shake_hands(&mut second);
+    let keep_alives = [first.keep_alives.len(), second.keep_alives.len()];
+
+    let response = first.response();
+    server.talk(&mut first, &response);
+    server.listen(&mut second);
+
+    assert_eq!([first.keep_alives.len(), second.keep_alives.len()], [keep_alives[0] + 1, keep_alives[1]]);
+    server.close();
+}
+
+#[test]
+fn a_resume_under_way_opens_nothing_once_a_token_of_the_backend_has_taken_over() {
+    let mut server = Harness::new(token_login_config());
+    let mut displaced = server.player(ANNA, 1);
+    server.request_resume(&mut displaced, 2);
+    let anna = server.player(ANNA, 3);
+
+    let response = displaced.response();
+
+    assert_eq!(server.talk(&mut displaced, &response), Verdict::Dropped(DropReason::ResumeSpent));
+    assert_eq!(server.session_of(ANNA).address(), anna.address);
+    server.close();
+}

@@ -488,3 +488,44 @@ fn tokens_that_a_step_of_the_wall_clock_made_old_are_renewed() {
     assert_eq!(valid.count(), UNSPENT_TOKENS);
     server.close();
 }
+
+#[test]
+fn each_absence_has_a_window_of_its_own() {
+    let mut server = Harness::framed();
+    let mut anna = lost_player(&mut server);
+    server.advance(50_000);
+    server.beat(&mut anna);
+
+    server.advance(5_000 + 59_999);
+    assert_eq!(server.state_of(ANNA), Some(State::ReconnectPending));
+    server.advance(1);
+
+    assert_eq!(server.last_of(ANNA).cause, Cause::Ended(DisconnectReason::ReconnectExpired));
+    server.close();
+}
+
+/// Whether a session ends as contested that is taken over again and again, each time after so much silence.
+fn is_contested_after(silence_ms: u64) -> bool {
+    let mut server = Harness::framed();
+    let mut anna = server.player(ANNA, 1);
+    for port in 2..8 {
+        server.advance(silence_ms);
+        anna.begin_resume(client_address(port));
+        anna.lane_epoch += 1;
+        server.shake_hands(&mut anna);
+        let hello = anna.hello();
+        if server.talk(&mut anna, &hello) == Verdict::Dropped(DropReason::NoLongerWelcome) {
+            assert_eq!(server.last_of(ANNA).cause, Cause::Ended(DisconnectReason::Contested));
+            return true;
+        }
+        server.beat(&mut anna);
+    }
+    assert_eq!(server.state_of(ANNA), Some(State::LoggedIn));
+    false
+}
+
+#[test]
+fn p66_a_path_that_missed_no_more_than_two_heartbeats_is_alive_and_its_take_over_counts() {
+    assert!(is_contested_after(1_000));
+    assert!(!is_contested_after(1_001), "two heartbeats of half a second, and then some");
+}
