@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use rejoin::lifecycle::SessionState;
-use rejoin::{LoginError, SendError, SessionId, UNORDERED_LANE};
+use rejoin::{KeyHistory, LoginError, SendError, SessionId, UNORDERED_LANE};
 
 use super::operation::{
     ApplicationOperation, HostOperation, NetworkOperation, Operation, PlayerOperation, TimeOperation,
@@ -282,6 +282,8 @@ impl Stage {
                 if choice % 8 != 0 {
                     return;
                 }
+                // Whatever it was before, the key has been used by now.
+                self.config.key_history = KeyHistory::Reused;
                 self.world.restart_server(self.config.clone());
                 self.watch.server_restarted();
                 self.sessions.clear();
