@@ -139,3 +139,15 @@ fn a_logged_claim_shows_no_secret() {
     assert!(shown.contains("generation: 4"));
     assert!(!shown.contains("secret") && !shown.contains(&std::format!("{secret:?}")));
 }
+
+#[test]
+fn tokens_that_are_renewed_may_still_be_sent_beside_what_renews_them_and_older_ones_may_not() {
+    let mut ledger = ResumeLedger::default();
+    ledger.replenish(0, |_| {});
+    ledger.replenish(RENEW_AFTER_S, |_| {});
+    assert!(ledger.outstanding().eq(1..=6));
+
+    ledger.replenish(2 * RENEW_AFTER_S, |_| {});
+
+    assert!(ledger.outstanding().eq(4..=9));
+}
