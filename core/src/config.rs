@@ -23,6 +23,9 @@ pub enum Payloads {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyHistory {
     /// It may have been: tokens that could have been used before the start are refused.
+    ///
+    /// Tokens tell time in whole seconds. One that is made in the very second of the start and has the longest lifetime is taken, so that
+    /// a server which has just started can be joined: it could have been used before only if the server came back within that second.
     #[default]
     Reused,
     /// It was drawn at this start.

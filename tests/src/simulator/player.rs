@@ -24,6 +24,8 @@ pub(super) use process::{KEYS, Process};
 const FIRINGS_MAX: usize = 1_000;
 /// How long after the end of a program the player starts the next one.
 const RESTART_MS: u64 = 200;
+/// How long a player stays who is away and has no resume token, once the faults have stopped.
+const NO_WAY_BACK_PATIENCE_MS: u64 = 500;
 /// In how many of a hundred programs somebody mistypes the password who ever does.
 const WRONG_LOGIN_PERCENT: u64 = 30;
 /// How many of a hundred turns save what the next process needs.
@@ -237,7 +239,12 @@ impl Player {
 
     fn lose_patience(&mut self, stage: &mut Stage) {
         let Some(process) = &mut self.process else { return };
-        let is_over = |since: Timestamp| stage.now >= since.plus_millis(self.plan.patience_ms);
+        // Who has nothing to come back with need not wait for long.
+        let has_no_way_back = stage.is_calm
+            && process.session.state() == ClientState::Away
+            && process.session.resume_tokens() == 0;
+        let patience_ms = if has_no_way_back { NO_WAY_BACK_PATIENCE_MS } else { self.plan.patience_ms };
+        let is_over = |since: Timestamp| stage.now >= since.plus_millis(patience_ms);
         if !self.perseveres
             && process.waits_since.is_some_and(is_over)
             && process.session.state() != ClientState::Disconnected
