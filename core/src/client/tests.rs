@@ -12,4 +12,5 @@ mod pair;
 mod purse;
 mod raw;
 mod saving;
+mod terms;
 mod work;

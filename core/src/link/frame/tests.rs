@@ -1,6 +1,8 @@
+mod writing;
+
 use alloc::vec;
 use alloc::vec::Vec;
-use core::ops::RangeInclusive;
+use core::ops::{Range, RangeInclusive};
 
 use super::*;
 use crate::link::varint::{varint_len, write_varint};
@@ -251,63 +253,68 @@ fn a_padded_varint_is_malformed_in_any_frame() {
     }
 }
 
+#[track_caller]
+fn assert_out_of_range<const COUNT: usize>(sender: Role, payloads: [(&str, Vec<u8>); COUNT]) {
+    for (what, payload) in payloads {
+        assert_eq!(check_form(&payload, sender).err(), Some(FrameError::OutOfRange), "{what}");
+    }
+}
+
 #[test]
-fn values_outside_their_range_are_refused() {
-    let token_bytes = all_frames()[8].1.clone();
+fn figures_of_a_welcome_outside_their_range_are_refused() {
+    let bytes = &all_frames()[1].1;
+    let keys_at = bytes.len() - varint_len(299) - varint_len(256);
+    let window_at = keys_at - varint_len(131_072);
+    let limit_at = window_at - varint_len(262_144);
+    let with = |figure: Range<usize>, value: u64| {
+        payload(&[Bytes(&bytes[..figure.start]), Varint(value), Bytes(&bytes[figure.end..])])
+    };
+    let lanes = |count| with(limit_at - 1..limit_at, count);
+    let limit = |bytes_max| with(limit_at..window_at, bytes_max);
+    let window = |window_bytes| with(window_at..keys_at, window_bytes);
+    let keys = |count| with(keys_at..keys_at + varint_len(256), count);
+
+    for good in [lanes(1), lanes(16), limit(1), window(16_384), window(1_048_576), keys(65_535)] {
+        assert!(check_form(&good, Role::Server).is_ok());
+    }
+    let refused = [
+        ("flag 16", with(10..11, u64::from(bytes[10] | 16))),
+        ("no lanes", lanes(0)),
+        ("17 lanes", lanes(17)),
+        ("message limit 0", limit(0)),
+        ("message limit 2^32", limit(1 << 32)),
+        ("lane window of 16,383 bytes", window(16_383)),
+        ("lane window above 1 MiB", window(1_048_577)),
+        ("65,536 keys", keys(65_536)),
+    ];
+    assert_out_of_range(Role::Server, refused);
+}
+
+#[test]
+fn values_of_a_server_outside_their_range_are_refused() {
+    let token_bytes = &all_frames()[8].1;
     let with = |at: usize, byte: u8| {
         let mut changed = token_bytes.clone();
         changed[at] = byte;
         changed
     };
     let count_at = token_bytes.len() - ADDRESSES.len() - 1;
-    let welcome_bytes = all_frames()[1].1.clone();
-    let keys_at = welcome_bytes.len() - varint_len(299) - varint_len(256);
-    let lanes_at = keys_at - varint_len(262_144) - varint_len(131_072) - 1;
-    let welcome_with_lanes = |lanes: u8| {
-        let mut changed = welcome_bytes.clone();
-        changed[lanes_at] = lanes;
-        changed
-    };
-    let welcome_with_limit = |limit: u64| {
-        let (bytes, len) = write_varint(limit);
-        let after = lanes_at + 1 + varint_len(262_144);
-        [&welcome_bytes[..=lanes_at], &bytes[..len], &welcome_bytes[after..]].concat()
-    };
-    assert!(check_form(&welcome_with_limit(1), Role::Server).is_ok());
-    let welcome_with_window = |window: u64| {
-        let (bytes, len) = write_varint(window);
-        let window_at = lanes_at + 1 + varint_len(262_144);
-        [&welcome_bytes[..window_at], &bytes[..len], &welcome_bytes[keys_at..]].concat()
-    };
-    assert!(check_form(&welcome_with_window(16_384), Role::Server).is_ok());
-    assert!(check_form(&welcome_with_window(1_048_576), Role::Server).is_ok());
-    let welcome_with_keys = |keys: u64| {
-        let (bytes, len) = write_varint(keys);
-        [&welcome_bytes[..keys_at], &bytes[..len], &welcome_bytes[keys_at + varint_len(256)..]].concat()
-    };
-    assert!(check_form(&welcome_with_keys(65_535), Role::Server).is_ok());
-    let from_server = [
+    let refused = [
         ("generation 0", with(1, 0)),
         ("no address", with(count_at, 0)),
         ("33 addresses", with(count_at, 33)),
         ("address type 3", with(count_at + 1, 3)),
-        ("welcome flag 16", payload(&[Bytes(&[2, 1, 0, 0, 0, 0, 0, 0, 0, 1, 16]), Bytes(&[0; 20])])),
-        ("no lanes", welcome_with_lanes(0)),
-        ("message limit 0", welcome_with_limit(0)),
-        ("message limit 2^32", welcome_with_limit(1 << 32)),
-        ("lane window of 16,383 bytes", welcome_with_window(16_383)),
-        ("lane window above 1 MiB", welcome_with_window(1_048_577)),
-        ("17 lanes", welcome_with_lanes(17)),
-        ("65,536 keys", welcome_with_keys(65_536)),
         ("text not UTF-8", payload(&[Bytes(&[8, 1, 1, 0, 1, 0xFF])])),
         ("text of 256 bytes", payload(&[Bytes(&[8, 1, 1, 0]), Varint(256), Bytes(&[b'a'; 256])])),
         ("acknowledged 2", payload(&[Bytes(&[0x12, 5, 2, 0, 0])])),
         ("judged 2", payload(&[Bytes(&[5, 1, 1, 1, 1, 2, 0, 0])])),
     ];
-    for (what, payload) in from_server {
-        assert_eq!(check_form(&payload, Role::Server).err(), Some(FrameError::OutOfRange), "{what}");
-    }
-    let from_client = [
+    assert_out_of_range(Role::Server, refused);
+}
+
+#[test]
+fn values_of_a_client_outside_their_range_are_refused() {
+    let refused = [
         ("credential of 1,025 bytes", payload(&[Bytes(&[6, 1]), Varint(1_025), Bytes(&[0; 1_025])])),
         ("detail of 256 bytes", payload(&[Bytes(&[0x0A, 1]), Varint(256), Bytes(&[0; 256])])),
         ("lane 17", payload(&[Bytes(&[0x10, 17, 0, 1, b'a'])])),
@@ -326,9 +333,7 @@ fn values_outside_their_range_are_refused() {
         ("32 further ranges", payload(&[Bytes(&[3]), Varint(100), Bytes(&[0, 32, 0]), Bytes(&[0; 64])])),
         ("a length of 2^64 - 1", payload(&[Bytes(&[0x11]), Varint(u64::MAX)])),
     ];
-    for (what, payload) in from_client {
-        assert_eq!(check_form(&payload, Role::Client).err(), Some(FrameError::OutOfRange), "{what}");
-    }
+    assert_out_of_range(Role::Client, refused);
 }
 
 #[test]
@@ -372,126 +377,6 @@ fn p10_ranges_below_zero_are_malformed() {
     assert_eq!(ack(5, 1, &[(u64::MAX, 0)]), Some(FrameError::OutOfRange));
     assert_eq!(ack(u64::MAX, 0, &[(u64::MAX - 2, 0)]), None);
     assert_eq!(ack(u64::MAX, u64::MAX, &[]), None);
-}
-
-#[test]
-fn an_ack_takes_the_room_that_is_left_and_keeps_the_newest_ranges() {
-    let ranges = || (0..32_u64).rev().map(|index| index * 1_000..=index * 1_000 + 3);
-    for room in 0..200 {
-        let mut bytes = vec![0; room];
-        let mut writer = FrameWriter::new(&mut bytes);
-        let written = writer.write_ack(9, ranges());
-        let len = writer.len();
-        if written == 0 {
-            assert!(room < 7 && len == 0);
-            continue;
-        }
-        let Frame::Ack(ack) = only_frame(&bytes[..len], Role::Server) else { panic!("no ack") };
-        let count = ack.ranges().count();
-        assert_eq!(written, count);
-        assert!(ack.ranges().eq(ranges().take(count)));
-        assert!(count == 32 || room - len < 3, "{room} {len}");
-    }
-}
-
-#[test]
-fn an_ack_names_at_most_32_ranges() {
-    let mut bytes = [0; PAYLOAD_BYTES_MAX];
-    let mut writer = FrameWriter::new(&mut bytes);
-    assert_eq!(writer.write_ack(0, (0..40_u64).rev().map(|index| index * 10..=index * 10)), 32);
-    let len = writer.len();
-    let Frame::Ack(ack) = only_frame(&bytes[..len], Role::Server) else { panic!("no ack") };
-    assert_eq!(ack.ranges().count(), 32);
-}
-
-#[test]
-fn moves_leave_out_the_oldest_that_do_not_fit() {
-    let inputs = || (0..40_u64).map(|age| (1_000 - age, &b"12345678"[..]));
-    let mut bytes = [0; 64];
-    let mut writer = FrameWriter::new(&mut bytes);
-    let count = writer.write_moves(inputs());
-    let len = writer.len();
-    let Frame::Moves(moves) = only_frame(&bytes[..len], Role::Client) else { panic!("no moves") };
-    assert_eq!(count, 6);
-    assert!(moves.inputs().eq(inputs().take(count)));
-
-    let mut bytes = [0; PAYLOAD_BYTES_MAX];
-    assert_eq!(FrameWriter::new(&mut bytes).write_moves(inputs()), MOVES_MAX);
-}
-
-#[test]
-fn moves_end_where_the_ticks_do_not_fall() {
-    for ticks in [[5, 5, 4], [5, 6, 4]] {
-        let mut bytes = [0; 64];
-        let mut writer = FrameWriter::new(&mut bytes);
-        assert_eq!(writer.write_moves(ticks.into_iter().map(|tick| (tick, &b"input"[..]))), 1, "{ticks:?}");
-        let len = writer.len();
-        assert!(check_form(&bytes[..len], Role::Client).is_ok());
-    }
-}
-
-#[test]
-fn a_writer_is_untouched_until_something_is_written_or_kept_free() {
-    let mut bytes = [0; 64];
-    let mut writer = FrameWriter::new(&mut bytes);
-    assert!(writer.is_untouched());
-    writer.reserve(5);
-    assert!(!writer.is_untouched());
-    writer.reserve(0);
-    assert!(writer.is_untouched());
-    assert!(writer.write_heartbeat(1));
-    assert!(!writer.is_untouched());
-}
-
-#[test]
-fn a_frame_that_does_not_fit_is_not_written_at_all() {
-    for (_, frame) in all_frames() {
-        let mut bytes = vec![0xEE; frame.len() + 1];
-        let mut writer = FrameWriter::new(&mut bytes);
-        assert!(writer.write_heartbeat(1));
-        let start = writer.len();
-        let written = match frame[0] {
-            0x09 => writer.write_resume_token(&token()),
-            0x08 => writer.write_login_rejected(&rejected()),
-            0x06 => writer.write_login(1, b"secret"),
-            0x12 => writer.write_state(&state()),
-            0x10 => writer.write_lane(5, 300, (b"ab", b"c")),
-            0x14 => writer.write_fragment(6, 301, (b"ab", b"cd")),
-            0x15 => writer.write_latest(300, 7, b"newest"),
-            0x02 => writer.write_welcome(&welcome()),
-            _ => false,
-        };
-        assert!(!written);
-        assert_eq!(writer.len(), start);
-    }
-}
-
-#[test]
-fn reserved_bytes_are_kept_for_a_later_frame() {
-    let mut bytes = [0; 10];
-    let mut writer = FrameWriter::new(&mut bytes);
-    let lane_len = FrameWriter::lane_frame_len(0, 4);
-    writer.reserve(lane_len);
-    assert!(writer.write_heartbeat(1));
-    assert!(!writer.write_heartbeat(1));
-    writer.reserve(0);
-    assert!(writer.write_lane(0, 0, (b"1234", b"")));
-    assert_eq!(writer.len(), 2 + lane_len);
-}
-
-#[test]
-fn bounds_of_fields_hold_when_writing_too() {
-    let mut bytes = [0; 2_000];
-    let mut writer = FrameWriter::new(&mut bytes);
-    assert!(!writer.write_goodbye(0, &[0; 256]));
-    assert!(!writer.write_login(1, &[0; 1_025]));
-    assert!(!writer.write_lane(0, 0, (&[], &[])));
-    assert!(!writer.write_lane(UNORDERED_LANE + 1, 0, (b"m", &[])));
-    assert!(!writer.write_lane(0, 0, (&[0; 1_150], &[0])));
-    assert!(!writer.write_latest(0, 1, &[0; 1_151]));
-    let addresses = [1; 7 * 7];
-    assert!(!writer.write_resume_token(&ResumeToken { address_count: 7, addresses: &addresses, ..token() }));
-    assert_eq!(writer.len(), 0);
 }
 
 #[test]
@@ -564,37 +449,5 @@ fn p27_what_belongs_to_a_player_and_nothing_else_needs_a_login() {
     for (sender, payload) in all_frames() {
         let frame = only_frame(&payload, sender);
         assert_eq!(frame.needs_login(), OF_PLAYERS.contains(&payload[0]), "{frame:?}");
-    }
-}
-
-#[test]
-fn a_resume_token_whose_addresses_leave_no_room_beside_it_is_refused() {
-    const IPV4: [u8; 7] = [1, 127, 0, 0, 1, 0x40, 0x9C];
-    let token_bytes = all_frames()[8].1.clone();
-    let without_addresses = &token_bytes[..token_bytes.len() - ADDRESSES.len() - 1];
-    let read = |count: u8| {
-        let addresses = IPV4.repeat(count.into());
-        let payload = [without_addresses, &[count], &addresses].concat();
-        check_form(&payload, Role::Server).err()
-    };
-    let room = RESUME_TOKEN_BYTES_MAX - without_addresses.len() - 1;
-    let fitting = u8::try_from(room / IPV4.len()).unwrap();
-
-    assert_eq!(read(fitting), None);
-    assert_eq!(read(fitting + 1), Some(FrameError::OutOfRange));
-}
-
-#[test]
-fn moves_end_before_the_first_tick_that_does_not_fall() {
-    for ticks in [[9, 8, 8, 7], [9, 8, 9, 7]] {
-        let mut bytes = [0; PAYLOAD_BYTES_MAX];
-        let mut writer = FrameWriter::new(&mut bytes);
-
-        let count = writer.write_moves(ticks.iter().map(|&tick| (tick, &b"input"[..])));
-
-        let len = writer.len();
-        let Frame::Moves(moves) = only_frame(&bytes[..len], Role::Client) else { panic!("no moves") };
-        assert_eq!(count, 2);
-        assert!(moves.inputs().map(|(tick, _)| tick).eq([9, 8]), "the peer would refuse the others");
     }
 }

@@ -420,30 +420,6 @@ fn who_took_over_with_a_second_token_can_come_back_and_who_was_displaced_cannot(
 }
 
 #[test]
-fn each_take_over_with_a_token_of_the_backend_counts_whatever_lane_epoch_it_names() {
-    let mut framed = Harness::new(Config { take_overs_max: 1, ..token_login_config() });
-    let mut raw = Harness::new(Config { take_overs_max: 1, ..raw_config() });
-    for port in 1..=3 {
-        let mut anna = framed.newcomer(ANNA, port);
-        anna.lane_epoch = 1;
-        framed.shake_hands(&mut anna);
-        let hello = anna.hello();
-        framed.talk(&mut anna, &hello);
-        let mut anna = raw.newcomer(ANNA, port);
-        raw.shake_hands(&mut anna);
-        let keep_alive = anna.keep_alive();
-        raw.talk(&mut anna, &keep_alive);
-
-        for server in [&framed, &raw] {
-            let is_contested = server.last_of(ANNA).cause == Cause::Ended(DisconnectReason::Contested);
-            assert_eq!(is_contested, port == 3, "after port {port}");
-        }
-    }
-    framed.close();
-    raw.close();
-}
-
-#[test]
 fn a_raw_player_takes_over_and_reclaims_with_a_new_token_of_the_backend() {
     let mut server = Harness::new(raw_config());
     let _anna = server.raw_player(ANNA, 1);
@@ -497,19 +473,5 @@ fn a_first_handshake_hears_its_keep_alive_again_while_a_second_one_waits_elsewhe
     server.listen(&mut second);
 
     assert_eq!([first.keep_alives.len(), second.keep_alives.len()], [keep_alives[0] + 1, keep_alives[1]]);
-    server.close();
-}
-
-#[test]
-fn a_resume_under_way_opens_nothing_once_a_token_of_the_backend_has_taken_over() {
-    let mut server = Harness::new(token_login_config());
-    let mut displaced = server.player(ANNA, 1);
-    server.request_resume(&mut displaced, 2);
-    let anna = server.player(ANNA, 3);
-
-    let response = displaced.response();
-
-    assert_eq!(server.talk(&mut displaced, &response), Verdict::Dropped(DropReason::ResumeSpent));
-    assert_eq!(server.session_of(ANNA).address(), anna.address);
     server.close();
 }

@@ -14,6 +14,7 @@ mod ticket;
 mod admission;
 mod attacks;
 mod broadcast;
+mod contested;
 mod gate;
 mod key_switch;
 mod latest;
