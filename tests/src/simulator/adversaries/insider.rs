@@ -13,11 +13,11 @@ use super::pace::Pace;
 use super::{Memory, index_below, pick, player_end};
 use crate::simulator::adversary::{Adversary, INSIDERS, Volley};
 use crate::simulator::attack::Attack;
+use crate::simulator::payload::ResumeToken;
 use crate::simulator::plan::AdversaryPlans;
 use crate::simulator::step::Datagram;
 use crate::world::{Chance, server_address};
 
-use frames::ResumeToken;
 use payloads::payload;
 use seat::{KEEP_ALIVE, PAYLOAD, Seat};
 

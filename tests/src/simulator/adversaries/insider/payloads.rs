@@ -3,16 +3,20 @@
 use super::frames::Frames;
 use super::seat::Seat;
 use crate::simulator::attack::Attack;
+use crate::simulator::payload::kind;
 use crate::world::Chance;
 
-const ACK: u8 = 0x03;
-const LANE: u8 = 0x10;
-const DATAGRAM: u8 = 0x11;
-const MOVES: u8 = 0x13;
-const FRAGMENT: u8 = 0x14;
-const LATEST: u8 = 0x15;
-/// Frames that only a server sends, two that are goodbyes and hellos at the wrong time, and two of no type.
-const WRONG_KINDS: [u8; 8] = [0x01, 0x02, 0x07, 0x08, 0x09, 0x12, 0x16, 0xff];
+/// A hello at the wrong time, frames that only a server sends, and two of no type.
+const WRONG_KINDS: [u8; 8] = [
+    kind::HELLO,
+    kind::WELCOME,
+    kind::LOGIN_ACCEPTED,
+    kind::LOGIN_REJECTED,
+    kind::RESUME_TOKEN,
+    kind::STATE,
+    0x16,
+    0xff,
+];
 /// As much as a piece of a message may hold.
 const PIECE: [u8; 1_150] = [0x77; 1_150];
 /// The keys that a session has by default.
@@ -25,34 +29,34 @@ pub(super) fn payload(attack: Attack, seat: &mut Seat, chance: &mut Chance) -> V
     let frames = match attack {
         Attack::AckNeverSent => {
             let largest = seat.newest_received() + 1_000 + (far >> 1);
-            frames.byte(ACK).varint(largest).varint(0).varint(0).varint(0)
+            frames.byte(kind::ACK).varint(largest).varint(0).varint(0).varint(0)
         }
         Attack::AckRanges => {
             // Many ranges, each of which leads far, or below zero, or repeats nothing for ever.
             let count = if chance.percent(50) { far } else { 31 };
-            let begun = frames.byte(ACK).varint(u64::MAX).varint(far).varint(count).varint(far);
+            let begun = frames.byte(kind::ACK).varint(u64::MAX).varint(far).varint(count).varint(far);
             (0..31)
                 .fold(begun, |frames, _| frames.varint(chance.below(3)).varint(u64::MAX >> chance.below(64)))
         }
         Attack::LyingFragment => {
             let len = [1_150, 1_151, 70_000, u64::MAX][usize::try_from(chance.below(4)).unwrap_or(0)];
-            frames.byte(FRAGMENT).byte(0).varint(0).varint(len).raw(b"not so much")
+            frames.byte(kind::FRAGMENT).byte(0).varint(0).varint(len).raw(b"not so much")
         }
         Attack::EndlessMessage => {
-            frames.byte(FRAGMENT).byte(1).varint(next(&mut seat.counts[0])).string(&PIECE)
+            frames.byte(kind::FRAGMENT).byte(1).varint(next(&mut seat.counts[0])).string(&PIECE)
         }
         Attack::GapHeldOpen => {
             let number = 1 + next(&mut seat.counts[1]);
-            frames.byte(LANE).byte(2).varint(number).string(&PIECE[..piece_bytes(chance)])
+            frames.byte(kind::LANE).byte(2).varint(number).string(&PIECE[..piece_bytes(chance)])
         }
         Attack::KeysWithoutEnd => {
             let key =
                 if chance.percent(95) { next(&mut seat.counts[2]) % KEYS } else { chance.below(70_000) };
-            frames.byte(LATEST).varint(key).varint(far.max(1)).string(&PIECE[..piece_bytes(chance)])
+            frames.byte(kind::LATEST).varint(key).varint(far.max(1)).string(&PIECE[..piece_bytes(chance)])
         }
         Attack::WildMoves => {
             let tick = if chance.percent(30) { u64::MAX } else { far };
-            let begun = frames.byte(MOVES).varint(tick).varint(3).string(b"run");
+            let begun = frames.byte(kind::MOVES).varint(tick).varint(3).string(b"run");
             begun
                 .varint(1 + chance.below(100))
                 .string(b"walk")
@@ -60,9 +64,15 @@ pub(super) fn payload(attack: Attack, seat: &mut Seat, chance: &mut Chance) -> V
                 .string(b"")
         }
         Attack::CutFrames => {
-            let good = frames.heartbeat(far).byte(LANE).byte(3).varint(0).string(b"a message");
-            let good =
-                good.byte(MOVES).varint(5).varint(1).string(b"go").byte(DATAGRAM).string(b"bye").into_bytes();
+            let good = frames.heartbeat(far).byte(kind::LANE).byte(3).varint(0).string(b"a message");
+            let good = good
+                .byte(kind::MOVES)
+                .varint(5)
+                .varint(1)
+                .string(b"go")
+                .byte(kind::DATAGRAM)
+                .string(b"bye")
+                .into_bytes();
             let len = 1 + next(&mut seat.counts[3]) % good.len() as u64;
             frames_of(&good[..usize::try_from(len).unwrap_or(1)])
         }
@@ -70,7 +80,11 @@ pub(super) fn payload(attack: Attack, seat: &mut Seat, chance: &mut Chance) -> V
         _ => {
             let kind = WRONG_KINDS[usize::try_from(chance.below(8)).unwrap_or(0)];
             let login = frames.login(chance.below(300), b"again");
-            if kind == 0x01 { login.hello(far.max(1)) } else { login.byte(kind).raw(&chance.bytes::<24>()) }
+            if kind == kind::HELLO {
+                login.hello(far.max(1))
+            } else {
+                login.byte(kind).raw(&chance.bytes::<24>())
+            }
         }
     };
     frames.into_bytes()

@@ -6,8 +6,9 @@ use std::rc::Rc;
 
 use rejoin::{ClientId, Timestamp};
 
-use super::frames::{Frames, ResumeToken, resume_tokens};
+use super::frames::Frames;
 use crate::netcode::{KeyBytes, header, open_packet, open_request, seal_packet};
+use crate::simulator::payload::{ResumeToken, resume_tokens};
 use crate::simulator::step::Datagram;
 use crate::world::{PRIVATE_KEY, PROTOCOL_ID, server_address};
 
