@@ -3,14 +3,12 @@
 use alloc::vec::Vec;
 
 use crate::lifecycle::{Cause, DisconnectReason, LifecycleEventKind as Kind, SessionState as State};
-use crate::server::admission::{Admission, AdmissionSeeds};
 use crate::server::handshake::distant_sequence;
 use crate::{
-    ClientId, Config, DenyReason, DropReason, Event, Key, KeyHistory, MultiSessionManager, Timestamp, Verdict,
+    ClientId, Config, DenyReason, DropReason, Event, KeyHistory, MultiSessionManager, Timestamp, Verdict,
 };
 
-use super::harness::{Harness, UNIX_S, client_address, raw_config, server_address};
-use super::ticket::Backend;
+use super::harness::{Harness, UNIX_S, client_address, raw_config};
 
 const ANNA: u64 = 11;
 const BEN: u64 = 22;
@@ -245,42 +243,6 @@ fn a_banned_player_is_kept_out_with_every_token_until_the_ban_is_lifted() {
 
     assert_ne!(server.id_of(ANNA), id);
     server.close();
-}
-
-/// The gate by itself, of a server with a key that was never used before, and a backend.
-fn gate() -> (Admission, Backend) {
-    let config = Config { key_history: KeyHistory::Fresh, ..raw_config() };
-    let seeds = AdmissionSeeds { challenge_key: Key::new([3; 32]), first_sequence: 0, hash_key: [7; 16] };
-    (Admission::new(&config, UNIX_S, seeds), Backend::new(config.private_key, server_address()))
-}
-
-#[test]
-fn a_token_that_is_used_between_its_request_and_its_admission_is_not_admitted() {
-    let (mut gate, mut backend) = gate();
-    let request = backend.ticket(ANNA, UNIX_S).request();
-    let [first, second] = [(); 2].map(|()| gate.open_request(&request, UNIX_S).ok().unwrap());
-    gate.admit(client_address(1), &first, false, Timestamp::NEVER, UNIX_S).unwrap();
-    assert!(gate.consume(&first.token_mac, client_address(1)).is_some());
-
-    let refusal = gate.admit(client_address(2), &second, false, Timestamp::NEVER, UNIX_S);
-
-    assert_eq!(refusal, Err(DropReason::TokenConsumed));
-    assert!(gate.pending_at(client_address(2)).is_none());
-}
-
-#[test]
-fn a_token_that_expires_between_its_request_and_its_admission_is_not_admitted() {
-    let (mut gate, mut backend) = gate();
-    let [first, second] = [ANNA, BEN].map(|client_id| {
-        let request = backend.ticket(client_id, UNIX_S).request();
-        gate.open_request(&request, UNIX_S).ok().unwrap()
-    });
-    gate.admit(client_address(1), &first, false, Timestamp::NEVER, UNIX_S).unwrap();
-
-    let refusal = gate.admit(client_address(2), &second, false, Timestamp::NEVER, second.expire_unix);
-
-    assert_eq!(refusal, Err(DropReason::TokenBeforeStart), "what expired with the first is forgotten");
-    assert!(gate.pending_at(client_address(2)).is_none());
 }
 
 #[test]

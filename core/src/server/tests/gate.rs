@@ -1,4 +1,4 @@
-//! The gate by itself: which request opens, and which answer fits which challenge.
+//! The gate by itself: which request opens and is admitted, and which answer fits which challenge.
 
 use core::net::SocketAddr;
 
@@ -96,6 +96,33 @@ fn a_token_may_end_as_late_as_one_that_is_made_now_by_a_clock_that_is_ahead() {
     };
 
     assert_eq!((open(45 + 5), open(45 + 5 + 1)), (None, Some(DropReason::TokenLifetime)));
+}
+
+#[test]
+fn a_token_that_is_used_between_its_request_and_its_admission_is_not_admitted() {
+    let (mut admission, mut backend) = (admission(), backend());
+    let (here, there) = (client_address(1), client_address(2));
+    let request = request(&admission, &mut backend);
+    admission.admit(here, &request, false, Timestamp::NEVER, UNIX_S).unwrap();
+    assert!(admission.consume(&request.token_mac, here).is_some());
+
+    let refusal = admission.admit(there, &request, false, Timestamp::NEVER, UNIX_S);
+
+    assert_eq!(refusal, Err(DropReason::TokenConsumed));
+    assert!(admission.pending_at(there).is_none());
+}
+
+#[test]
+fn a_token_that_expires_between_its_request_and_its_admission_is_not_admitted() {
+    let (mut admission, mut backend) = (admission(), backend());
+    let (here, there) = (client_address(1), client_address(2));
+    let [first, second] = [(); 2].map(|()| request(&admission, &mut backend));
+    admission.admit(here, &first, false, Timestamp::NEVER, UNIX_S).unwrap();
+
+    let refusal = admission.admit(there, &second, false, Timestamp::NEVER, second.expire_unix);
+
+    assert_eq!(refusal, Err(DropReason::TokenBeforeStart), "what expired with the first is forgotten");
+    assert!(admission.pending_at(there).is_none());
 }
 
 #[test]
