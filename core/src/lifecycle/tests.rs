@@ -241,6 +241,23 @@ fn no_session_rests_in_timed_out() {
 }
 
 #[test]
+fn what_brings_bytes_with_it_is_told_in_one_event_at_most() {
+    let brings_bytes = |input: &Input| {
+        matches!(
+            input,
+            Input::HandshakeCompleted
+                | Input::LoginRequested { .. }
+                | Input::BackendConfirmed
+                | Input::Ended(_)
+        )
+    };
+    for (state, input, policy) in every_pair().filter(|(_, input, _)| brings_bytes(input)) {
+        let told = path_of(step(state, input, policy));
+        assert!(told.len() <= 1, "{state:?} {input:?} {policy:?}: {told:?} would have the bytes twice");
+    }
+}
+
+#[test]
 fn nothing_leaves_disconnected() {
     for (_, input) in INPUTS {
         for policy in policies() {
