@@ -44,14 +44,15 @@ impl Shadow {
     /// Follows what a world wrote down of its server.
     pub fn follow(&mut self, records: &[(Timestamp, Record)]) -> Result<(), Violation> {
         for step in records.chunk_by(|_, (_, next)| !matches!(next, Record::Started)) {
-            self.begin_recorded(step);
+            self.begin_recorded(step)?;
             step.iter().try_for_each(|(now, record)| self.follow_record(*now, record))?;
         }
         Ok(())
     }
 
-    fn begin_recorded(&mut self, step: &[(Timestamp, Record)]) {
+    fn begin_recorded(&mut self, step: &[(Timestamp, Record)]) -> Result<(), Violation> {
         if let Some((now, Record::Started)) = step.first() {
+            self.server_stopped()?;
             self.server_started(*now);
         }
         let told = step.iter().filter_map(|(_, record)| match record {
@@ -63,6 +64,7 @@ impl Shadow {
             _ => None,
         });
         self.begin(told, &verdicts);
+        Ok(())
     }
 
     fn follow_record(&mut self, now: Timestamp, record: &Record) -> Result<(), Violation> {
@@ -84,9 +86,9 @@ impl Shadow {
         self.model = Some(Model::new(self.rules.clone(), now));
     }
 
-    /// The server is gone.
-    pub fn server_stopped(&mut self) {
-        self.model = None;
+    /// The server is gone. Before that it has told what had to be told.
+    pub fn server_stopped(&mut self) -> Result<(), Violation> {
+        self.model.take().map_or(Ok(()), |mut model| model.check_all_told())
     }
 
     /// A step begins, in which the application will be told this, and datagrams get these verdicts.

@@ -268,6 +268,26 @@ fn commands_that_are_refused_or_obeyed_wrongly_are_caught() {
 }
 
 #[test]
+fn a_server_that_stops_before_it_has_told_everything_is_caught() {
+    let mut world = world(&config());
+    world.add_logged_in(1);
+    let story = |ends: bool| {
+        let mut shadow = Shadow::new(world.server.config());
+        shadow.follow(&records_of(&world)).expect("an ordinary login");
+        if ends {
+            shadow.commanded(world.now, Command::Shutdown, true).expect("a shutdown is always possible");
+        }
+        shadow
+    };
+
+    assert_eq!(story(false).server_stopped(), Ok(()), "it crashed");
+    assert!(story(true).server_stopped().is_err(), "nobody was told of the ends");
+    let started_anew = [(world.now, Record::Started)];
+    assert_eq!(story(false).follow(&started_anew), Ok(()));
+    assert!(story(true).follow(&started_anew).is_err());
+}
+
+#[test]
 fn what_is_told_of_a_session_before_its_beginning_or_after_its_end_is_caught() {
     let world = world_with_a_loss(&config(), 25_000);
     let ended = world.server_events.iter().find_map(|(event, _)| match event {

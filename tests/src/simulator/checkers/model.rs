@@ -74,7 +74,7 @@ impl AsTheModel {
     fn follow(&mut self, now: Timestamp, happening: &Happening) -> Result<(), Violation> {
         match happening {
             Happening::ServerStarted => self.shadow.server_started(now),
-            Happening::ServerStopped => self.shadow.server_stopped(),
+            Happening::ServerStopped => return self.shadow.server_stopped(),
             Happening::ServerLate { micros } => return self.shadow.late(now, *micros),
             Happening::ServerFired => return self.shadow.fired(now),
             Happening::ServerTicked { tick } => {
