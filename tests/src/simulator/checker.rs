@@ -4,7 +4,7 @@ use rejoin::lifecycle::LifecyclePolicy;
 use rejoin::{SessionId, Timestamp};
 
 use super::adversary::is_honest;
-use super::checkers::{self, Deliveries, LifecycleOrder, Wire};
+use super::checkers::{self, Deliveries, LifecycleOrder, States, Wire};
 use super::plan::ServerPlan;
 use super::player::Player;
 use super::server::Server;
@@ -54,6 +54,7 @@ pub(super) struct Checkers {
     lifecycle: LifecycleOrder,
     wire: Wire,
     pub(super) deliveries: Deliveries,
+    pub(super) states: States,
     others: Vec<Box<dyn Checker>>,
 }
 
@@ -68,6 +69,7 @@ impl Checkers {
             lifecycle: LifecycleOrder::new(policy),
             wire: Wire::default(),
             deliveries: Deliveries::default(),
+            states: States::default(),
             others: checkers::others(&plan.config),
         }
     }
@@ -94,6 +96,7 @@ impl Checkers {
         self.wire.check(step, players)?;
         let view = View { now, server, players, lifecycles: self.lifecycle.lifecycles(), wire: &self.wire };
         self.deliveries.check(step, &view)?;
+        self.states.check(step, &view)?;
         self.others.iter_mut().try_for_each(|checker| checker.check(step, &view))
     }
 

@@ -21,6 +21,7 @@ mod wire;
 
 pub(super) use deliveries::Deliveries;
 pub(super) use lifecycle::LifecycleOrder;
+pub(super) use states::States;
 pub(super) use wire::Wire;
 
 use rejoin::Config;
@@ -39,7 +40,6 @@ pub(super) fn others(config: &Config) -> Vec<Box<dyn Checker>> {
         Box::new(patience::Patience::default()),
         Box::new(programs::Programs::default()),
         Box::new(resumes::Resumes::default()),
-        Box::new(states::States::default()),
         Box::new(tick_filter::Ticks::default()),
         Box::new(tokens::Tokens::default()),
         Box::new(unaffected::Unaffected::default()),

@@ -9,7 +9,7 @@ mod player;
 
 use std::fmt;
 
-use rejoin::{Config, DuplicateIdentity, KeyHistory, LoginPolicy};
+use rejoin::{Config, DuplicateIdentity, KeyHistory, LoginPolicy, Timestamp};
 
 pub(super) use adversary::{AdversaryPlan, AdversaryPlans};
 pub(super) use incident::{Incident, IncidentKind, Sleep};
@@ -21,6 +21,9 @@ use super::fault::Fault;
 use crate::world::{Chance, config};
 use incident::Drawing;
 use player::{Crowd, drift_ppm};
+
+/// How long before the faults stop the game may stand still.
+const STILL_MS_MAX: u64 = 8_000;
 
 /// How long a run is and how many play.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub(super) struct ServerPlan {
     pub(super) drift_ppm: i64,
     /// Ticks from one state to the next.
     pub(super) publish_every: u64,
+    /// From then on nothing changes any more in the game: no other state makes up for one that is lost. Newcomers get theirs.
+    pub(super) publishes_until: Timestamp,
     pub(super) state_bytes_max: u64,
     pub(super) talk: Talk,
     /// How many of a thousand turns bring a message to everybody.
@@ -144,6 +149,9 @@ impl ServerPlan {
             config,
             drift_ppm: if has(Fault::ClockDrift) { drift_ppm(chance) } else { 0 },
             publish_every: chance.between(1..=3),
+            publishes_until: Timestamp::from_millis(
+                (settings.seconds * 1_000).saturating_sub(chance.between(0..=STILL_MS_MAX)),
+            ),
             state_bytes_max: chance.between(1..=300),
             talk: Talk::draw(chance),
             broadcast_per_mille: chance.between(0..=10),

@@ -191,3 +191,31 @@ fn an_older_state_after_a_newer_one_is_caught() {
     assert!(scene.states(vec![told(4), told(3)]).is_err());
     assert!(scene.states(vec![told(4), told(4)]).is_err());
 }
+
+#[test]
+fn the_last_state_that_never_arrives_is_missed_in_the_end_unless_its_player_came_later() {
+    let scene = Scene::new();
+    let message = from_server(1, Some(SESSION), 1, 30);
+    let published = Happening::ServerQueued {
+        session: SESSION,
+        channel: Channel::State(3),
+        message: message.clone().into(),
+    };
+    let told = |event, payload: &[u8]| Happening::PlayerTold { process: PROCESS, event, payload: payload.into() };
+    let connected = told(ClientEvent::Connected { login_explicit: true }, &[]);
+    let got = told(ClientEvent::State { server_tick: 3, acknowledged: None }, &message);
+    let complete = |steps: Vec<Happening>| {
+        let mut checker = States::default();
+        for (second, happening) in steps.into_iter().enumerate() {
+            let at = Timestamp::from_millis(1_000 * second as u64);
+            let step = Step { happenings: vec![happening], at };
+            checker.check(&step, &scene.view()).expect("no violation on the way");
+        }
+        checker.check_complete(PROCESS, SESSION)
+    };
+
+    let started = Happening::ServerStarted;
+    assert!(complete(vec![started.clone(), connected.clone(), published.clone()]).is_err());
+    assert_eq!(complete(vec![started.clone(), connected.clone(), published.clone(), got]), Ok(()));
+    assert_eq!(complete(vec![started, published, connected]), Ok(()));
+}

@@ -76,6 +76,7 @@ impl Run {
         for player in self.players.iter().filter(|player| !player.has_left) {
             let (process, session) = self.place_in_game(player)?;
             self.checkers.deliveries.check_complete(process, session)?;
+            self.checkers.states.check_complete(process, session)?;
             self.check_ways_back(player, session)?;
             let returner = self.returners.iter().find(|returner| returner.place == player.place);
             let is_same =

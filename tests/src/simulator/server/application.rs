@@ -1,5 +1,7 @@
 //! The game on the server: it lets players in, publishes states, talks.
 
+use std::collections::BTreeSet;
+
 use rejoin::lifecycle::{LifecycleEventKind, SessionState};
 use rejoin::{Event, MultiSessionManager, SendError, SessionId, Timestamp, UNORDERED_LANE};
 
@@ -36,11 +38,20 @@ pub(super) struct Application {
     logins: Vec<PendingLogin>,
     /// Sessions that ended since the last turn.
     ended: Vec<SessionId>,
+    /// Sessions that were published a state.
+    published: BTreeSet<SessionId>,
 }
 
 impl Application {
     pub(super) const fn new(start: u32) -> Self {
-        Self { start, tick: 0, numbers: 0, logins: Vec::new(), ended: Vec::new() }
+        Self {
+            start,
+            tick: 0,
+            numbers: 0,
+            logins: Vec::new(),
+            ended: Vec::new(),
+            published: BTreeSet::new(),
+        }
     }
 
     /// It is told something.
@@ -74,8 +85,10 @@ impl Application {
         let in_game: Vec<_> =
             manager.sessions().filter(|view| view.state().is_logged_in()).map(|view| view.id()).collect();
         let mut turn = Turn { application: self, manager, local, plan, chance, stage };
-        if turn.application.tick.is_multiple_of(plan.publish_every) {
-            for session in &in_game {
+        let is_due = turn.application.tick.is_multiple_of(plan.publish_every);
+        let changes = turn.stage.now < plan.publishes_until;
+        for session in &in_game {
+            if is_due && (changes || !turn.application.published.contains(session)) {
                 turn.publish(*session);
             }
         }
@@ -91,6 +104,7 @@ impl Application {
     /// The handle of a session that has ended is an error, and never somebody else's session.
     fn check_ended(&mut self, manager: &mut MultiSessionManager, local: Timestamp) -> Result<(), Violation> {
         for session in self.ended.drain(..) {
+            self.published.remove(&session);
             let sent = manager.send(local, session, 0, b"too late");
             ensure(sent == Err(SendError::UnknownSession), || {
                 format!("session {session} has ended, but to send to it gave {sent:?}")
@@ -138,6 +152,7 @@ impl Turn<'_> {
         let tick = self.application.tick;
         let state = self.message(Some(session), self.plan.state_bytes_max);
         if self.manager.publish_state(self.local, session, tick, &state).is_ok() {
+            self.application.published.insert(session);
             self.note(session, Channel::State(tick), &state);
         }
     }
