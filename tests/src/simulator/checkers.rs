@@ -1,6 +1,7 @@
 //! The checkers, one law each.
 
 mod deliveries;
+mod farewells;
 mod identities;
 mod intolerance;
 mod lifecycle;
@@ -32,6 +33,7 @@ use super::checker::Checker;
 pub(super) fn others(config: &Config) -> Vec<Box<dyn Checker>> {
     vec![
         Box::new(model::AsTheModel::new(config)),
+        Box::new(farewells::Farewells),
         Box::new(identities::Identities::default()),
         Box::new(intolerance::Intolerance::default()),
         Box::new(memory::Memory),
