@@ -4,6 +4,8 @@
 
 mod key_ring;
 
+use std::net::{IpAddr, SocketAddr};
+
 use chacha20::{R20, hchacha};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 
@@ -24,8 +26,12 @@ pub struct Request {
     pub nonce: [u8; 24],
     /// The sealed private part.
     pub private: Vec<u8>,
+    /// When the token expires, in Unix seconds.
+    pub expiry_unix_s: u64,
     /// Who its holder is.
     pub client_id: u64,
+    /// The servers it is for.
+    pub addresses: Vec<SocketAddr>,
     /// The silence that ends a connection made with it, in seconds; negative if none does.
     pub timeout_s: i32,
     /// What the maker of the token put into it, 256 bytes.
@@ -48,10 +54,12 @@ pub fn open_request(protocol_id: u64, private_key: &KeyBytes, datagram: &[u8]) -
     let salt: [u8; 16] = nonce[..16].try_into().ok()?;
     let subkey: KeyBytes = hchacha::<R20>(private_key.into(), &salt.into()).into();
     let plain = open(&subkey, nonce[16..].try_into().ok()?, &associated_data, private)?;
-    let after_addresses = after_addresses(&plain)?;
+    let (addresses, after_addresses) = addresses(&plain)?;
     Some(Request {
         nonce: nonce.try_into().ok()?,
         private: private.to_vec(),
+        expiry_unix_s: u64::from_le_bytes(expiry.try_into().ok()?),
+        addresses,
         client_id: u64::from_le_bytes(*plain.first_chunk()?),
         timeout_s: i32::from_le_bytes(*plain.get(8..)?.first_chunk()?),
         client_to_server: *after_addresses.first_chunk()?,
@@ -60,15 +68,24 @@ pub fn open_request(protocol_id: u64, private_key: &KeyBytes, datagram: &[u8]) -
     })
 }
 
-/// What comes behind the client id, the timeout and the list of addresses: the two keys, and the user data.
-fn after_addresses(private: &[u8]) -> Option<&[u8]> {
+/// The list of addresses behind the client id and the timeout, and what comes behind it: the two keys, and the user data.
+fn addresses(private: &[u8]) -> Option<(Vec<SocketAddr>, &[u8])> {
     let count = u32::from_le_bytes(private.get(12..16)?.try_into().ok()?);
-    let mut rest = private.get(16..)?;
+    let (mut addresses, mut rest) = (Vec::new(), private.get(16..)?);
     for _ in 0..count {
-        let address_bytes = if *rest.first()? == 1 { 1 + 4 + 2 } else { 1 + 16 + 2 };
-        rest = rest.get(address_bytes..)?;
+        let (&kind, ip_and_port) = rest.split_first()?;
+        let ip: IpAddr = if kind == 1 {
+            ip_and_port.first_chunk::<4>().copied()?.into()
+        } else {
+            let words = ip_and_port.get(..16)?.chunks(2);
+            let bytes: Vec<u8> = words.flat_map(|word| word.iter().rev().copied()).collect();
+            <[u8; 16]>::try_from(bytes).ok()?.into()
+        };
+        let port = ip_and_port.get(if kind == 1 { 4 } else { 16 }..)?;
+        addresses.push(SocketAddr::new(ip, u16::from_le_bytes(*port.first_chunk()?)));
+        rest = port.get(2..)?;
     }
-    Some(rest)
+    Some((addresses, rest))
 }
 
 /// The kind and the sequence of a sealed packet, and where its body begins.

@@ -80,7 +80,9 @@ mod tests {
         let request = |private: &[u8]| Request {
             nonce: [7; 24],
             private: private.to_vec(),
+            expiry_unix_s: 1,
             client_id: 1,
+            addresses: Vec::new(),
             timeout_s: 5,
             user_data: Vec::new(),
             client_to_server: [1; 32],

@@ -20,7 +20,7 @@ pub struct WireWatch {
     nonces: Nonces,
     unproved: UnprovedAddresses,
     once: TakenOnce,
-    /// By seal: the key of each packet that ends sent, and of what else they took.
+    /// By seal: the key of each packet that ends sent, and of what else they took or answered.
     keys: HashMap<u64, KeyId>,
 }
 
@@ -44,7 +44,7 @@ impl WireWatch {
         &self.ring
     }
 
-    /// The key of a packet that an end sent or took.
+    /// The key of a packet that an end sent, took or answered.
     #[must_use]
     pub fn key_of(&self, datagram: &[u8]) -> Option<KeyId> {
         self.keys.get(&seal_of(datagram)).copied()
@@ -125,7 +125,12 @@ impl WireWatch {
     /// Opens what is a response; one that did nothing proves nothing, so it need not be opened.
     fn response(&mut self, from: SocketAddr, datagram: &[u8], fate: Fate) -> Option<Packet> {
         let is_response = datagram.first().is_some_and(|prefix| prefix & 0xf == RESPONSE);
-        if is_response && fate != Fate::Dropped { self.ring.open(from, self.server, datagram) } else { None }
+        if !is_response || fate == Fate::Dropped {
+            return None;
+        }
+        let packet = self.ring.open(from, self.server, datagram)?;
+        self.keys.insert(seal_of(datagram), packet.key);
+        Some(packet)
     }
 }
 

@@ -71,6 +71,12 @@ impl KeyRing {
         Some(Packet { key, kind, sequence, body })
     }
 
+    /// The number of the token with this nonce, if it was shown.
+    #[must_use]
+    pub fn token_of(&self, nonce: &[u8; 24]) -> Option<usize> {
+        self.tokens.get(nonce).copied()
+    }
+
     /// The bytes of a key.
     #[must_use]
     pub fn key(&self, id: KeyId) -> Option<KeyBytes> {

@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod farewells;
+mod gate;
 mod identities;
 mod intolerance;
 mod lifecycle;
@@ -34,6 +35,7 @@ pub(super) fn others(config: &Config) -> Vec<Box<dyn Checker>> {
     vec![
         Box::new(model::AsTheModel::new(config)),
         Box::new(farewells::Farewells),
+        Box::new(gate::Gate::default()),
         Box::new(identities::Identities::default()),
         Box::new(intolerance::Intolerance::default()),
         Box::new(memory::Memory),

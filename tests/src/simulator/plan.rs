@@ -51,6 +51,8 @@ pub struct Plan {
 #[derive(Debug)]
 pub(super) struct ServerPlan {
     pub(super) config: Config,
+    /// Whether the private key was drawn at the first start, and not before.
+    pub(super) first_key_is_fresh: bool,
     pub(super) drift_ppm: i64,
     /// Ticks from one state to the next.
     pub(super) publish_every: u64,
@@ -147,6 +149,7 @@ impl ServerPlan {
         }
         Self {
             config,
+            first_key_is_fresh: chance.percent(30),
             drift_ppm: if has(Fault::ClockDrift) { drift_ppm(chance) } else { 0 },
             publish_every: chance.between(1..=3),
             publishes_until: Timestamp::from_millis(

@@ -4,7 +4,7 @@ mod application;
 
 use std::net::SocketAddr;
 
-use rejoin::{ClientId, DropReason, Event, MultiSessionManager, Timestamp};
+use rejoin::{ClientId, DropReason, Event, KeyHistory, MultiSessionManager, Timestamp};
 
 use super::backend;
 use super::clock::LocalClock;
@@ -103,12 +103,17 @@ impl Server {
         self.starts += 1;
         let local = self.machine.local(stage.now);
         let unix_s = backend::unix_s(stage.now);
-        let manager = MultiSessionManager::new(self.plan.config.clone(), self.chance.bytes(), local, unix_s);
+        let mut config = self.plan.config.clone();
+        if self.starts == 1 && self.plan.first_key_is_fresh {
+            config.key_history = KeyHistory::Fresh;
+        }
+        let manager = MultiSessionManager::new(config, self.chance.bytes(), local, unix_s);
         // Proof: a test of the plan shows that every plan's settings are valid.
         let manager = manager.expect("valid settings");
         let application = Application::new(self.starts);
         self.running = Some(Running { manager, application, wall_set_at: local, called_at: local });
         stage.step.note(Happening::ServerStarted);
+        stage.step.note(Happening::ServerWallClock { unix_s });
     }
 
     /// It ends: with a goodbye to everybody, or without.
@@ -190,7 +195,9 @@ impl Server {
         let Running { manager, application, wall_set_at, .. } = running;
         if local.micros_since(*wall_set_at) >= WALL_CLOCK_EVERY_MS * 1_000 {
             *wall_set_at = local;
-            manager.set_unix_time(local, wall_clock_s(stage.now, self.wall_error_s));
+            let unix_s = wall_clock_s(stage.now, self.wall_error_s);
+            manager.set_unix_time(local, unix_s);
+            stage.step.note(Happening::ServerWallClock { unix_s });
         }
         application.take_turn(manager, local, &self.plan, &mut self.chance, stage)?;
         self.drive(stage)
@@ -242,7 +249,9 @@ impl Server {
         let local = self.machine.local(stage.now);
         if let Some(running) = &mut self.running {
             running.note_call(local, stage);
-            running.manager.set_unix_time(local, wall_clock_s(stage.now, self.wall_error_s));
+            let unix_s = wall_clock_s(stage.now, self.wall_error_s);
+            running.manager.set_unix_time(local, unix_s);
+            stage.step.note(Happening::ServerWallClock { unix_s });
         }
     }
 

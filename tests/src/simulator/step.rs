@@ -91,6 +91,11 @@ pub(super) enum Happening {
     },
     /// A server without memory begins.
     ServerStarted,
+    /// The server's host says what its wall clock shows.
+    ServerWallClock {
+        /// In Unix seconds.
+        unix_s: u64,
+    },
     /// The server is gone.
     ServerStopped,
     /// The server's application was told something.

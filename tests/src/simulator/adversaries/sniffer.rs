@@ -18,6 +18,9 @@ const NEWEST_MAX: usize = 16;
 /// What it remembers of handshakes and endings, and what of everything else.
 const REMEMBERED_MAX: usize = 512;
 
+/// The packet type of a response.
+const RESPONSE: u8 = 3;
+
 /// Replays anything from anywhere, at once or much later, to the server and to players.
 #[derive(Debug)]
 pub(super) struct Sniffer {
@@ -51,9 +54,15 @@ impl Sniffer {
         let attack = *pick(&self.attacks, &mut self.chance)?;
         let heard = match attack {
             Attack::ReplayAtOnce => self.newest.pop_back()?,
+            // Before the player's own has arrived, perhaps.
+            Attack::ReplayFromOwn if self.chance.percent(50) => {
+                let mut newest_first = self.newest.iter().rev();
+                newest_first.find(|heard| is_request(heard) || is_response(heard))?.clone()
+            }
             _ if self.chance.percent(50) => self.handshakes.pick(&mut self.chance)?.clone(),
             _ => self.sessions.pick(&mut self.chance)?.clone(),
         };
+        let heard = shown_here(heard);
         // The trick that stops with the faults.
         if attack != Attack::ReplayAtOnce && now >= self.calm_at && is_request(&heard) {
             return None;
@@ -70,6 +79,16 @@ impl Sniffer {
         };
         Some((attack, datagram))
     }
+}
+
+fn is_response(datagram: &Datagram) -> bool {
+    datagram.bytes.first().is_some_and(|prefix| prefix & 0xf == RESPONSE)
+}
+
+/// What a player sent to another server is shown to this one.
+fn shown_here(heard: Datagram) -> Datagram {
+    let is_for_another = heard.from != server_address() && heard.bytes.first() == Some(&0);
+    if is_for_another { Datagram { to: server_address(), ..heard } } else { heard }
 }
 
 impl Adversary for Sniffer {

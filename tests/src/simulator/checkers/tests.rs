@@ -1,5 +1,6 @@
 //! Each checker catches what it is for, shown by happenings made up for it.
 
+mod gate;
 mod sessions;
 mod wire;
 
@@ -34,7 +35,8 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let plan = Plan::new(0, Settings { seconds: 1, peers: 2 });
+        let mut plan = Plan::new(0, Settings { seconds: 1, peers: 2 });
+        plan.server.first_key_is_fresh = true;
         let mut lifecycles = Lifecycles::new(LifecyclePolicy::default());
         lifecycles.observe(&connected(None)).expect("a beginning");
         let server = Server::new(plan.server, Chance::new(1));

@@ -68,6 +68,16 @@ impl Wire {
         &self.sent
     }
 
+    /// The number of the token whose key a packet that the server read, and did not drop, is sealed under.
+    pub(in crate::simulator) fn token_of_packet(&self, datagram: &[u8]) -> Option<usize> {
+        self.watch.key_of(datagram).map(|key| key.token)
+    }
+
+    /// The number of the token with this nonce, if it was shown.
+    pub(in crate::simulator) fn token_of_nonce(&self, nonce: &[u8; 24]) -> Option<usize> {
+        self.watch.ring().token_of(nonce)
+    }
+
     fn receiver(&self, party: Party, players: &[Player]) -> Receiver {
         let Party::Player(place) = party else { return Receiver::Server };
         let process = players.get(place).and_then(|player| self.processes.get(&player.client_id));

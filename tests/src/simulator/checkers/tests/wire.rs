@@ -19,15 +19,15 @@ const SEQUENCE: u64 = 1_000;
 const MOVES: &[u8] = &[0x13, 9, 2, 0, 2, 0];
 
 /// What was seen of one login.
-struct Login {
-    happenings: Vec<Happening>,
+pub(super) struct Login {
+    pub(super) happenings: Vec<Happening>,
     player: SocketAddr,
     key: KeyBytes,
     key_back: KeyBytes,
 }
 
 impl Login {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut world = World::new(config(), 1);
         world.observations = Some(Vec::new());
         let place = world.add_logged_in(1);
@@ -47,6 +47,16 @@ impl Login {
             player,
             key: key_between(player, server_address()),
             key_back: key_between(server_address(), player),
+        }
+    }
+
+    /// The server reads the same and drops it.
+    pub(super) fn refuse(read: Happening) -> Happening {
+        match read {
+            Happening::Received { by, datagram, .. } => {
+                Happening::Received { by, datagram, reading: reading(by, Fate::Dropped) }
+            }
+            other => other,
         }
     }
 

@@ -1,14 +1,14 @@
 //! The checker catches what it is for, shown by runs in which one thing is said to have gone otherwise.
 
 use rejoin::lifecycle::{Cause, DisconnectReason};
-use rejoin::{DropReason, Event, LoginPolicy, Verdict};
+use rejoin::{DropReason, Event, LoginPolicy, Timestamp, Verdict};
 
 use super::{Unaffected, kind_of};
 use crate::laws::Violation;
 use crate::simulator::adversary::is_honest;
 use crate::simulator::checker::{Checker, View};
 use crate::simulator::failure::Failure;
-use crate::simulator::plan::{Plan, Settings};
+use crate::simulator::plan::{AdversaryPlans, Plan, Settings};
 use crate::simulator::run::Run;
 use crate::simulator::step::{Datagram, Happening, Party, Reading, Step};
 
@@ -32,17 +32,28 @@ impl Checker for Liar {
 }
 
 /// What the checker says to a run in which `lie` changes the first happening that it can.
-fn lied_to(lie: fn(&mut Happening, &View<'_>) -> bool) -> Result<(), Failure> {
-    let is_plain = |plan: &Plan| plan.faults.is_empty() && plan.server.config.login == LoginPolicy::Explicit;
-    let plan = (0..200).map(|seed| Plan::new(seed, SHORT)).find(is_plain);
-    let mut run = Run::new(plan.expect("a plan without faults"), None);
+fn lied_to(plan: Plan, lie: fn(&mut Happening, &View<'_>) -> bool) -> Result<(), Failure> {
+    let mut run = Run::new(plan, None);
     run.add_checker(Box::new(Liar { checker: Unaffected::default(), lie, has_lied: false }));
     run.play().map(drop)
 }
 
+/// A plan without faults.
+fn plain() -> Plan {
+    let is_plain = |plan: &Plan| plan.faults.is_empty() && plan.server.config.login == LoginPolicy::Explicit;
+    let plan = (0..200).map(|seed| Plan::new(seed, SHORT)).find(is_plain);
+    plan.expect("a plan without faults")
+}
+
+/// The lie is about somebody honest, for nobody else is there.
 #[track_caller]
 fn assert_caught(lie: fn(&mut Happening, &View<'_>) -> bool, what: &str) {
-    let failure = lied_to(lie).expect_err(what);
+    let mut plan = plain();
+    let AdversaryPlans { sniffer, spoofer, insider, .. } = &mut plan.adversaries;
+    for adversary in [sniffer, spoofer, insider] {
+        adversary.from = Timestamp::NEVER;
+    }
+    let failure = lied_to(plan, lie).expect_err(what);
     assert!(failure.what.contains(what), "{failure}");
 }
 
@@ -65,7 +76,7 @@ fn accepted<'a>(
 
 #[test]
 fn what_happens_in_truth_is_fine() {
-    assert_eq!(lied_to(|_, _| false), Ok(()));
+    assert_eq!(lied_to(plain(), |_, _| false), Ok(()));
 }
 
 #[test]

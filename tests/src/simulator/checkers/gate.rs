@@ -1,0 +1,192 @@
+//! Who shows a token is answered if the token is good, and only then; a bad one is refused for what is wrong with it.
+//!
+//! And where somebody else may have sealed under the keys of a good one, the server's sequences begin where that one's hardly are.
+
+use std::collections::{BTreeMap, HashSet};
+use std::net::SocketAddr;
+
+use rejoin::DropReason::{
+    ClientTokensFull, HandshakesFull, Malformed, RepliesFull, ResumeSpent, TokenBeforeStart, TokenConsumed,
+    TokenExpired, TokenForOtherServer, TokenHistoryFull, TokenLifetime, TokenUnreadable, WrongProtocol,
+};
+use rejoin::{DropReason, Timestamp, Verdict};
+
+use crate::laws::{Violation, ensure};
+use crate::netcode::{Packet, open_request};
+use crate::simulator::checker::{Checker, View};
+use crate::simulator::step::{Datagram, Happening, Reading, Step};
+use crate::world::{PRIVATE_KEY, PROTOCOL_ID, server_address};
+
+const REQUEST_BYTES: usize = 1_078;
+const VERSION: &[u8; 13] = b"NETCODE 1.02\0";
+/// What the user data of a server's own token begins with.
+const RESUME_MARK: &[u8; 8] = b"REJOINWB";
+const DENIED: u8 = 1;
+const CHALLENGE: u8 = 2;
+const RESPONSE: u8 = 3;
+const KEEP_ALIVE: u8 = 4;
+/// Where sequences begin under keys that somebody else may have used.
+const DISTANT_SEQUENCE: u64 = 1 << 40;
+/// The holder of a good token comes again where one of these is full. That honest ones find room is what `unaffected` says.
+const FULL: [DropReason; 4] = [HandshakesFull, TokenHistoryFull, ClientTokensFull, RepliesFull];
+
+/// Tells good tokens from bad ones, as far as the server of the present start can.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    starts: u64,
+    /// What the server was told of the wall clock, and when by its own clock.
+    wall_clock: (u64, Timestamp),
+    /// The latest that the wall clock showed. What had expired by then may be forgotten, also if that clock was set back since.
+    latest_unix_s: u64,
+    /// What expires by then may have been used before the start.
+    floor_unix_s: u64,
+    /// By number on the key ring: the tokens under which a response was answered, and those under which the server has spoken since.
+    answered: HashSet<usize>,
+    in_use: HashSet<usize>,
+    /// The tokens whose keys another server, or a former start, may have used.
+    shared: HashSet<usize>,
+}
+
+/// What may become of a request.
+struct Due {
+    is_answered: bool,
+    drops: Vec<DropReason>,
+}
+
+impl Checker for Gate {
+    fn check(&mut self, step: &Step, view: &View<'_>) -> Result<(), Violation> {
+        let local = view.server.local(view.now);
+        let mut answers: BTreeMap<SocketAddr, usize> = BTreeMap::new();
+        for happening in &step.happenings {
+            match happening {
+                Happening::ServerStarted => *self = Self { starts: self.starts + 1, ..Self::default() },
+                Happening::ServerWallClock { unix_s } => self.set_wall_clock(*unix_s, local, view),
+                Happening::Received { datagram, reading: Reading::Server(verdict), .. } => {
+                    let is_answered = *verdict == Verdict::Answered;
+                    match datagram.bytes.first() {
+                        Some(0) => {
+                            self.judge(datagram, *verdict, local, view)?;
+                            *answers.entry(datagram.from).or_default() += usize::from(is_answered);
+                        }
+                        Some(prefix) if prefix & 0xf == RESPONSE && is_answered => {
+                            self.answered.extend(view.wire.token_of_packet(&datagram.bytes));
+                        }
+                        _ => {}
+                    }
+                }
+                _ => {}
+            }
+        }
+        for (_, packet) in view.wire.sent().iter().filter(|(_, packet)| !packet.key.is_to_server) {
+            if packet.kind >= KEEP_ALIVE {
+                self.spoken(packet)?;
+            }
+        }
+        answers.into_iter().try_for_each(|(to, count)| check_answers(to, count, step, view))
+    }
+}
+
+impl Gate {
+    fn set_wall_clock(&mut self, unix_s: u64, local: Timestamp, view: &View<'_>) {
+        let plan = view.server.plan();
+        let is_first = self.latest_unix_s == 0;
+        if is_first && !(self.starts == 1 && plan.first_key_is_fresh) {
+            self.floor_unix_s = unix_s + u64::from(plan.config.token_lifetime_max_s) - 1;
+        }
+        let before = if is_first { 0 } else { self.unix_s(local) };
+        self.latest_unix_s = self.latest_unix_s.max(before).max(unix_s);
+        self.wall_clock = (unix_s, local);
+    }
+
+    fn unix_s(&self, local: Timestamp) -> u64 {
+        let (unix_s, since) = self.wall_clock;
+        unix_s + local.micros_since(since) / 1_000_000
+    }
+
+    /// The server seals a packet of a session.
+    fn spoken(&mut self, packet: &Packet) -> Result<(), Violation> {
+        self.in_use.insert(packet.key.token);
+        let is_distant = packet.sequence >= DISTANT_SEQUENCE || !self.shared.contains(&packet.key.token);
+        ensure(is_distant, || {
+            format!("sequence {} under keys of a token that others may have used", packet.sequence)
+        })
+    }
+
+    fn judge(
+        &mut self,
+        datagram: &Datagram,
+        verdict: Verdict,
+        local: Timestamp,
+        view: &View<'_>,
+    ) -> Result<(), Violation> {
+        let due = self.due(&datagram.bytes, self.unix_s(local), view);
+        let fits = match verdict {
+            Verdict::Answered => due.is_answered,
+            Verdict::Dropped(reason) => due.drops.contains(&reason),
+            Verdict::Accepted(_) => false,
+        };
+        ensure(fits, || {
+            let Due { is_answered, drops } = due;
+            format!("{datagram}: {verdict:?}; to be answered: {is_answered}, or dropped for {drops:?}")
+        })
+    }
+
+    fn due(&mut self, request: &[u8], unix_s: u64, view: &View<'_>) -> Due {
+        let refused = |reasons: &[DropReason]| Due { is_answered: false, drops: reasons.to_vec() };
+        if request.len() != REQUEST_BYTES {
+            return refused(&[Malformed]);
+        }
+        if request[1..14] != *VERSION || request[14..22] != PROTOCOL_ID.to_le_bytes() {
+            return refused(&[WrongProtocol]);
+        }
+        let expiry = request[22..].first_chunk().map_or(0, |expiry| u64::from_le_bytes(*expiry));
+        if expiry <= unix_s {
+            return refused(&[TokenExpired]);
+        }
+        let Some(token) = open_request(PROTOCOL_ID, &PRIVATE_KEY, request) else {
+            // One that was used is known by its end.
+            return refused(&[TokenUnreadable, TokenConsumed]);
+        };
+        if token.user_data.starts_with(RESUME_MARK) {
+            return Due { is_answered: true, drops: vec![ResumeSpent, RepliesFull] };
+        }
+        let number = view.wire.token_of_nonce(&token.nonce);
+        let is_in = |tokens: &HashSet<usize>| number.is_some_and(|number| tokens.contains(&number));
+        let (is_answered, is_in_use) = (is_in(&self.answered), is_in(&self.in_use));
+        let config = &view.server.plan().config;
+        let skew_s = u64::from(config.clock_skew_s);
+        let is_shared = token.addresses.iter().any(|address| *address != server_address())
+            || (self.floor_unix_s > 0 && expiry <= self.floor_unix_s + skew_s);
+        self.shared.extend(number.filter(|_| is_shared));
+        let latest = unix_s + u64::from(config.token_lifetime_max_s) + skew_s;
+        let mut due = if expiry > latest {
+            refused(&[TokenLifetime])
+        } else if expiry <= self.floor_unix_s {
+            refused(&[TokenBeforeStart])
+        } else if !token.addresses.contains(&server_address()) {
+            refused(&[TokenForOtherServer])
+        } else if is_in_use {
+            refused(&[])
+        } else {
+            Due { is_answered: true, drops: FULL.to_vec() }
+        };
+        if is_answered || is_in_use {
+            due.drops.push(TokenConsumed);
+        }
+        if expiry <= self.latest_unix_s {
+            due.drops.push(TokenBeforeStart);
+        }
+        due
+    }
+}
+
+/// Each request that counts as answered has its challenge or its denial, in the same step.
+fn check_answers(to: SocketAddr, count: usize, step: &Step, view: &View<'_>) -> Result<(), Violation> {
+    let answers = view.wire.sent().iter().filter(|(place, packet)| {
+        let sent = step.happenings.get(*place);
+        matches!(packet.kind, DENIED | CHALLENGE)
+            && matches!(sent, Some(Happening::Sent { datagram, .. }) if datagram.to == to)
+    });
+    let answers = answers.count();
+    ensure(answers >= count, || format!("{count} requests from {to} were answered, by {answers} datagrams"))
+}
