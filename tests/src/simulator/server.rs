@@ -255,6 +255,17 @@ impl Server {
         }
     }
 
+    /// Takes no newcomers from now on, as long as this start lasts.
+    pub(super) fn drain(&mut self, stage: &mut Stage) -> Result<(), Violation> {
+        let local = self.machine.local(stage.now);
+        let running = self.running.as_mut().filter(|_| !self.machine.is_asleep());
+        let Some(running) = running else { return Ok(()) };
+        running.note_call(local, stage);
+        running.manager.drain(local);
+        stage.step.note(Happening::ServerCommanded { command: Command::Drain, is_done: true });
+        self.drive(stage)
+    }
+
     /// Ends the session of an identity; says whether there was one.
     pub(super) fn kick(
         &mut self,

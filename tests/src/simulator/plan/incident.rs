@@ -64,6 +64,8 @@ pub(in crate::simulator) enum IncidentKind {
         down_ms: u64,
         is_graceful: bool,
     },
+    /// It takes no newcomers from now on; a restart follows.
+    ServerDrain,
     ServerClockStep {
         by_s: i64,
     },
@@ -103,7 +105,21 @@ impl Drawing<'_> {
             Fault::ServerStalls | Fault::WallClockSteps => self.count(1, 20),
             _ => self.count(self.settings.peers as u64, 60),
         };
-        (0..count).filter_map(|_| self.incident_of(fault)).collect()
+        let mut incidents: Vec<_> = (0..count).filter_map(|_| self.incident_of(fault)).collect();
+        let restarts = incidents.clone();
+        incidents.extend(restarts.iter().filter_map(|restart| self.drain_before(restart)));
+        incidents
+    }
+
+    /// Whoever ends a server gracefully drains it first, perhaps.
+    fn drain_before(&mut self, restart: &Incident) -> Option<Incident> {
+        let is_graceful = matches!(restart.what, IncidentKind::ServerRestart { is_graceful: true, .. });
+        if !is_graceful || self.chance.percent(50) {
+            return None;
+        }
+        let before_micros = self.span_ms(100..=10_000) * 1_000;
+        let at = Timestamp::from_micros(restart.at.as_micros().saturating_sub(before_micros));
+        Some(Incident { at, what: IncidentKind::ServerDrain, ..*restart })
     }
 
     /// How often something happens that happens to each of `peers` once in so many seconds at most.

@@ -57,6 +57,7 @@ impl Run {
             }
             IncidentKind::ServerSleep { .. }
             | IncidentKind::ServerRestart { .. }
+            | IncidentKind::ServerDrain
             | IncidentKind::ServerClockStep { .. }
             | IncidentKind::Kick { .. }
             | IncidentKind::Ban { .. } => self.meet_at_server(incident.what)?,
@@ -80,6 +81,11 @@ impl Run {
                 let start_at = stage.now.plus_millis(down_ms);
                 stage.schedule.add(start_at, Due::ServerStart);
                 Ok(runs)
+            }
+            IncidentKind::ServerDrain => {
+                self.server.drain(stage)?;
+                // It is the restart that counts.
+                Ok(false)
             }
             IncidentKind::ServerClockStep { by_s } => {
                 self.server.step_wall_clock(by_s, stage)?;
