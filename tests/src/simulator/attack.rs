@@ -51,6 +51,10 @@ pub enum Attack {
     OldPayload,
     /// Frames of the server's, of no type, or at the wrong time.
     WrongFrames,
+    /// The first payload of a connection does not begin with a hello.
+    NoHello,
+    /// The first payload of a connection begins with a hello of another version.
+    WrongHello,
     /// Packets under its own keys, from the address of a player.
     KeyElsewhere,
     /// Its own token, shown from the address of a player.
@@ -59,13 +63,15 @@ pub enum Attack {
     ParallelSession,
     /// One resume token, from two addresses.
     ResumeTwice,
-    /// A resume token that was used before.
+    /// A resume token is shown, and nothing is said under its keys for a while.
+    ResumeLate,
+    /// A resume token that was used before, or was left over from a connection that is over.
     ResumeAgain,
 }
 
 impl Attack {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::ReplayAtOnce,
         Self::ReplayLater,
         Self::ReplayFromOwn,
@@ -89,10 +95,13 @@ impl Attack {
         Self::CutFrames,
         Self::OldPayload,
         Self::WrongFrames,
+        Self::NoHello,
+        Self::WrongHello,
         Self::KeyElsewhere,
         Self::TokenElsewhere,
         Self::ParallelSession,
         Self::ResumeTwice,
+        Self::ResumeLate,
         Self::ResumeAgain,
     ];
 

@@ -27,6 +27,8 @@ const TURN_MS: u64 = 25;
 const SEATS_MAX: usize = 6;
 /// Payloads of earlier sessions, and resume tokens that were used.
 const ARCHIVE_MAX: usize = 64;
+/// How long it may say nothing under keys that it has a right to.
+const LATE_MS_MAX: u64 = 9_000;
 /// Addresses of players that it has seen.
 const PLAYERS_MAX: usize = 32;
 /// The parts of a connect token: version and protocol, the expiry, the nonce and the private part.
@@ -51,7 +53,7 @@ pub(super) struct Insider {
     seats: Vec<Seat>,
     /// What it said in the sessions so far.
     said: Vec<Vec<u8>>,
-    /// Requests with resume tokens that it has shown, and whose they were.
+    /// Requests with resume tokens that it has shown, or that were left over, and whose they were.
     used: Vec<(ClientId, Rc<[u8]>)>,
     players: Memory,
 }
@@ -127,6 +129,11 @@ impl Insider {
                 volley.attacks.count(attack);
                 return Some(());
             }
+            Attack::ResumeLate => {
+                self.resume_late(now, place)?;
+                volley.attacks.count(attack);
+                return Some(());
+            }
             Attack::ResumeAgain => {
                 let (identity, request) = pick(&self.used, &mut self.chance)?.clone();
                 let address = self.own_address();
@@ -168,15 +175,66 @@ impl Insider {
         }
         let token = self.seats[place].tokens.remove(0);
         let (identity, request) = (self.seats[place].identity, self.request_with(place, &token));
-        if self.used.len() == ARCHIVE_MAX {
-            self.used.remove(0);
-        }
-        self.used.push((identity, request.clone().into()));
+        self.put_by(identity, request.clone());
         for _ in 0..2 {
             let address = self.own_address();
             self.sit(now, identity, address, request.clone());
         }
         Some(())
+    }
+
+    /// Comes back and says nothing, so that only the handshake is complete; what there was before falls silent as well, or goes on.
+    fn resume_late(&mut self, now: Timestamp, place: usize) -> Option<()> {
+        if self.seats.len() >= SEATS_MAX || self.seats[place].tokens.is_empty() {
+            return None;
+        }
+        let token = self.seats[place].tokens.remove(0);
+        let (identity, request) = (self.seats[place].identity, self.request_with(place, &token));
+        if self.chance.percent(50) {
+            self.seats.remove(place);
+        }
+        let address = self.own_address();
+        self.sit(now, identity, address, request);
+        self.seats.last_mut()?.speaks_at = now.plus_millis(self.chance.below(LATE_MS_MAX));
+        Some(())
+    }
+
+    /// Whoever is about to say hello says something else first.
+    fn stammer(&mut self, now: Timestamp, volley: &mut Volley<'_>) {
+        for place in 0..self.seats.len() {
+            if !self.seats[place].is_about_to_speak(now) || self.seats[place].has_stammered {
+                continue;
+            }
+            self.seats[place].has_stammered = true;
+            for attack in [Attack::NoHello, Attack::WrongHello] {
+                if self.attacks.contains(&attack) {
+                    let bytes = self.seal_any(place, attack);
+                    volley.attack(attack, self.seats[place].addressed(bytes));
+                }
+            }
+        }
+    }
+
+    /// Connections that are over leave tokens behind.
+    fn leave_seats(&mut self, now: Timestamp) {
+        for place in 0..self.seats.len() {
+            if self.seats[place].is_over(now) {
+                let identity = self.seats[place].identity;
+                let tokens = std::mem::take(&mut self.seats[place].tokens);
+                for token in &tokens {
+                    let request = self.request_with(place, token);
+                    self.put_by(identity, request);
+                }
+            }
+        }
+        self.seats.retain(|seat| !seat.is_over(now));
+    }
+
+    fn put_by(&mut self, identity: ClientId, request: Vec<u8>) {
+        if self.used.len() == ARCHIVE_MAX {
+            self.used.remove(0);
+        }
+        self.used.push((identity, request.into()));
     }
 
     fn request_with(&self, place: usize, token: &ResumeToken) -> Vec<u8> {
@@ -221,8 +279,9 @@ impl Adversary for Insider {
     }
 
     fn take_turn(&mut self, now: Timestamp, volley: &mut Volley<'_>) -> Option<Timestamp> {
-        self.seats.retain(|seat| !seat.is_over(now));
+        self.leave_seats(now);
         self.come_in(now, volley);
+        self.stammer(now, volley);
         for seat in &mut self.seats {
             volley.datagrams.extend(seat.keep_up(now));
         }

@@ -97,7 +97,13 @@ fn what_a_spoofer_makes_up_does_not_open() {
 fn an_insider_gets_in_again_and_again_and_breaks_the_protocol_under_its_own_keys() {
     let attacks = Attack::of_insider();
     let outcome = play(&AdversaryPlans { insider: loud(attacks), ..all_silent() });
-    let reasons = [DropReason::Violation, DropReason::Malformed, DropReason::ResumeSpent];
+    let reasons = [
+        DropReason::Violation,
+        DropReason::Malformed,
+        DropReason::ResumeSpent,
+        DropReason::BeforeHello,
+        DropReason::BadHello,
+    ];
     assert_seen(&outcome, attacks, &reasons);
 }
 

@@ -37,7 +37,11 @@ impl Frames {
     }
 
     pub(super) fn hello(self, lane_epoch: u64) -> Self {
-        self.byte(kind::HELLO).raw(&MAGIC).varint(1).raw(&lane_epoch.to_le_bytes())
+        self.hello_of(1, lane_epoch)
+    }
+
+    pub(super) fn hello_of(self, version: u64, lane_epoch: u64) -> Self {
+        self.byte(kind::HELLO).raw(&MAGIC).varint(version).raw(&lane_epoch.to_le_bytes())
     }
 
     pub(super) fn heartbeat(self, stamp: u64) -> Self {

@@ -76,6 +76,8 @@ pub(super) fn payload(attack: Attack, seat: &mut Seat, chance: &mut Chance) -> V
             let len = 1 + next(&mut seat.counts[3]) % good.len() as u64;
             frames_of(&good[..usize::try_from(len).unwrap_or(1)])
         }
+        Attack::NoHello => frames.heartbeat(far),
+        Attack::WrongHello => frames.hello_of(2 + (far >> 1), seat.lane_epoch).login(1, b"right"),
         // What is left: frames at the wrong time, or of the wrong end.
         _ => {
             let kind = WRONG_KINDS[usize::try_from(chance.below(8)).unwrap_or(0)];

@@ -45,6 +45,10 @@ pub(super) struct Seat {
     pub(super) request: Rc<[u8]>,
     /// Of the resume tokens it got, those that it has not used.
     pub(super) tokens: Vec<ResumeToken>,
+    /// Before that it says nothing under its keys.
+    pub(super) speaks_at: Timestamp,
+    /// Whether it has said something else before its hello.
+    pub(super) has_stammered: bool,
     /// How often each attack of one kind was made, for those that go on from one to the next.
     pub(super) counts: [u64; 4],
     to_server: KeyBytes,
@@ -73,6 +77,8 @@ impl Seat {
             lane_epoch,
             request: request.into(),
             tokens: Vec::new(),
+            speaks_at: now,
+            has_stammered: false,
             counts: [0; 4],
             to_server: token.client_to_server,
             to_client: token.server_to_client,
@@ -86,6 +92,11 @@ impl Seat {
 
     pub(super) fn is_in(&self) -> bool {
         self.standing == Standing::In
+    }
+
+    /// It may say something under its keys, and has not.
+    pub(super) fn is_about_to_speak(&self, now: Timestamp) -> bool {
+        self.standing == Standing::Greeting && self.speaks_at <= now
     }
 
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
@@ -138,6 +149,7 @@ impl Seat {
                 let body = challenge.clone();
                 self.seal(RESPONSE, &body)
             }
+            Standing::Greeting if now < self.speaks_at => return None,
             Standing::Greeting => {
                 let payload = Frames::default().hello(self.lane_epoch).login(1, b"right").into_bytes();
                 self.seal(PAYLOAD, &payload)
