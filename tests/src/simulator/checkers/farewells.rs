@@ -7,12 +7,11 @@ use rejoin::{Event, LifecycleEvent};
 
 use crate::laws::{Violation, ensure};
 use crate::simulator::checker::{Checker, View};
+use crate::simulator::payload::kind::GOODBYE;
 use crate::simulator::step::{Happening, Step};
 
 const PAYLOAD: u8 = 5;
 const DISCONNECT: u8 = 6;
-/// The frame that says goodbye, with the code of the reason and the words of the host.
-const GOODBYE: u8 = 0x0a;
 /// That somebody else took the session over, with a newer token.
 const SUPERSEDED: u8 = 5;
 /// What the simulated server says to those whom it kicks, and to those whose login it rejects.
@@ -49,14 +48,15 @@ impl Checker for Farewells {
 fn check_said(due: &[Vec<u8>], said: &[(Option<Vec<u8>>, u32)]) -> Result<(), Violation> {
     for goodbye in due {
         let wanted = due.iter().filter(|other| *other == goodbye).count();
-        let told = said.iter().filter(|(body, packets)| body.as_ref() == Some(goodbye) && *packets > 0).count();
+        let told =
+            said.iter().filter(|(body, packets)| body.as_ref() == Some(goodbye) && *packets > 0).count();
         ensure(told >= wanted, || format!("{told} of {wanted} were told {goodbye:?}, and disconnected"))?;
     }
     let unfounded = said.iter().filter_map(|(body, _)| body.as_ref()).find(|body| !due.contains(body));
     ensure(unfounded.is_none(), || format!("somebody was told {unfounded:?}, which nobody was to be told"))
 }
 
-/// The goodbye that belongs to an event.
+/// The goodbye that belongs to an event: the frame, with the code of the reason and the words of the host.
 fn farewell_of(event: &LifecycleEvent, user_data: &[u8]) -> Option<Vec<u8>> {
     let (code, words): (u8, &[u8]) = match event.cause {
         Cause::Ended(reason) => match reason {

@@ -1,6 +1,6 @@
 //! Who shows a token is answered if the token is good, and only then; a bad one is refused for what is wrong with it.
 //!
-//! And where somebody else may have sealed under the keys of a good one, the server's sequences begin where that one's hardly are.
+//! What the server gave to somebody from whom the session was taken over is bad from then on. And where somebody else may have sealed under the keys of a good one, the server's sequences begin where that one's hardly are.
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
@@ -9,11 +9,14 @@ use rejoin::DropReason::{
     ClientTokensFull, HandshakesFull, Malformed, RepliesFull, ResumeSpent, TokenBeforeStart, TokenConsumed,
     TokenExpired, TokenForOtherServer, TokenHistoryFull, TokenLifetime, TokenUnreadable, WrongProtocol,
 };
-use rejoin::{DropReason, Timestamp, Verdict};
+use rejoin::lifecycle::LifecycleEventKind;
+use rejoin::{DropReason, Event, SessionId, Timestamp, Verdict};
 
 use crate::laws::{Violation, ensure};
 use crate::netcode::{Packet, open_request};
+
 use crate::simulator::checker::{Checker, View};
+use crate::simulator::payload::resume_tokens;
 use crate::simulator::step::{Datagram, Happening, Reading, Step};
 use crate::world::{PRIVATE_KEY, PROTOCOL_ID, server_address};
 
@@ -25,6 +28,7 @@ const DENIED: u8 = 1;
 const CHALLENGE: u8 = 2;
 const RESPONSE: u8 = 3;
 const KEEP_ALIVE: u8 = 4;
+const PAYLOAD: u8 = 5;
 /// Where sequences begin under keys that somebody else may have used.
 const DISTANT_SEQUENCE: u64 = 1 << 40;
 /// The holder of a good token comes again where one of these is full. That honest ones find room is what `unaffected` says.
@@ -45,6 +49,27 @@ pub(super) struct Gate {
     in_use: HashSet<usize>,
     /// The tokens whose keys another server, or a former start, may have used.
     shared: HashSet<usize>,
+    /// By session: its newest resume token that was sent, and the newest that was when somebody else took the session over.
+    newest: BTreeMap<SessionId, ResumeToken>,
+    void: BTreeMap<SessionId, ResumeToken>,
+}
+
+/// What the server writes into a token of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ResumeToken {
+    boot: u64,
+    session: SessionId,
+    generation: u64,
+}
+
+impl ResumeToken {
+    /// `None` if these user data are those of a backend's token.
+    fn of(user_data: &[u8]) -> Option<Self> {
+        let mut words = user_data.strip_prefix(RESUME_MARK)?.chunks(8).map_while(|word| word.try_into().ok());
+        let mut word = || words.next().map(u64::from_le_bytes);
+        let (boot, session, generation) = (word()?, SessionId::from_bits(word()?), word()?);
+        Some(Self { boot, session, generation })
+    }
 }
 
 /// What may become of a request.
@@ -74,12 +99,21 @@ impl Checker for Gate {
                         _ => {}
                     }
                 }
+                // By a token of the backend, whose user data comes with it.
+                Happening::ServerTold { event: Event::Lifecycle(event), payload }
+                    if event.kind == LifecycleEventKind::Reconnected && !payload.is_empty() =>
+                {
+                    self.void.extend(self.newest.get(&event.session).map(|newest| (event.session, *newest)));
+                }
                 _ => {}
             }
         }
         for (_, packet) in view.wire.sent().iter().filter(|(_, packet)| !packet.key.is_to_server) {
             if packet.kind >= KEEP_ALIVE {
                 self.spoken(packet)?;
+            }
+            if packet.kind == PAYLOAD {
+                self.note_tokens(&packet.body);
             }
         }
         answers.into_iter().try_for_each(|(to, count)| check_answers(to, count, step, view))
@@ -110,6 +144,25 @@ impl Gate {
         ensure(is_distant, || {
             format!("sequence {} under keys of a token that others may have used", packet.sequence)
         })
+    }
+
+    /// The server sends resume tokens.
+    fn note_tokens(&mut self, payload: &[u8]) {
+        for sent in resume_tokens(payload) {
+            let head = [&[0], &VERSION[..], &PROTOCOL_ID.to_le_bytes(), &sent.expiry].concat();
+            let request = open_request(PROTOCOL_ID, &PRIVATE_KEY, &[head, sent.nonce_and_private].concat());
+            let Some(token) = request.and_then(|request| ResumeToken::of(&request.user_data)) else {
+                continue;
+            };
+            let newest = self.newest.entry(token.session).or_insert(token);
+            newest.generation = newest.generation.max(token.generation);
+        }
+    }
+
+    /// Whether it was sent to somebody from whom the session was taken over.
+    fn is_void(&self, token: &ResumeToken) -> bool {
+        let void = self.void.get(&token.session);
+        void.is_some_and(|void| void.boot == token.boot && token.generation <= void.generation)
     }
 
     fn judge(
@@ -147,7 +200,10 @@ impl Gate {
             // One that was used is known by its end.
             return refused(&[TokenUnreadable, TokenConsumed]);
         };
-        if token.user_data.starts_with(RESUME_MARK) {
+        if let Some(resume) = ResumeToken::of(&token.user_data) {
+            if self.is_void(&resume) && view.lifecycles.state_of(resume.session).is_some() {
+                return refused(&[ResumeSpent]);
+            }
             return Due { is_answered: true, drops: vec![ResumeSpent, RepliesFull] };
         }
         let number = view.wire.token_of_nonce(&token.nonce);
@@ -189,4 +245,27 @@ fn check_answers(to: SocketAddr, count: usize, step: &Step, view: &View<'_>) -> 
     });
     let answers = answers.count();
     ensure(answers >= count, || format!("{count} requests from {to} were answered, by {answers} datagrams"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_from_before_the_session_was_taken_over_is_void_and_a_later_one_is_not() {
+        let session = SessionId { index: 3, generation: 1 };
+        let user_data = |boot: u64, generation: u64| {
+            let words = [boot, session.to_bits(), generation].map(u64::to_le_bytes).concat();
+            [&RESUME_MARK[..], &words, &[7; 32]].concat()
+        };
+        let token =
+            |boot, generation| ResumeToken::of(&user_data(boot, generation)).expect("the mark is there");
+        assert_eq!(token(5, 2), ResumeToken { boot: 5, session, generation: 2 });
+        assert_eq!(ResumeToken::of(&[0x5a; 256]), None);
+
+        let gate = Gate { void: [(session, token(5, 2))].into(), ..Gate::default() };
+
+        assert!(gate.is_void(&token(5, 1)) && gate.is_void(&token(5, 2)));
+        assert!(!gate.is_void(&token(5, 3)) && !gate.is_void(&token(6, 2)));
+    }
 }

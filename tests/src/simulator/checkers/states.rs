@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use rejoin::{SessionId, Timestamp};
 use rejoin::client::ClientEvent;
+use rejoin::{SessionId, Timestamp};
 
 use crate::laws::{Violation, ensure};
 use crate::simulator::checker::{Checker, View};

@@ -203,7 +203,8 @@ fn the_last_state_that_never_arrives_is_missed_in_the_end_unless_its_player_came
         channel: Channel::State(3),
         message: message.clone().into(),
     };
-    let told = |event, payload: &[u8]| Happening::PlayerTold { process: PROCESS, event, payload: payload.into() };
+    let told =
+        |event, payload: &[u8]| Happening::PlayerTold { process: PROCESS, event, payload: payload.into() };
     let connected = told(ClientEvent::Connected { login_explicit: true }, &[]);
     let got = told(ClientEvent::State { server_tick: 3, acknowledged: None }, &message);
     let complete = |steps: Vec<Happening>| {

@@ -44,14 +44,7 @@ pub(super) struct Application {
 
 impl Application {
     pub(super) const fn new(start: u32) -> Self {
-        Self {
-            start,
-            tick: 0,
-            numbers: 0,
-            logins: Vec::new(),
-            ended: Vec::new(),
-            published: BTreeSet::new(),
-        }
+        Self { start, tick: 0, numbers: 0, logins: Vec::new(), ended: Vec::new(), published: BTreeSet::new() }
     }
 
     /// It is told something.

@@ -1,7 +1,7 @@
 //! The law of the gate, on a real login before which somebody set the clock.
 
-use super::wire::Login;
 use super::Scene;
+use super::wire::Login;
 use crate::laws::Violation;
 use crate::simulator::checker::{Checker, View};
 use crate::simulator::checkers::gate::Gate;
