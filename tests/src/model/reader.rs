@@ -10,8 +10,6 @@ use rejoin::{ClientId, SessionId};
 use super::session::{Origin, Token, TokenId};
 use crate::netcode::{KeyBytes, Request, open_packet, open_request};
 
-/// Tokens that are remembered for each address.
-const TOKENS_PER_ADDRESS_MAX: usize = 8;
 /// What the user data of a server's own token begins with; then come its start, the session and the generation, eight bytes each.
 const RESUME_MARK: &[u8; 8] = b"REJOINWB";
 /// Where a request's nonce is.
@@ -25,7 +23,7 @@ pub(super) struct Reader {
     keys: Vec<KeyBytes>,
     by_key: BTreeMap<KeyBytes, TokenId>,
     by_nonce: BTreeMap<[u8; 24], Token>,
-    /// By address, the newest last.
+    /// By address, each token once, the newest last.
     shown: BTreeMap<SocketAddr, Vec<Token>>,
 }
 
@@ -52,9 +50,6 @@ impl Reader {
         let shown = self.shown.entry(from).or_default();
         shown.retain(|other| other.id != token.id);
         shown.push(token);
-        if shown.len() > TOKENS_PER_ADDRESS_MAX {
-            shown.remove(0);
-        }
         Some(token)
     }
 
