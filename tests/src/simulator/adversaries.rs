@@ -1,12 +1,17 @@
 //! Those who take part in every run with bad intentions: somebody who hears everything, somebody who sends from anywhere, and somebody
 //! who has good tokens and misbehaves.
 //!
-//! They go on when the faults have stopped, and everybody honest gets in all the same. One trick stops then, for it keeps honest players
-//! out by design as long as it lasts: a *good* request from an address that is not its owner's. An address has one handshake under way at
+//! They go on when the faults have stopped, and everybody honest gets in all the same. Two tricks stop then, for they keep honest players
+//! out by design as long as they last.
+//!
+//! The first is a *good* request from an address that is not its owner's. An address has one handshake under way at
 //! a time, and a token four addresses, the newest in place of the oldest; so whoever shows good tokens from a player's address, or a
 //! player's token from other addresses, more often than a round trip of that player's takes, pushes each handshake out before it
 //! completes. Nothing else could be done: the server cannot know who of two that show one token is its owner, and must not keep the first.
 //! It heals with the next request that nobody pushes out.
+//!
+//! The second is a packet of a player's that was lost, delivered much later, unchanged and from its own address. It is genuine and new, so it
+//! revives the session of a program that has crashed. Where a second login is rejected, the player waits for that session's end once more.
 
 mod insider;
 mod pace;

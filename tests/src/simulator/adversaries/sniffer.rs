@@ -63,8 +63,7 @@ impl Sniffer {
             _ => self.sessions.pick(&mut self.chance)?.clone(),
         };
         let heard = shown_here(heard);
-        // The trick that stops with the faults.
-        if attack != Attack::ReplayAtOnce && now >= self.calm_at && is_request(&heard) {
+        if now >= self.calm_at && stops_with_the_faults(attack, &heard) {
             return None;
         }
         let is_to_server = heard.to == server_address();
@@ -79,6 +78,18 @@ impl Sniffer {
         };
         Some((attack, datagram))
     }
+}
+
+/// The two tricks that do.
+fn stops_with_the_faults(attack: Attack, heard: &Datagram) -> bool {
+    let is_request_from_elsewhere = attack != Attack::ReplayAtOnce && is_request(heard);
+    let is_late_sign_of_life =
+        attack == Attack::ReplayLater && heard.to == server_address() && is_of_session(heard);
+    is_request_from_elsewhere || is_late_sign_of_life
+}
+
+fn is_of_session(datagram: &Datagram) -> bool {
+    datagram.bytes.first().is_some_and(|prefix| matches!(prefix & 0xf, 4 | 5))
 }
 
 fn is_response(datagram: &Datagram) -> bool {
@@ -97,8 +108,7 @@ impl Adversary for Sniffer {
             self.newest.pop_front();
         }
         self.newest.push_back(datagram.clone());
-        let is_of_session = datagram.bytes.first().is_some_and(|prefix| matches!(prefix & 0xf, 4 | 5));
-        let memory = if is_of_session { &mut self.sessions } else { &mut self.handshakes };
+        let memory = if is_of_session(datagram) { &mut self.sessions } else { &mut self.handshakes };
         memory.hear(datagram, &mut self.chance);
     }
 

@@ -121,30 +121,44 @@ fn nobody_sends_more_than_its_plan_says_however_it_bursts() {
     assert!(burst_max > 200, "{burst_max}");
 }
 
+/// What a sniffer sends in the two seconds from `now` on that has heard a request and a payload of a player's.
+fn sniffed(plans: &AdversaryPlans, now: Timestamp) -> Vec<Datagram> {
+    let own = "192.0.2.7:7".parse().expect("an address");
+    let player = "198.51.100.1:10001".parse().expect("an address");
+    let mut sniffer = Sniffer::new(plans, own, Chance::new(1));
+    let heard = |prefix: u8| Datagram { from: player, to: server_address(), bytes: [prefix; 30].into() };
+    sniffer.overhear(now, &heard(0));
+    sniffer.overhear(now, &heard(0x15));
+    let (mut backend, mut attacks) = (Backend::new(5, Chance::new(1)), AttackCounts::default());
+    let mut volley = Volley { datagrams: Vec::new(), backend: &mut backend, attacks: &mut attacks };
+    let mut next = Some(now);
+    while let Some(at) = next.filter(|at| *at < now.plus_millis(2_000)) {
+        next = sniffer.take_turn(at, &mut volley);
+    }
+    volley.datagrams
+}
+
+fn count(sent: &[Datagram], prefix: u8) -> usize {
+    sent.iter().filter(|datagram| datagram.bytes[0] == prefix).count()
+}
+
 #[test]
 fn when_the_faults_have_stopped_a_sniffer_shows_no_request_from_elsewhere() {
     let attacks = [Attack::ReplayLater, Attack::ReplayFromOwn, Attack::ReplayAcross];
     let plans = AdversaryPlans { sniffer: loud(&attacks), ..all_silent() };
-    let own = "192.0.2.7:7".parse().expect("an address");
-    let player = "198.51.100.1:10001".parse().expect("an address");
-    let sent_at = |now| {
-        let mut sniffer = Sniffer::new(&plans, own, Chance::new(1));
-        let heard = |prefix: u8| Datagram { from: player, to: server_address(), bytes: [prefix; 30].into() };
-        sniffer.overhear(now, &heard(0));
-        sniffer.overhear(now, &heard(0x15));
-        let (mut backend, mut attacks) = (Backend::new(5, Chance::new(1)), AttackCounts::default());
-        let mut volley = Volley { datagrams: Vec::new(), backend: &mut backend, attacks: &mut attacks };
-        let mut next = Some(now);
-        while let Some(at) = next.filter(|at| *at < now.plus_millis(2_000)) {
-            next = sniffer.take_turn(at, &mut volley);
-        }
-        volley.datagrams
-    };
-    let count =
-        |sent: &[Datagram], prefix| sent.iter().filter(|datagram| datagram.bytes[0] == prefix).count();
 
-    let (before, after) = (sent_at(Timestamp::ZERO), sent_at(plans.calm_at));
+    let (before, after) = (sniffed(&plans, Timestamp::ZERO), sniffed(&plans, plans.calm_at));
 
     assert!(count(&before, 0) > 20 && count(&before, 0x15) > 20);
     assert!(count(&after, 0) == 0 && count(&after, 0x15) > 20);
+}
+
+#[test]
+fn when_the_faults_have_stopped_a_sniffer_delivers_no_sign_of_life_late() {
+    let plans = AdversaryPlans { sniffer: loud(&[Attack::ReplayLater]), ..all_silent() };
+
+    let (before, after) = (sniffed(&plans, Timestamp::ZERO), sniffed(&plans, plans.calm_at));
+
+    assert!(count(&before, 0x15) > 20);
+    assert_eq!(count(&after, 0x15), 0);
 }
