@@ -1,6 +1,7 @@
 //! Who shows a token is answered if the token is good, and only then; a bad one is refused for what is wrong with it.
 //!
-//! What the server gave to somebody from whom the session was taken over is bad from then on. And where somebody else may have sealed under the keys of a good one, the server's sequences begin where that one's hardly are.
+//! What the server gave to somebody from whom the session was taken over is bad from then on. And where somebody else may have sealed under
+//! the keys of a good one, the server's sequences begin where that one's hardly are.
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
@@ -14,7 +15,6 @@ use rejoin::{DropReason, Event, SessionId, Timestamp, Verdict};
 
 use crate::laws::{Violation, ensure};
 use crate::netcode::{Packet, open_request};
-
 use crate::simulator::checker::{Checker, View};
 use crate::simulator::payload::resume_tokens;
 use crate::simulator::step::{Datagram, Happening, Reading, Step};
