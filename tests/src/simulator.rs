@@ -20,6 +20,7 @@ mod checkers;
 mod clock;
 mod failure;
 mod fault;
+mod host;
 mod machine;
 mod message;
 mod network;

@@ -9,8 +9,9 @@ use rejoin::{CONNECT_TOKEN_BYTES, ClientId, ConnectToken, LoginPolicy, Timestamp
 
 use super::backend::{self, FETCH_PAUSE_MS, TokenKind};
 use super::clock::LocalClock;
+use super::host::Host;
 use super::machine::Machine;
-use super::plan::{PlayerPlan, Sleep};
+use super::plan::PlayerPlan;
 use super::schedule::Due;
 use super::stage::Stage;
 use super::step::{Datagram, Happening, Party, Reading};
@@ -86,28 +87,52 @@ impl Player {
     }
 }
 
-/// What the network and time bring.
-impl Player {
-    /// A datagram arrives at its machine.
-    pub(super) fn hear(&mut self, datagram: Datagram, stage: &mut Stage) -> Result<(), Violation> {
-        if let Some(datagram) = self.machine.hear(datagram) {
-            self.read(datagram, stage);
-            self.drive(stage)?;
+impl Host for Player {
+    fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
+    fn read(&mut self, datagram: Datagram, stage: &mut Stage) {
+        let Some(process) = &mut self.process else { return };
+        let local = self.machine.local(stage.now);
+        let verdict = process.session.handle_datagram(local, datagram.from, &mut datagram.bytes.to_vec());
+        let (by, reading) = (Party::Player(self.place), Reading::Player(verdict));
+        stage.step.note(Happening::Received { by, datagram, reading });
+    }
+
+    fn drive(&mut self, stage: &mut Stage) -> Result<(), Violation> {
+        let local = self.machine.local(stage.now);
+        let Some(process) = &mut self.process else { return Ok(()) };
+        let (id, party) = (process.id, Party::Player(self.place));
+        let mut told = Vec::new();
+        let address = stage.network.address_of(self.place);
+        let mut outlet = PlayerOutlet { party, address, told: &mut told, stage };
+        driven::drain(&mut process.session, local, &mut outlet)?;
+        let mut firings = 0;
+        while driven::fire(&mut process.session, local, &mut outlet)? {
+            firings += 1;
+            if firings > FIRINGS_MAX {
+                return Err(Violation::new(format!("player {} spins", self.place)));
+            }
+        }
+        for (event, payload) in told {
+            process.on_event(event);
+            stage.step.note(Happening::PlayerTold { process: id, event, payload: payload.into() });
+        }
+        let deadline = process.session.poll_timeout();
+        if deadline.is_none() && process.session.state() == ClientState::Disconnected {
+            self.stop(stage);
+            self.saved.clear();
+            self.starts_at = self.starts_at.max(stage.now.plus_millis(RESTART_MS));
+        } else {
+            self.machine.arm(stage.now, deadline, &mut stage.schedule);
         }
         Ok(())
     }
+}
 
-    /// Its timer fires.
-    pub(super) fn fire(&mut self, stage: &mut Stage) -> Result<(), Violation> {
-        let is_due = self.machine.disarm(stage.now) && !self.machine.is_asleep();
-        if is_due { self.drive(stage) } else { Ok(()) }
-    }
-
-    /// Its machine sleeps.
-    pub(super) fn fall_asleep(&mut self, sleep: Sleep, stage: &mut Stage) {
-        self.machine.fall_asleep(stage.now, sleep, &mut stage.schedule);
-    }
-
+/// What the network and time bring.
+impl Player {
     /// Its machine goes on: what waited is read first.
     pub(super) fn wake(&mut self, at_once: bool, stage: &mut Stage) -> Result<(), Violation> {
         if self.machine.wake(stage.now, at_once) {
@@ -138,45 +163,6 @@ impl Player {
             }
         }
         self.drive(stage)
-    }
-
-    fn read(&mut self, datagram: Datagram, stage: &mut Stage) {
-        let Some(process) = &mut self.process else { return };
-        let local = self.machine.local(stage.now);
-        let verdict = process.session.handle_datagram(local, datagram.from, &mut datagram.bytes.to_vec());
-        let (by, reading) = (Party::Player(self.place), Reading::Player(verdict));
-        stage.step.note(Happening::Received { by, datagram, reading });
-    }
-
-    /// Polls everything and fires what is due, as the laws of the drive API ask.
-    fn drive(&mut self, stage: &mut Stage) -> Result<(), Violation> {
-        let local = self.machine.local(stage.now);
-        let Some(process) = &mut self.process else { return Ok(()) };
-        let (id, party) = (process.id, Party::Player(self.place));
-        let mut told = Vec::new();
-        let address = stage.network.address_of(self.place);
-        let mut outlet = PlayerOutlet { party, address, told: &mut told, stage };
-        driven::drain(&mut process.session, local, &mut outlet)?;
-        let mut firings = 0;
-        while driven::fire(&mut process.session, local, &mut outlet)? {
-            firings += 1;
-            if firings > FIRINGS_MAX {
-                return Err(Violation::new(format!("player {} spins", self.place)));
-            }
-        }
-        for (event, payload) in told {
-            process.on_event(event);
-            stage.step.note(Happening::PlayerTold { process: id, event, payload: payload.into() });
-        }
-        let deadline = process.session.poll_timeout();
-        if deadline.is_none() && process.session.state() == ClientState::Disconnected {
-            self.stop(stage);
-            self.saved.clear();
-            self.starts_at = self.starts_at.max(stage.now.plus_millis(RESTART_MS));
-        } else {
-            self.machine.arm(stage.now, deadline, &mut stage.schedule);
-        }
-        Ok(())
     }
 
     fn stop(&mut self, stage: &mut Stage) {

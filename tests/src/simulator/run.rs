@@ -15,6 +15,7 @@ use super::backend::Backend;
 use super::checker::Checkers;
 use super::failure::Failure;
 use super::fault::Fault;
+use super::host::Host;
 use super::network::Network;
 use super::outcome::Outcome;
 use super::plan::{Incident, Plan, Settings};

@@ -8,8 +8,9 @@ use rejoin::{ClientId, DropReason, Event, KeyHistory, MultiSessionManager, Times
 
 use super::backend;
 use super::clock::LocalClock;
+use super::host::Host;
 use super::machine::Machine;
-use super::plan::{ServerPlan, Sleep};
+use super::plan::ServerPlan;
 use super::schedule::Due;
 use super::stage::Stage;
 use super::step::{Datagram, Happening, Party, Reading};
@@ -91,6 +92,40 @@ impl Server {
     }
 }
 
+impl Host for Server {
+    fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
+    fn read(&mut self, datagram: Datagram, stage: &mut Stage) {
+        let Some(running) = &mut self.running else { return };
+        let local = self.machine.local(stage.now);
+        running.note_call(local, stage);
+        let mut bytes = datagram.bytes.to_vec();
+        let verdict = running.manager.handle_datagram(local, datagram.from, &mut bytes);
+        let (by, reading) = (Party::Server, Reading::Server(verdict));
+        stage.step.note(Happening::Received { by, datagram, reading });
+    }
+
+    fn drive(&mut self, stage: &mut Stage) -> Result<(), Violation> {
+        let local = self.machine.local(stage.now);
+        let Some(running) = &mut self.running else { return Ok(()) };
+        running.note_call(local, stage);
+        let Running { manager, application, .. } = running;
+        let mut outlet = ServerOutlet { application, plan: &self.plan, chance: &mut self.chance, stage };
+        driven::drain(manager, local, &mut outlet)?;
+        let mut firings = 0;
+        while driven::fire(manager, local, &mut outlet)? {
+            firings += 1;
+            if firings > FIRINGS_MAX {
+                return Err(Violation::new("the server spins"));
+            }
+        }
+        self.machine.arm(stage.now, manager.poll_timeout(), &mut stage.schedule);
+        Ok(())
+    }
+}
+
 /// What the network and time bring.
 impl Server {
     /// It starts, if it does not run.
@@ -144,26 +179,6 @@ impl Server {
         }
     }
 
-    /// A datagram arrives at its machine.
-    pub(super) fn hear(&mut self, datagram: Datagram, stage: &mut Stage) -> Result<(), Violation> {
-        if let Some(datagram) = self.machine.hear(datagram) {
-            self.read(datagram, stage);
-            self.drive(stage)?;
-        }
-        Ok(())
-    }
-
-    /// Its timer fires.
-    pub(super) fn fire(&mut self, stage: &mut Stage) -> Result<(), Violation> {
-        let is_due = self.machine.disarm(stage.now) && !self.machine.is_asleep();
-        if is_due { self.drive(stage) } else { Ok(()) }
-    }
-
-    /// Its machine sleeps.
-    pub(super) fn fall_asleep(&mut self, sleep: Sleep, stage: &mut Stage) {
-        self.machine.fall_asleep(stage.now, sleep, &mut stage.schedule);
-    }
-
     /// Its machine goes on: what waited is read first, a budget at a time.
     pub(super) fn wake(&mut self, at_once: bool, stage: &mut Stage) -> Result<(), Violation> {
         if !self.machine.wake(stage.now, at_once) {
@@ -201,35 +216,6 @@ impl Server {
         }
         application.take_turn(manager, local, &self.plan, &mut self.chance, stage)?;
         self.drive(stage)
-    }
-
-    fn read(&mut self, datagram: Datagram, stage: &mut Stage) {
-        let Some(running) = &mut self.running else { return };
-        let local = self.machine.local(stage.now);
-        running.note_call(local, stage);
-        let mut bytes = datagram.bytes.to_vec();
-        let verdict = running.manager.handle_datagram(local, datagram.from, &mut bytes);
-        let (by, reading) = (Party::Server, Reading::Server(verdict));
-        stage.step.note(Happening::Received { by, datagram, reading });
-    }
-
-    /// Polls everything and fires what is due, as the laws of the drive API ask.
-    fn drive(&mut self, stage: &mut Stage) -> Result<(), Violation> {
-        let local = self.machine.local(stage.now);
-        let Some(running) = &mut self.running else { return Ok(()) };
-        running.note_call(local, stage);
-        let Running { manager, application, .. } = running;
-        let mut outlet = ServerOutlet { application, plan: &self.plan, chance: &mut self.chance, stage };
-        driven::drain(manager, local, &mut outlet)?;
-        let mut firings = 0;
-        while driven::fire(manager, local, &mut outlet)? {
-            firings += 1;
-            if firings > FIRINGS_MAX {
-                return Err(Violation::new("the server spins"));
-            }
-        }
-        self.machine.arm(stage.now, manager.poll_timeout(), &mut stage.schedule);
-        Ok(())
     }
 }
 

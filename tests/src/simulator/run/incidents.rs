@@ -2,6 +2,7 @@
 
 use crate::laws::Violation;
 use crate::simulator::fault::Fault;
+use crate::simulator::host::Host;
 use crate::simulator::network::Direction;
 use crate::simulator::plan::{Incident, IncidentKind};
 use crate::simulator::schedule::Due;
