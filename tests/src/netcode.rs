@@ -3,6 +3,7 @@
 //! It is written from the standard and shares nothing with the core, so that neither hides a mistake of the other.
 
 mod key_ring;
+pub mod kind;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,6 +11,7 @@ use chacha20::{R20, hchacha};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 
 pub use key_ring::{KeyId, KeyRing, Packet};
+pub use kind::kind_of;
 
 /// A key of a packet or of a token.
 pub type KeyBytes = [u8; 32];

@@ -4,11 +4,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use super::{Nonces, TakenOnce, UnprovedAddresses, Violation, ensure};
+use crate::netcode::kind::{RESPONSE, kind_of};
 use crate::netcode::{KeyId, KeyRing, Packet, header, seal_of};
 use crate::world::{Fate, Receiver};
-
-/// The packet type of a response.
-const RESPONSE: u8 = 3;
 
 /// Reads along with all keys, at both ends of the wire, and judges what it sees.
 ///
@@ -124,8 +122,7 @@ impl WireWatch {
 
     /// Opens what is a response; one that did nothing proves nothing, so it need not be opened.
     fn response(&mut self, from: SocketAddr, datagram: &[u8], fate: Fate) -> Option<Packet> {
-        let is_response = datagram.first().is_some_and(|prefix| prefix & 0xf == RESPONSE);
-        if !is_response || fate == Fate::Dropped {
+        if kind_of(datagram) != Some(RESPONSE) || fate == Fate::Dropped {
             return None;
         }
         let packet = self.ring.open(from, self.server, datagram)?;

@@ -8,12 +8,10 @@ use rejoin::{Continuity, DropReason, DuplicateIdentity, Event, LifecycleEvent, S
 use super::Model;
 use super::session::{Attempt, Origin, Path, TokenId};
 use crate::laws::{Violation, ensure};
+use crate::netcode::kind::{DISCONNECT, PAYLOAD};
 
 /// Take-overs are counted for so long, in microseconds.
 const TAKE_OVERS_WITHIN_MICROS: u64 = 60_000_000;
-/// The number of a disconnect packet and of a payload in the standard.
-const DISCONNECT: u8 = 6;
-const PAYLOAD: u8 = 5;
 
 /// A packet of a session, as it looks from outside.
 #[derive(Clone, Copy, Debug)]

@@ -11,6 +11,7 @@ use rejoin::{ClientId, Timestamp};
 
 use super::pace::Pace;
 use super::{Memory, index_below, pick, player_end};
+use crate::netcode::kind::{KEEP_ALIVE, PAYLOAD};
 use crate::simulator::adversary::{Adversary, INSIDERS, Volley};
 use crate::simulator::attack::Attack;
 use crate::simulator::payload::ResumeToken;
@@ -19,7 +20,7 @@ use crate::simulator::step::Datagram;
 use crate::world::{Chance, server_address};
 
 use payloads::payload;
-use seat::{KEEP_ALIVE, PAYLOAD, Seat};
+use seat::Seat;
 
 /// From one turn to the next.
 const TURN_MS: u64 = 25;

@@ -7,6 +7,7 @@ use rejoin::Timestamp;
 
 use super::pace::Pace;
 use super::{Memory, is_request, pick, player_end};
+use crate::netcode::kind::{KEEP_ALIVE, PAYLOAD, RESPONSE, kind_of};
 use crate::simulator::adversary::{Adversary, Volley};
 use crate::simulator::attack::Attack;
 use crate::simulator::plan::AdversaryPlans;
@@ -17,9 +18,6 @@ use crate::world::{Chance, server_address};
 const NEWEST_MAX: usize = 16;
 /// What it remembers of handshakes and endings, and what of everything else.
 const REMEMBERED_MAX: usize = 512;
-
-/// The packet type of a response.
-const RESPONSE: u8 = 3;
 
 /// Replays anything from anywhere, at once or much later, to the server and to players.
 #[derive(Debug)]
@@ -89,11 +87,11 @@ fn stops_with_the_faults(attack: Attack, heard: &Datagram) -> bool {
 }
 
 fn is_of_session(datagram: &Datagram) -> bool {
-    datagram.bytes.first().is_some_and(|prefix| matches!(prefix & 0xf, 4 | 5))
+    matches!(kind_of(&datagram.bytes), Some(KEEP_ALIVE | PAYLOAD))
 }
 
 fn is_response(datagram: &Datagram) -> bool {
-    datagram.bytes.first().is_some_and(|prefix| prefix & 0xf == RESPONSE)
+    kind_of(&datagram.bytes) == Some(RESPONSE)
 }
 
 /// What a player sent to another server is shown to this one.

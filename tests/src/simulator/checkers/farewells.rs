@@ -6,12 +6,11 @@ use rejoin::lifecycle::{Cause, DisconnectReason};
 use rejoin::{Event, LifecycleEvent};
 
 use crate::laws::{Violation, ensure};
+use crate::netcode::kind::{DISCONNECT, PAYLOAD};
 use crate::simulator::checker::{Checker, View};
 use crate::simulator::payload::kind::GOODBYE;
 use crate::simulator::step::{Happening, Step};
 
-const PAYLOAD: u8 = 5;
-const DISCONNECT: u8 = 6;
 /// That somebody else took the session over, with a newer token.
 const SUPERSEDED: u8 = 5;
 /// What the simulated server says to those whom it kicks, and to those whose login it rejects.

@@ -14,6 +14,7 @@ use rejoin::lifecycle::LifecycleEventKind;
 use rejoin::{DropReason, Event, SessionId, Timestamp, Verdict};
 
 use crate::laws::{Violation, ensure};
+use crate::netcode::kind::{CHALLENGE, DENIED, KEEP_ALIVE, PAYLOAD, RESPONSE};
 use crate::netcode::{Packet, open_request};
 use crate::simulator::checker::{Checker, View};
 use crate::simulator::payload::resume_tokens;
@@ -24,11 +25,6 @@ const REQUEST_BYTES: usize = 1_078;
 const VERSION: &[u8; 13] = b"NETCODE 1.02\0";
 /// What the user data of a server's own token begins with.
 const RESUME_MARK: &[u8; 8] = b"REJOINWB";
-const DENIED: u8 = 1;
-const CHALLENGE: u8 = 2;
-const RESPONSE: u8 = 3;
-const KEEP_ALIVE: u8 = 4;
-const PAYLOAD: u8 = 5;
 /// Where sequences begin under keys that somebody else may have used.
 const DISTANT_SEQUENCE: u64 = 1 << 40;
 /// The holder of a good token comes again where one of these is full. That honest ones find room is what `unaffected` says.

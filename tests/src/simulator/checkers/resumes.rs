@@ -9,12 +9,10 @@ use rejoin::lifecycle::LifecycleEventKind;
 use rejoin::{ClientId, Continuity, Event, SessionId, Verdict};
 
 use crate::laws::{Violation, ensure};
+use crate::netcode::kind::PAYLOAD;
 use crate::netcode::{header, seal_of};
 use crate::simulator::checker::{Checker, View};
 use crate::simulator::step::{Datagram, Happening, Party, ProcessId, Reading, Step};
-
-/// The packet type of a payload.
-const PAYLOAD: u8 = 5;
 
 /// Which process plays in which session.
 #[derive(Debug, Default)]

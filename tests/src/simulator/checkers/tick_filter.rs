@@ -5,13 +5,11 @@ use std::collections::HashMap;
 use rejoin::{Event, SessionId, Verdict};
 
 use crate::laws::{TickFilter, Violation, ensure};
+use crate::netcode::kind::PAYLOAD;
 use crate::netcode::seal_of;
 use crate::simulator::checker::{Checker, View};
 use crate::simulator::payload::move_ticks;
 use crate::simulator::step::{Happening, Reading, Step};
-
-/// The packet type of a payload.
-const PAYLOAD: u8 = 5;
 
 /// The model, and which inputs are under way.
 #[derive(Debug, Default)]

@@ -32,6 +32,7 @@ use rejoin::lifecycle::{Cause, DisconnectReason, LifecycleEventKind};
 use rejoin::{ClientId, DenyReason, DropReason, Event, LifecycleEvent, SessionId, Verdict};
 
 use crate::laws::{Violation, ensure};
+use crate::netcode::kind::{DISCONNECT, REQUEST, RESPONSE, kind_of};
 use crate::netcode::{KeyBytes, open_packet, open_request};
 use crate::simulator::adversary::is_honest;
 use crate::simulator::checker::{Checker, View};
@@ -41,9 +42,6 @@ use remembered::{Remembered, fingerprint};
 
 /// How many of the newest packets a replay window tells apart.
 const REPLAY_WINDOW: u64 = 256;
-const REQUEST: u8 = 0;
-const RESPONSE: u8 = 3;
-const DISCONNECT: u8 = 6;
 const BROKE_THE_PROTOCOL: ClientEvent =
     ClientEvent::Disconnected { reason: ClientDisconnectReason::ProtocolViolation };
 
@@ -141,7 +139,7 @@ impl Unaffected {
     fn note_sent(&mut self, client_id: ClientId, datagram: &Datagram) {
         let player = self.players.entry(client_id).or_default();
         match kind_of(&datagram.bytes) {
-            REQUEST => player.learn(&datagram.bytes),
+            Some(REQUEST) => player.learn(&datagram.bytes),
             _ => player.sealed += 1,
         }
         let (from, number) = (datagram.from, player.sealed);
@@ -189,7 +187,7 @@ impl Unaffected {
         view: &View<'_>,
     ) -> Result<(), Violation> {
         match kind_of(&datagram.bytes) {
-            REQUEST | RESPONSE => {
+            Some(REQUEST | RESPONSE) => {
                 let for_room =
                     [DropReason::HandshakesFull, DropReason::TokenHistoryFull, DropReason::RepliesFull];
                 ensure(!for_room.contains(&reason), || {
@@ -245,7 +243,7 @@ impl Unaffected {
         ensure(author == Some(client_id), || {
             format!("session {session} of {client_id:?} took what {author:?} sent: {datagram}")
         })?;
-        if let Some(sent) = sent.filter(|_| kind_of(&datagram.bytes) != DISCONNECT) {
+        if let Some(sent) = sent.filter(|_| kind_of(&datagram.bytes) != Some(DISCONNECT)) {
             let bytes = Rc::clone(&datagram.bytes);
             self.taken.insert(session, Taken { process: sent.process, from: datagram.from, bytes });
         }
@@ -338,8 +336,4 @@ impl Credentials {
         let opens = |key: &KeyBytes| open_packet(PROTOCOL_ID, key, packet).is_some();
         self.tokens.iter().rposition(|token| opens(&token.to_server))
     }
-}
-
-fn kind_of(datagram: &[u8]) -> u8 {
-    datagram.first().map_or(REQUEST, |prefix| prefix & 0xf)
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use rejoin::{ClientId, Timestamp};
 
 use super::frames::Frames;
+use crate::netcode::kind::{KEEP_ALIVE, PAYLOAD, RESPONSE};
 use crate::netcode::{KeyBytes, header, open_packet, open_request, seal_packet};
 use crate::simulator::payload::{ResumeToken, resume_tokens};
 use crate::simulator::step::Datagram;
@@ -20,10 +21,6 @@ const UPKEEP_MS: u64 = 150;
 const SILENCE_MS: u64 = 6_000;
 /// The newest payloads that it acknowledges.
 const RECEIVED_MAX: usize = 64;
-
-const RESPONSE: u8 = 3;
-pub(super) const KEEP_ALIVE: u8 = 4;
-pub(super) const PAYLOAD: u8 = 5;
 
 /// How far a connection has come.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use rejoin::{DropReason, Event, SessionId, Verdict, client};
 
 use super::{SESSION, Scene, connected};
 use crate::laws::Violation;
+use crate::netcode::kind::PAYLOAD;
 use crate::netcode::{KeyBytes, KeyRing, seal_packet};
 use crate::simulator::checker::{Checker, View};
 use crate::simulator::checkers::tick_filter::Ticks;
@@ -13,7 +14,6 @@ use crate::simulator::checkers::wire::Wire;
 use crate::simulator::step::{Datagram, Happening, Party, Reading, Step};
 use crate::world::{self, Fate, Observation, PRIVATE_KEY, PROTOCOL_ID, World, config, server_address};
 
-const PAYLOAD: u8 = 5;
 const SEQUENCE: u64 = 1_000;
 /// Two inputs, of the ticks 7 and 9.
 const MOVES: &[u8] = &[0x13, 9, 2, 0, 2, 0];

@@ -3,8 +3,9 @@
 use rejoin::lifecycle::{Cause, DisconnectReason};
 use rejoin::{DropReason, Event, LoginPolicy, Timestamp, Verdict};
 
-use super::{Unaffected, kind_of};
+use super::Unaffected;
 use crate::laws::Violation;
+use crate::netcode::kind::{REQUEST, RESPONSE, kind_of};
 use crate::simulator::adversary::is_honest;
 use crate::simulator::checker::{Checker, View};
 use crate::simulator::failure::Failure;
@@ -124,7 +125,8 @@ fn dropped(happening: &mut Happening, view: &View<'_>, reason: DropReason) -> bo
 fn a_handshake_that_is_refused_for_want_of_room_is_caught() {
     let lie = |happening: &mut Happening, _: &View<'_>| match happening {
         Happening::Received { datagram, reading: Reading::Server(verdict), .. }
-            if matches!(kind_of(&datagram.bytes), 0 | 3) && *verdict == Verdict::Answered =>
+            if matches!(kind_of(&datagram.bytes), Some(REQUEST | RESPONSE))
+                && *verdict == Verdict::Answered =>
         {
             *verdict = Verdict::Dropped(DropReason::HandshakesFull);
             true
