@@ -265,7 +265,8 @@ impl Config {
 }
 
 /// Whether a client could send to this address at all.
-fn is_reachable(address: &SocketAddr) -> bool {
+/// Whether anybody can be told to go there: no wildcard, and a port.
+pub(crate) fn is_reachable(address: &SocketAddr) -> bool {
     !address.ip().is_unspecified() && address.port() != 0
 }
 

@@ -59,6 +59,15 @@ pub enum Event {
         /// The generation presented.
         generation: u64,
     },
+    /// The server has taken its leave ([`drain`](crate::MultiSessionManager::drain) or
+    /// [`shutdown`](crate::MultiSessionManager::shutdown)) and nobody is left: every session has ended, and this comes after the
+    /// `Disconnected` of the last. Told once, never dropped.
+    Drained {
+        /// When.
+        at: Timestamp,
+        /// How many sessions the deadline or the shutdown ended; the others had ended by themselves.
+        ended: u32,
+    },
     /// The host came back later than the core had asked for; deadlines were shifted by as much, within the configured cap.
     Stalled {
         /// How late, in milliseconds.

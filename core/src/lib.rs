@@ -107,8 +107,8 @@ pub use netcode::{
     CONNECT_TOKEN_BYTES, ConnectToken, Key, MintError, TokenError, TokenSpec, USER_DATA_BYTES,
 };
 pub use server::{
-    BanError, Broadcast, Deadline, DeadlineCause, LoginError, MultiSessionManager, SendError, SessionView,
-    Transmit, UnknownSession, Verdict,
+    BanError, Broadcast, Deadline, DeadlineCause, Drain, DrainError, DrainState, LoginError,
+    MultiSessionManager, SendError, SessionView, Transmit, UnknownSession, Verdict,
 };
 pub use time::Timestamp;
 pub use violation::Violation;

@@ -130,6 +130,8 @@ pub enum DisconnectReason {
     Contested,
     /// Another peer's handshake was confirmed from this session's address and there was nothing to retain.
     PathTaken,
+    /// The server drained, and its deadline came.
+    Drained,
 }
 
 /// Why a transition happened; part of every lifecycle event.

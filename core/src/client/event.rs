@@ -1,7 +1,9 @@
 //! What a client tells its application.
 
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
+use crate::Timestamp;
 use crate::event::Continuity;
 use crate::farewell::goodbye_code;
 use crate::queue::ByteQueue;
@@ -50,6 +52,16 @@ pub enum ClientEvent {
         /// Whether the lanes go on where they were.
         continuity: Continuity,
     },
+    /// The server takes its leave: it lets nobody in any more, and may end the session (P80). Comes once for each announcement, and as the
+    /// first thing to a process that resumed a session. The client stays where it is: to go is the application's to decide.
+    ServerDraining {
+        /// When the server ends whoever is left; `None` if it does not.
+        deadline: Option<Timestamp>,
+        /// The code of the server's host for the cause.
+        code: u32,
+        /// Where the server says that players may go instead, which takes a connect token of the backend for that address.
+        other_address: Option<SocketAddr>,
+    },
     /// It is over. Comes exactly once, and nothing comes after it. With `Host` come the host's own bytes.
     Disconnected {
         /// Why.
@@ -89,7 +101,7 @@ pub enum ClientDisconnectReason {
     ProtocolViolation,
     /// Two holders of the session's tokens fought over it (P64).
     Contested,
-    /// The server drained.
+    /// The server drained, and its deadline came.
     Drained,
 }
 
@@ -111,7 +123,7 @@ impl ClientDisconnectReason {
 }
 
 /// What an event without bytes counts for in the bound of the queue.
-const EVENT_BYTES: usize = 32;
+const EVENT_BYTES: usize = 64;
 
 /// The events that wait for the application.
 ///

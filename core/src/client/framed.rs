@@ -49,6 +49,8 @@ pub(super) struct Framed {
     login: Login,
     moves: OutgoingMoves,
     newest_state_tick: Option<u64>,
+    /// The newest announcement that the server drains; 0 before the first.
+    newest_announcement: u64,
     clock: Option<TickClock>,
     lead: MoveLead,
     /// While the path is lost: when the next packet may try it.
@@ -72,6 +74,7 @@ impl Framed {
             login: Login::default(),
             moves: OutgoingMoves::new(config),
             newest_state_tick: None,
+            newest_announcement: 0,
             clock: None,
             lead: MoveLead::default(),
             next_probe: now,

@@ -2,6 +2,7 @@ mod away;
 mod bench;
 mod clock;
 mod connecting;
+mod draining;
 mod handshake;
 mod key_switch;
 mod latest;

@@ -52,6 +52,7 @@ fn check_bounds(frame: &Frame<'_>, sender: Role) {
             assert!(is_server && token.generation > 0 && (1..=32).contains(&token.address_count));
         }
         Frame::Goodbye { detail, .. } => assert!(detail.len() <= TEXT_BYTES_MAX),
+        Frame::Draining(draining) => assert!(is_server && draining.announcement > 0),
         Frame::Lane { lane, message, .. } => {
             assert!(lane <= UNORDERED_LANE && (1..=MESSAGE_BYTES_MAX).contains(&message.len()));
         }
@@ -118,6 +119,7 @@ fn write(frame: &Frame<'_>, to: &mut FrameWriter<'_>) -> bool {
         Frame::LoginRejected(rejected) => to.write_login_rejected(&rejected),
         Frame::ResumeToken(token) => to.write_resume_token(&token),
         Frame::Goodbye { code, detail } => to.write_goodbye(code, detail),
+        Frame::Draining(draining) => to.write_draining(&draining),
         Frame::Lane { lane, number, message } => {
             to.write_lane(lane, number, message.split_at(message.len() / 2))
         }

@@ -1,4 +1,4 @@
-//! The frames that go ahead of all others and must arrive: login, its answers, resume tokens.
+//! The frames that go ahead of all others and must arrive: login, its answers, that the server drains, resume tokens.
 
 use smallvec::SmallVec;
 
@@ -15,6 +15,8 @@ pub(crate) enum Control {
     LoginAccepted(u64),
     /// The rejection of the attempt of this number.
     LoginRejected(u64),
+    /// That the server drains, by the number of its announcement.
+    Draining(u64),
     /// The resume token of this generation.
     ResumeToken(u64),
 }
@@ -22,7 +24,7 @@ pub(crate) enum Control {
 /// How many resume tokens wait at most: as many as a server has handed out and may still send.
 const RESUME_TOKENS_MAX: usize = 6;
 /// How many control frames wait at most, with the one that is queued beyond before the oldest gives way.
-const WAITING_MAX: usize = 3 + RESUME_TOKENS_MAX + 1;
+const WAITING_MAX: usize = 4 + RESUME_TOKENS_MAX + 1;
 
 /// What a control frame is, whatever its number.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,13 +32,14 @@ enum ControlKind {
     Login,
     LoginAccepted,
     LoginRejected,
+    Draining,
     ResumeToken,
 }
 
 impl ControlKind {
     const fn waiting_max(self) -> usize {
         match self {
-            Self::Login | Self::LoginAccepted | Self::LoginRejected => 1,
+            Self::Login | Self::LoginAccepted | Self::LoginRejected | Self::Draining => 1,
             Self::ResumeToken => RESUME_TOKENS_MAX,
         }
     }
@@ -48,6 +51,7 @@ impl Control {
             Self::Login(_) => ControlKind::Login,
             Self::LoginAccepted(_) => ControlKind::LoginAccepted,
             Self::LoginRejected(_) => ControlKind::LoginRejected,
+            Self::Draining(_) => ControlKind::Draining,
             Self::ResumeToken(_) => ControlKind::ResumeToken,
         }
     }
@@ -55,7 +59,7 @@ impl Control {
 
 /// The control frames that wait for a packet, each once, in the order of [`Control`].
 ///
-/// Of the logins, of their acceptances and of their rejections the newest one waits alone, and of the resume tokens the newest
+/// Of the logins, of their acceptances and rejections, and of the announcements the newest one waits alone, and of the resume tokens the newest
 /// few: those before it are answered, or replaced, by it.
 #[derive(Debug, Default)]
 pub(crate) struct ControlQueue(SmallVec<[Control; 2]>);
@@ -128,15 +132,16 @@ mod tests {
         for number in [7, 3, 9, 8] {
             queue.insert(Control::LoginAccepted(number));
             queue.insert(Control::LoginRejected(number));
+            queue.insert(Control::Draining(number));
         }
         for generation in [3, 1, 2, 8, 6, 7, 5, 4, 1] {
             queue.insert(Control::ResumeToken(generation));
         }
         let waiting: alloc::vec::Vec<_> =
             core::iter::from_fn(|| queue.first().inspect(|&control| queue.remove(control))).collect();
-        let answers = [Control::LoginAccepted(9), Control::LoginRejected(9)];
-        assert_eq!(waiting[..2], answers);
-        assert_eq!(waiting[2..], [3, 4, 5, 6, 7, 8].map(Control::ResumeToken));
+        let answers = [Control::LoginAccepted(9), Control::LoginRejected(9), Control::Draining(9)];
+        assert_eq!(waiting[..3], answers);
+        assert_eq!(waiting[3..], [3, 4, 5, 6, 7, 8].map(Control::ResumeToken));
         assert!(queue.memory_bytes() <= ControlQueue::memory_bytes_max());
     }
 }

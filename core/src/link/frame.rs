@@ -6,6 +6,8 @@ mod write;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use core::net::SocketAddr;
+
 use read::FrameReader;
 pub(crate) use write::FrameWriter;
 
@@ -217,6 +219,19 @@ impl core::fmt::Debug for ResumeToken<'_> {
     }
 }
 
+/// The server takes its leave (P80).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Draining {
+    /// Counts what the server announced, from 1; higher ones replace lower ones.
+    pub(crate) announcement: u64,
+    /// The host's code for the cause.
+    pub(crate) code: u32,
+    /// For how long players may stay; `None` if that is not limited.
+    pub(crate) remaining_ms: Option<u64>,
+    /// Where they may go instead.
+    pub(crate) other_address: Option<SocketAddr>,
+}
+
 /// The newest state of the game for this client (P45).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State<'a> {
@@ -275,6 +290,8 @@ pub(crate) enum Frame<'a> {
         /// The host's own bytes, at most [`TEXT_BYTES_MAX`].
         detail: &'a [u8],
     },
+    /// 0x0D
+    Draining(Draining),
     /// 0x10
     Lane {
         /// The lane, below [`LANES_MAX`], or [`UNORDERED_LANE`].
@@ -322,6 +339,7 @@ impl Frame<'_> {
             | Self::LoginAccepted { .. }
             | Self::LoginRejected(_)
             | Self::ResumeToken(_)
+            | Self::Draining(_)
             | Self::State(_) => matches!(sender, Role::Server),
             Self::Ack(_)
             | Self::Heartbeat { .. }
@@ -352,6 +370,7 @@ impl Frame<'_> {
             | Self::LoginAccepted { .. }
             | Self::LoginRejected(_)
             | Self::ResumeToken(_)
+            | Self::Draining(_)
             | Self::Goodbye { .. } => false,
         }
     }
@@ -372,6 +391,7 @@ impl Frame<'_> {
             | Self::LoginAccepted { .. }
             | Self::LoginRejected(_)
             | Self::ResumeToken(_)
+            | Self::Draining(_)
             | Self::Lane { .. }
             | Self::Fragment { .. } => AckUrgency::Urgent,
         }
@@ -462,6 +482,7 @@ mod kind {
     pub(super) const LOGIN_REJECTED: u8 = 0x08;
     pub(super) const RESUME_TOKEN: u8 = 0x09;
     pub(super) const GOODBYE: u8 = 0x0A;
+    pub(super) const DRAINING: u8 = 0x0D;
     pub(super) const LANE: u8 = 0x10;
     pub(super) const DATAGRAM: u8 = 0x11;
     pub(super) const STATE: u8 = 0x12;

@@ -12,8 +12,10 @@ use super::wire::{Reader, Writer};
 const TYPE_IPV4: u8 = 1;
 const TYPE_IPV6: u8 = 2;
 
-/// Size in bytes of the longest list: its count, then 32 IPv6 addresses with type and port.
-pub(crate) const ADDRESS_LIST_BYTES_MAX: usize = 4 + ADDRESSES_MAX * (1 + 16 + 2);
+/// Size in bytes of the longest address: one of IPv6, with type and port.
+pub(crate) const ADDRESS_BYTES_MAX: usize = 1 + 16 + 2;
+/// Size in bytes of the longest list: its count, then 32 of those.
+pub(crate) const ADDRESS_LIST_BYTES_MAX: usize = 4 + ADDRESSES_MAX * ADDRESS_BYTES_MAX;
 
 /// Between 1 and 32 addresses, in the order a client tries them.
 ///
@@ -59,6 +61,17 @@ impl Deref for ServerAddresses {
     fn deref(&self) -> &[SocketAddr] {
         &self.0
     }
+}
+
+/// One address in the form it has in a token, in the front of `out`.
+pub(crate) fn encode(address: SocketAddr, out: &mut [u8; ADDRESS_BYTES_MAX]) -> &[u8] {
+    write_address(&mut Writer::zeroed(out), address);
+    &out[..encoded_len(&address)]
+}
+
+/// Reads one address in the form it has in a token; `None` if it is malformed.
+pub(crate) fn decode(bytes: &[u8]) -> Option<SocketAddr> {
+    read_address(&mut Reader::new(bytes)).ok()
 }
 
 /// How many bytes an address takes in a token.

@@ -18,6 +18,7 @@ use crate::netcode::address::{ADDRESS_LIST_BYTES_MAX, encoded_len};
 use crate::{ClientId, Config, SessionId, Timestamp, Violation};
 
 use super::clock::Clock;
+use super::drain::Leave;
 use super::session::Login;
 use super::way_back::{ResumeContent, ResumeLedger, ResumeMint};
 
@@ -126,6 +127,7 @@ pub(super) struct ServerFrames<'a> {
     pub(super) mint: &'a ResumeMint,
     pub(super) clock: &'a Clock,
     pub(super) server_tick: Option<(u64, Timestamp)>,
+    pub(super) leave: &'a Leave,
 }
 
 impl Framed {
@@ -215,6 +217,11 @@ impl FrameSource for ServerFrames<'_> {
                     text: &rejection.text,
                 })
             }
+            // What is told is what holds when it leaves: of several announcements the newest.
+            Control::Draining(_) => match self.leave.notice(self.clock.now()) {
+                Some(notice) => writer.write_draining(&notice),
+                None => return Written::Nothing,
+            },
             Control::ResumeToken(generation) => {
                 // Making a token costs more than writing one: not for a packet that cannot hold it.
                 if writer.remaining() < RESUME_TOKEN_BYTES_MAX {

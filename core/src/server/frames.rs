@@ -68,9 +68,7 @@ impl MultiSessionManager {
         match *frame {
             Frame::Hello(hello) => match framed.handle_hello(now, &hello, heartbeat_ms, is_logged_in) {
                 Greeting::Contradiction => return Err(Violation::LaneEpochChanged),
-                Greeting::Opened { lanes_kept: true } => self.replenish_tokens(index),
-                // A client without memory holds none of the tokens that were sent, or only those it saved.
-                Greeting::Opened { lanes_kept: false } => self.renew_tokens(index),
+                Greeting::Opened { lanes_kept } => self.handle_opened(index, lanes_kept),
                 Greeting::Repeated => {}
             },
             Frame::Ack(ack) => framed.link.handle_ack(now, &ack, |_| ())?,
@@ -97,9 +95,21 @@ impl MultiSessionManager {
             | Frame::LoginAccepted { .. }
             | Frame::LoginRejected(_)
             | Frame::ResumeToken(_)
+            | Frame::Draining(_)
             | Frame::State(_) => return Err(Violation::WrongRole),
         }
         Ok(())
+    }
+
+    /// A key epoch begins: the client may hold less than it was sent in the one before.
+    fn handle_opened(&mut self, index: u32, lanes_kept: bool) {
+        self.tell_drain(index);
+        if lanes_kept {
+            self.replenish_tokens(index);
+        } else {
+            // A client without memory holds none of the tokens that were sent, or only those it saved.
+            self.renew_tokens(index);
+        }
     }
 
     /// A peer that breaks the protocol more often than is tolerated loses its session.
@@ -216,7 +226,8 @@ impl MultiSessionManager {
 }
 
 impl Session {
-    fn queue_control(&mut self, control: Control) {
+    /// Queues a control frame, where there are frames.
+    pub(super) fn queue_control(&mut self, control: Control) {
         if let Content::Framed(framed) = &mut self.content {
             framed.link.queue_control(control);
         }

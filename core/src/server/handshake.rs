@@ -163,7 +163,7 @@ impl MultiSessionManager {
             let rejects = self.config.duplicate_identity == DuplicateIdentity::Reject;
             return (logged_in && rejects).then_some(DenyReason::AlreadyLoggedIn);
         }
-        if self.is_draining {
+        if self.leave.denies_newcomers() {
             return Some(DenyReason::Draining);
         }
         (self.table.taken() >= self.config.sessions_max as usize).then_some(DenyReason::Full)

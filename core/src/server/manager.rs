@@ -10,7 +10,7 @@ use chacha20::rand_core::{Rng, SeedableRng};
 use crate::config::{Config, ConfigError};
 use crate::counters::{Counters, DropReason};
 use crate::event::Event;
-use crate::lifecycle::{DisconnectReason, LifecycleEventKind, LifecyclePolicy};
+use crate::lifecycle::{LifecycleEventKind, LifecyclePolicy};
 use crate::netcode::{Key, PACKET_BYTES_MAX};
 use crate::timers::TimerWheel;
 use crate::{SessionId, Timestamp};
@@ -19,6 +19,7 @@ use super::admission::{Admission, AdmissionSeeds};
 use super::bans::Bans;
 use super::clock::Clock;
 use super::directory::Directory;
+use super::drain::Leave;
 use super::due::DueSessions;
 use super::outbox::{Outbox, OutboxLimits};
 use super::table::SessionTable;
@@ -61,7 +62,7 @@ pub struct MultiSessionManager {
     pub(super) rng: ChaCha20Rng,
     /// The game's tick and when it was set.
     pub(super) server_tick: Option<(u64, Timestamp)>,
-    pub(super) is_draining: bool,
+    pub(super) leave: Leave,
     /// The host stalled: deadlines fire only after the datagrams that waited meanwhile were read.
     pub(super) reads_first: bool,
 }
@@ -104,6 +105,8 @@ pub enum DeadlineCause {
     Session,
     /// A handshake that was not finished.
     Handshake,
+    /// The end of a [`Drain`](crate::Drain).
+    Drain,
 }
 
 /// Timers handled in one call at most; the rest stays due.
@@ -143,7 +146,7 @@ impl MultiSessionManager {
             counters: Counters::default(),
             rng,
             server_tick: None,
-            is_draining: false,
+            leave: Leave::default(),
             reads_first: false,
             config,
         })
@@ -179,6 +182,7 @@ impl MultiSessionManager {
             return;
         }
         self.admission.handle_timeout(&self.clock);
+        self.fire_drain();
         for _ in 0..TIMERS_PER_CALL_MAX {
             let Some(index) = self.timers.pop_due(self.clock.now()) else { break };
             self.fire(index);
@@ -200,7 +204,9 @@ impl MultiSessionManager {
 
     /// Gives the next event; the bytes that belong to it replace what `payload` held.
     pub fn poll_event(&mut self, payload: &mut Vec<u8>) -> Option<Event> {
-        let event = self.outbox.poll_event(payload)?;
+        let Some(event) = self.outbox.poll_event(payload) else {
+            return self.poll_drained().inspect(|_| payload.clear());
+        };
         if let Event::Lifecycle(lifecycle) = &event
             && lifecycle.kind == LifecycleEventKind::Disconnected
         {
@@ -212,7 +218,8 @@ impl MultiSessionManager {
     /// When to call again if nothing else happens; `None`: never.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
-        if self.outbox.has_events() || self.outbox.has_datagrams() || !self.due.is_empty() {
+        let has_events = self.outbox.has_events() || self.is_drain_over();
+        if has_events || self.outbox.has_datagrams() || !self.due.is_empty() {
             return Some(Deadline { at: self.clock.now(), cause: DeadlineCause::Output });
         }
         if self.reads_first {
@@ -221,7 +228,8 @@ impl MultiSessionManager {
         let session = self.timers.next().map(|at| Deadline { at, cause: DeadlineCause::Session });
         let handshake =
             self.admission.poll_timeout().map(|at| Deadline { at, cause: DeadlineCause::Handshake });
-        session.into_iter().chain(handshake).min_by_key(|deadline| deadline.at)
+        let deadlines = session.into_iter().chain(handshake).chain(self.drain_deadline());
+        deadlines.min_by_key(|deadline| deadline.at)
     }
 
     /// Corrects the unix time; call it when the wall clock was set, and now and then.
@@ -260,21 +268,6 @@ impl MultiSessionManager {
         self.clock.set_hold(hold);
         for index in 0..self.table.index_end() {
             self.touch(index);
-        }
-    }
-
-    /// Refuses new identities from now on. Sessions go on, and their players may come back.
-    pub fn drain(&mut self, now: Timestamp) {
-        self.enter(now);
-        self.is_draining = true;
-    }
-
-    /// Ends every session and refuses new ones. The goodbyes are then waiting in [`poll_transmit`](Self::poll_transmit), the
-    /// `Disconnected` events in [`poll_event`](Self::poll_event).
-    pub fn shutdown(&mut self, now: Timestamp) {
-        self.drain(now);
-        for index in 0..self.table.index_end() {
-            self.end(index, DisconnectReason::Shutdown);
         }
     }
 

@@ -21,6 +21,7 @@ mod confirm;
 mod content;
 mod deadlines;
 mod directory;
+mod drain;
 mod due;
 mod framed;
 mod frames;
@@ -41,5 +42,6 @@ mod tests;
 
 pub use broadcast::Broadcast;
 pub use commands::{BanError, LoginError, SendError, UnknownSession};
+pub use drain::{Drain, DrainError, DrainState};
 pub use inspect::SessionView;
 pub use manager::{Deadline, DeadlineCause, MultiSessionManager, Transmit, Verdict};

@@ -95,6 +95,7 @@ impl MultiSessionManager {
             mint: &self.mint,
             clock: &self.clock,
             server_tick: self.server_tick,
+            leave: &self.leave,
         };
         let sent = transmit(connection, |connection| {
             connection.seal_payload(buffer, |sequence, body| match body.first_chunk_mut() {
@@ -164,6 +165,7 @@ fn code_of(reason: DisconnectReason) -> Option<u8> {
         DisconnectReason::ProtocolViolation => Some(goodbye_code::PROTOCOL_VIOLATION),
         DisconnectReason::Contested => Some(goodbye_code::CONTESTED),
         DisconnectReason::ReconnectExpired => Some(goodbye_code::RECONNECT_EXPIRED),
+        DisconnectReason::Drained => Some(goodbye_code::DRAINED),
         DisconnectReason::PeerLeft
         | DisconnectReason::TimedOut
         | DisconnectReason::Removed

@@ -10,7 +10,8 @@ use crate::client::state::ClientState;
 use crate::client::verdict::{DropReason, Refusal};
 use crate::event::Continuity;
 use crate::link::frame::{
-    CheckedPayload, Frame, HeartbeatResponse, LoginRejected, PROTOCOL_VERSION, ResumeToken, State, Welcome,
+    CheckedPayload, Draining, Frame, HeartbeatResponse, LoginRejected, PROTOCOL_VERSION, ResumeToken, State,
+    Welcome,
 };
 use crate::link::lane::Piece;
 use crate::netcode::{ConnectToken, Key};
@@ -63,6 +64,7 @@ impl ClientSession {
             Frame::LoginAccepted { .. } => self.handle_logged_in(),
             Frame::LoginRejected(rejected) => self.handle_login_rejected(&rejected),
             Frame::ResumeToken(token) => self.handle_resume_token(&token),
+            Frame::Draining(draining) => self.handle_draining(&draining),
             Frame::Goodbye { code, detail } => {
                 self.end(ClientDisconnectReason::from_goodbye(code), detail);
             }
@@ -130,6 +132,18 @@ impl ClientSession {
             // Nobody but this process has the keys, so its sequence may begin at 0 (P63).
             self.purse.insert(HeldToken::new(frame.generation, token, 0, expires_at));
         }
+    }
+
+    /// Tells of each announcement once: it is repeated after each way back (P81).
+    fn handle_draining(&mut self, draining: &Draining) {
+        let Some(framed) = self.content.framed_mut() else { return };
+        if draining.announcement <= framed.newest_announcement {
+            return;
+        }
+        framed.newest_announcement = draining.announcement;
+        let deadline = draining.remaining_ms.map(|millis| self.now.plus_millis(millis));
+        let Draining { code, other_address, .. } = *draining;
+        self.events.push(ClientEvent::ServerDraining { deadline, code, other_address }, &[]);
     }
 
     fn handle_piece(&mut self, lane: u8, number: u64, piece: Piece<'_>) -> Result<(), Violation> {

@@ -3,13 +3,14 @@
 use core::ops::RangeInclusive;
 
 use super::{
-    ADDRESSES_MAX, Ack, CREDENTIAL_BYTES_MAX, FURTHER_RANGES_MAX, Frame, FrameError, HeartbeatResponse,
-    Hello, LANES_MAX, LoginRejected, MESSAGE_BYTES_MAX, MOVES_MAX, MoveArrival, Moves, PAYLOAD_BYTES_MAX,
-    RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, UNORDERED_LANE, VALUE_BYTES_MAX, Welcome,
-    flag, kind,
+    ADDRESSES_MAX, Ack, CREDENTIAL_BYTES_MAX, Draining, FURTHER_RANGES_MAX, Frame, FrameError,
+    HeartbeatResponse, Hello, LANES_MAX, LoginRejected, MESSAGE_BYTES_MAX, MOVES_MAX, MoveArrival, Moves,
+    PAYLOAD_BYTES_MAX, RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, UNORDERED_LANE,
+    VALUE_BYTES_MAX, Welcome, flag, kind,
 };
 use crate::link::lane::LaneWindow;
 use crate::link::varint::{VarintError, read_varint};
+use crate::netcode::address;
 
 /// The frames of a payload, until the first that cannot be read.
 #[derive(Clone, Debug)]
@@ -118,6 +119,7 @@ fn read_frame<'a>(cursor: &mut Cursor<'a>) -> Result<Frame<'a>, FrameError> {
         kind::LOGIN_REJECTED => Frame::LoginRejected(read_login_rejected(cursor)?),
         kind::RESUME_TOKEN => Frame::ResumeToken(read_resume_token(cursor)?),
         kind::GOODBYE => Frame::Goodbye { code: cursor.u8()?, detail: cursor.byte_string(TEXT_BYTES_MAX)? },
+        kind::DRAINING => Frame::Draining(read_draining(cursor)?),
         kind::LANE => {
             let (lane, number, message) = read_piece(cursor, UNORDERED_LANE)?;
             Frame::Lane { lane, number, message }
@@ -222,6 +224,28 @@ fn read_addresses<'a>(cursor: &mut Cursor<'a>, count: u8) -> Result<&'a [u8], Fr
     Ok(start.until(*cursor))
 }
 
+fn read_draining(cursor: &mut Cursor<'_>) -> Result<Draining, FrameError> {
+    let announcement = cursor.varint()?;
+    if announcement == 0 {
+        return Err(FrameError::OutOfRange);
+    }
+    Ok(Draining {
+        announcement,
+        code: u32::try_from(cursor.varint()?).map_err(|_| FrameError::OutOfRange)?,
+        remaining_ms: if read_bool(cursor)? { Some(cursor.varint()?) } else { None },
+        other_address: if read_bool(cursor)? { address::decode(read_addresses(cursor, 1)?) } else { None },
+    })
+}
+
+/// A byte that is 0 or 1.
+fn read_bool(cursor: &mut Cursor<'_>) -> Result<bool, FrameError> {
+    match cursor.u8()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(FrameError::OutOfRange),
+    }
+}
+
 /// How many lanes there are; at least one (P50).
 fn read_ordered_lanes(cursor: &mut Cursor<'_>) -> Result<u8, FrameError> {
     let count = cursor.u8()?;
@@ -271,20 +295,15 @@ fn read_u16(cursor: &mut Cursor<'_>) -> Result<u16, FrameError> {
 
 fn read_state<'a>(cursor: &mut Cursor<'a>) -> Result<State<'a>, FrameError> {
     let server_tick = cursor.varint()?;
-    let acknowledged_tick = match cursor.u8()? {
-        0 => None,
-        1 => Some(cursor.varint()?),
-        _ => return Err(FrameError::OutOfRange),
-    };
+    let acknowledged_tick = if read_bool(cursor)? { Some(cursor.varint()?) } else { None };
     Ok(State { server_tick, acknowledged_tick, bytes: cursor.byte_string(PAYLOAD_BYTES_MAX)? })
 }
 
 fn read_move_arrival(cursor: &mut Cursor<'_>) -> Result<Option<MoveArrival>, FrameError> {
-    match cursor.u8()? {
-        0 => Ok(None),
-        1 => Ok(Some(MoveArrival { tick: cursor.varint()?, server_tick: cursor.varint()? })),
-        _ => Err(FrameError::OutOfRange),
+    if !read_bool(cursor)? {
+        return Ok(None);
     }
+    Ok(Some(MoveArrival { tick: cursor.varint()?, server_tick: cursor.varint()? }))
 }
 
 fn read_ack<'a>(cursor: &mut Cursor<'a>) -> Result<Ack<'a>, FrameError> {

@@ -65,6 +65,15 @@ fn response() -> HeartbeatResponse {
     }
 }
 
+fn draining() -> Draining {
+    Draining {
+        announcement: 3,
+        code: 200,
+        remaining_ms: Some(30_000),
+        other_address: Some("[2001:db8::7]:40001".parse().unwrap()),
+    }
+}
+
 fn state() -> State<'static> {
     State { server_tick: 77, acknowledged_tick: Some(76), bytes: b"here" }
 }
@@ -101,6 +110,7 @@ pub(crate) fn all_frames() -> Vec<(Role, Vec<u8>)> {
     add(Role::Client, &|to| to.write_moves(moves()) == 3);
     add(Role::Server, &|to| to.write_fragment(6, 301, (b"ab", b"cd")));
     add(Role::Client, &|to| to.write_latest(300, 7, b"newest"));
+    add(Role::Server, &|to| to.write_draining(&draining()));
     all
 }
 
@@ -136,7 +146,7 @@ fn payload(parts: &[Part<'_>]) -> Vec<u8> {
 #[test]
 fn every_frame_is_read_as_it_was_written() {
     let frames = all_frames();
-    assert_eq!(frames.len(), 16);
+    assert_eq!(frames.len(), 17);
     for (index, (sender, payload)) in frames.iter().enumerate() {
         let frame = only_frame(payload, *sender);
         match (index, frame) {
@@ -170,6 +180,7 @@ fn every_frame_is_read_as_it_was_written() {
             (15, Frame::Latest { key, version, value }) => {
                 assert_eq!((key, version, value), (300, 7, &b"newest"[..]));
             }
+            (16, Frame::Draining(read)) => assert_eq!(read, draining()),
             (_, other) => panic!("frame {index} was read as {other:?}"),
         }
     }
@@ -207,7 +218,7 @@ fn a_good_frame_does_not_save_a_bad_one_behind_it() {
 
 #[test]
 fn every_type_byte_without_a_frame_is_unknown() {
-    let known = [1, 2, 3, 4, 5, 6, 7, 8, 9, 0x0A, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15];
+    let known = [1, 2, 3, 4, 5, 6, 7, 8, 9, 0x0A, 0x0D, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15];
     for kind in (0..=u8::MAX).filter(|kind| !known.contains(kind)) {
         assert_eq!(check_form(&[kind; 40], Role::Client).err(), Some(FrameError::UnknownType(kind)));
     }
@@ -307,6 +318,11 @@ fn values_of_a_server_outside_their_range_are_refused() {
         ("text not UTF-8", payload(&[Bytes(&[8, 1, 1, 0, 1, 0xFF])])),
         ("text of 256 bytes", payload(&[Bytes(&[8, 1, 1, 0]), Varint(256), Bytes(&[b'a'; 256])])),
         ("acknowledged 2", payload(&[Bytes(&[0x12, 5, 2, 0, 0])])),
+        ("announcement 0", payload(&[Bytes(&[0x0D, 0, 0, 0, 0])])),
+        ("code 2^32", payload(&[Bytes(&[0x0D, 1]), Varint(1 << 32), Bytes(&[0, 0])])),
+        ("timed 2", payload(&[Bytes(&[0x0D, 1, 0, 2, 0, 0])])),
+        ("two other addresses", payload(&[Bytes(&[0x0D, 1, 0, 0, 2]), Bytes(&ADDRESSES)])),
+        ("other address of type 3", payload(&[Bytes(&[0x0D, 1, 0, 0, 1, 3, 127, 0, 0, 1, 1, 1])])),
         ("judged 2", payload(&[Bytes(&[5, 1, 1, 1, 1, 2, 0, 0])])),
     ];
     assert_out_of_range(Role::Server, refused);

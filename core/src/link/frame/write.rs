@@ -3,11 +3,12 @@
 use core::ops::RangeInclusive;
 
 use super::{
-    CREDENTIAL_BYTES_MAX, FURTHER_RANGES_MAX, HeartbeatResponse, Hello, LoginRejected, MOVES_MAX,
+    CREDENTIAL_BYTES_MAX, Draining, FURTHER_RANGES_MAX, HeartbeatResponse, Hello, LoginRejected, MOVES_MAX,
     PIECE_BYTES_MAX, RESUME_TOKEN_BYTES_MAX, ResumeToken, State, TEXT_BYTES_MAX, UNORDERED_LANE,
     VALUE_BYTES_MAX, Welcome, flag, kind,
 };
 use crate::link::varint::{varint_len, write_varint};
+use crate::netcode::address::{self, ADDRESS_BYTES_MAX};
 
 /// Appends frames to a payload of bounded size.
 ///
@@ -182,6 +183,19 @@ impl<'a> FrameWriter<'a> {
         self.frame(kind::GOODBYE, |fields| {
             fields.bytes(&[code])?;
             fields.byte_string(detail, TEXT_BYTES_MAX)
+        })
+    }
+
+    /// That the server takes its leave.
+    pub(crate) fn write_draining(&mut self, draining: &Draining) -> bool {
+        self.frame(kind::DRAINING, |fields| {
+            fields.varint(draining.announcement)?;
+            fields.varint(draining.code.into())?;
+            fields.bytes(&[u8::from(draining.remaining_ms.is_some())])?;
+            draining.remaining_ms.map_or(Some(()), |millis| fields.varint(millis))?;
+            fields.bytes(&[u8::from(draining.other_address.is_some())])?;
+            let Some(other_address) = draining.other_address else { return Some(()) };
+            fields.bytes(address::encode(other_address, &mut [0; ADDRESS_BYTES_MAX]))
         })
     }
 

@@ -78,7 +78,7 @@ impl FrameSource for Source {
         let is_written = match control {
             Control::Login(attempt) => writer.write_login(attempt, b"secret"),
             Control::LoginAccepted(attempt) => writer.write_login_accepted(attempt),
-            Control::LoginRejected(_) => return Written::Nothing,
+            Control::LoginRejected(_) | Control::Draining(_) => return Written::Nothing,
             Control::ResumeToken(generation) => writer.write_resume_token(&ResumeToken {
                 generation,
                 create_unix: 1,

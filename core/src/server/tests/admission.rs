@@ -4,9 +4,7 @@ use alloc::vec::Vec;
 
 use crate::lifecycle::{Cause, DisconnectReason, LifecycleEventKind as Kind, SessionState as State};
 use crate::server::handshake::distant_sequence;
-use crate::{
-    ClientId, Config, DenyReason, DropReason, Event, KeyHistory, MultiSessionManager, Timestamp, Verdict,
-};
+use crate::{ClientId, Config, DenyReason, Drain, DropReason, Event, KeyHistory, Timestamp, Verdict};
 
 use super::harness::{Harness, UNIX_S, client_address, raw_config};
 
@@ -90,7 +88,7 @@ fn who_could_not_be_served_is_denied_and_an_echo_of_ones_own_request_is_met_with
     let echo = anna.request();
     assert_eq!(server.take(anna.address, &echo), Verdict::Dropped(DropReason::TokenConsumed));
 
-    server.call(MultiSessionManager::drain);
+    server.call(|manager, now| manager.drain(now, Drain::default())).unwrap();
     assert!(server.inbox(anna.address).is_empty());
     server.close();
 }
@@ -108,23 +106,6 @@ fn who_finds_the_last_slot_taken_between_request_and_response_is_denied() {
 
     assert_eq!(ben.denials, 1);
     assert_eq!(server.manager.len(), 1);
-    server.close();
-}
-
-#[test]
-fn a_draining_server_denies_new_identities_and_lets_players_come_back() {
-    let mut server = Harness::framed();
-    let mut anna = server.player(ANNA, 1);
-    let id = server.id_of(ANNA);
-    server.call(MultiSessionManager::drain);
-    let mut ben = server.newcomer(BEN, 2);
-
-    let request = ben.request();
-    server.talk(&mut ben, &request);
-    server.resume(&mut anna, 3);
-
-    assert_eq!(ben.denials, 1);
-    assert_eq!(server.id_of(ANNA), id);
     server.close();
 }
 

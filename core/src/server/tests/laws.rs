@@ -15,6 +15,7 @@ pub(super) struct Laws {
     /// Bytes from and to addresses that have not proved themselves.
     unproved: BTreeMap<SocketAddr, (usize, usize)>,
     proved: BTreeSet<SocketAddr>,
+    is_drained: bool,
 }
 
 impl Laws {
@@ -34,8 +35,14 @@ impl Laws {
             | Event::HeartbeatReceived { session, .. }
             | Event::TokenReuse { session, .. } => session,
             Event::Stalled { .. } => return,
+            Event::Drained { .. } => return self.on_drained(),
         };
         assert!(self.states.contains_key(session), "{event:?} belongs to a living session");
+    }
+
+    fn on_drained(&mut self) {
+        assert!(self.states.is_empty(), "drained, but not everybody has left: {:?}", self.states);
+        assert!(!core::mem::replace(&mut self.is_drained, true), "drained is told once");
     }
 
     fn on_lifecycle_event(&mut self, event: &LifecycleEvent) {

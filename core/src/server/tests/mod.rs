@@ -15,6 +15,7 @@ mod admission;
 mod attacks;
 mod broadcast;
 mod contested;
+mod drain;
 mod gate;
 mod key_switch;
 mod latest;

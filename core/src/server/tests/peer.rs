@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::ops::RangeInclusive;
 
-use crate::link::frame::{Frame, FrameWriter, Hello, PAYLOAD_BYTES_MAX, Role, Welcome, check_form};
+use crate::link::frame::{Draining, Frame, FrameWriter, Hello, PAYLOAD_BYTES_MAX, Role, Welcome, check_form};
 use crate::netcode::packet::{self, Packet};
 use crate::netcode::{CHALLENGE_TOKEN_BYTES, PACKET_BYTES_MAX};
 
@@ -206,6 +206,11 @@ impl Peer {
             }
             _ => None,
         })
+    }
+
+    /// What it was told of the server's leave, as often as it was.
+    pub(super) fn drainings(&self) -> Vec<Draining> {
+        self.heard(|frame| if let Frame::Draining(draining) = frame { Some(draining) } else { None })
     }
 
     /// The resume tokens it holds, by generation.

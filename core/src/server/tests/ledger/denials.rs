@@ -1,6 +1,8 @@
 //! Why requests are denied.
 
-use crate::{ClientId, Config, DenyReason, DuplicateIdentity, MultiSessionManager, Timestamp, Verdict};
+use crate::{
+    ClientId, Config, DenyReason, Drain, DuplicateIdentity, MultiSessionManager, Timestamp, Verdict,
+};
 
 use super::super::harness::{Harness, client_address, framed_config, raw_config};
 use super::{Scene, play};
@@ -27,7 +29,7 @@ fn scene(reason: DenyReason) -> Scene {
         }
         DenyReason::Draining => {
             let mut server = Harness::raw();
-            server.call(MultiSessionManager::drain);
+            server.call(|manager, now| manager.drain(now, Drain::default())).unwrap();
             request_of(server)
         }
         DenyReason::Banned => {
