@@ -17,6 +17,7 @@
 //! | `arrival` | handshakes: who is let in, who is denied |
 //! | `path` | packets: signs of life, ways back, take-overs |
 //! | `command` | what the application and the host ask for |
+//! | `leave` | a server that drains |
 //! | `moves` | the tick filter |
 //! | `compare` | what a server shows beside what the model says |
 //! | `reader`, `shadow` | from datagrams to the model's terms, and from step to step |
@@ -40,6 +41,7 @@ mod arrival;
 mod clock;
 mod command;
 mod compare;
+mod leave;
 mod moves;
 mod path;
 mod reader;
@@ -56,6 +58,7 @@ use std::net::SocketAddr;
 use rejoin::{ClientId, Config, DenyReason, Event, LifecycleEvent, SessionId, Timestamp};
 
 use crate::laws::{Violation, ensure};
+use leave::Leave;
 use moves::TickFilter;
 use session::Session;
 
@@ -81,7 +84,7 @@ struct Model {
     /// By slot: the session that has it, until its end was told, and the generation of the next one.
     slots: BTreeMap<u32, (Option<SessionId>, u32)>,
     bans: BTreeMap<ClientId, Timestamp>,
-    is_draining: bool,
+    leave: Leave,
     server_tick: Option<u64>,
     /// By session, from the login that was told to the end that was told.
     ticks: BTreeMap<SessionId, TickFilter>,
@@ -114,7 +117,7 @@ impl Model {
             waiting: BTreeMap::new(),
             slots: BTreeMap::new(),
             bans: BTreeMap::new(),
-            is_draining: false,
+            leave: Leave::default(),
             server_tick: None,
             ticks: BTreeMap::new(),
             denied: BTreeMap::new(),
@@ -149,6 +152,7 @@ impl Model {
                 Ok(())
             }
             Event::Stalled { .. } => self.hear_expected(event),
+            Event::Drained { .. } => self.hear_drained(event),
             Event::Move { session, tick } => self.judge_move(*session, *tick),
             Event::Message { session, .. }
             | Event::Datagram { session }
@@ -181,6 +185,7 @@ impl Model {
         if let Some(missing) = missing {
             return Err(Violation::new(format!("not told: {}", Brief(&missing))));
         }
+        ensure(!self.is_left_by_all(), || "not told: that nobody is left".to_owned())?;
         self.expected.clear();
         self.told.clear();
         self.heard = 0;

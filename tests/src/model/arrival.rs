@@ -108,7 +108,7 @@ impl Model {
             Some(DenyReason::Banned)
         } else if let Some(holder) = holder {
             (rejects && holder.state.is_logged_in()).then_some(DenyReason::AlreadyLoggedIn)
-        } else if self.is_draining {
+        } else if self.leave.denies_newcomers() {
             Some(DenyReason::Draining)
         } else {
             (taken >= self.rules.sessions_max as usize).then_some(DenyReason::Full)

@@ -78,6 +78,7 @@ impl Model {
         if std::mem::take(&mut self.reads_first) || self.quiet_until > self.now {
             return;
         }
+        self.fire_leave();
         while let Some(session) = self.next_due() {
             self.fire_session(session);
         }
@@ -112,7 +113,7 @@ impl Model {
 
     fn find_quiet(&mut self) {
         let ends = self.sessions.values().map(|session| self.earliest_of(session));
-        self.quiet_until = ends.min().unwrap_or(Timestamp::NEVER);
+        self.quiet_until = ends.chain([self.leave.deadline()]).min().unwrap_or(Timestamp::NEVER);
     }
 
     /// No deadline has passed by `local`, until when the host has let fire whatever it was asked to.
@@ -125,7 +126,7 @@ impl Model {
             let first =
                 self.sessions.iter().find(|(_, session)| self.earliest_of(session) == self.quiet_until);
             let who = first.map(|(id, session)| format!("session {id} in {}", session.state));
-            let who = who.unwrap_or_default();
+            let who = who.unwrap_or_else(|| "whoever is left".to_owned());
             format!("at {local} nobody was asked to come for {who}, whose time ended at {}", self.quiet_until)
         })
     }

@@ -1,7 +1,7 @@
 //! What the application and the host ask for.
 
 use rejoin::lifecycle::{Cause, DisconnectReason, LifecycleEventKind, SessionState};
-use rejoin::{ClientId, SessionId, Timestamp};
+use rejoin::{ClientId, Drain, SessionId, Timestamp};
 
 use super::Model;
 use crate::laws::{Violation, ensure};
@@ -24,7 +24,7 @@ pub enum Command {
     /// `set_server_tick`.
     SetTick(u64),
     /// `drain`.
-    Drain,
+    Drain(Drain),
     /// `shutdown`.
     Shutdown,
 }
@@ -39,7 +39,8 @@ impl Model {
             Command::Disconnect(id, _) | Command::Remove(id) => self.sessions.contains_key(&id),
             // There may be too many bans.
             Command::Ban(..) => is_done,
-            Command::LiftBan(_) | Command::SetTick(_) | Command::Drain | Command::Shutdown => true,
+            Command::Drain(drain) => self.leave.can_be(&drain),
+            Command::LiftBan(_) | Command::SetTick(_) | Command::Shutdown => true,
         };
         ensure(is_done == can_be_done, || format!("{command:?} was done: {is_done}, can be: {can_be_done}"))?;
         if is_done {
@@ -68,13 +69,8 @@ impl Model {
                 self.bans.remove(&client_id);
             }
             Command::SetTick(tick) => self.server_tick = Some(tick),
-            Command::Drain => self.is_draining = true,
-            Command::Shutdown => {
-                self.is_draining = true;
-                while let Some(id) = self.sessions.keys().next().copied() {
-                    self.end(id, DisconnectReason::Shutdown);
-                }
-            }
+            Command::Drain(drain) => self.drain(&drain),
+            Command::Shutdown => self.shutdown(),
         }
     }
 

@@ -35,6 +35,7 @@ impl Model {
             let found = server.session_of(*client_id).map(|view| view.id());
             same(format_args!("session_of({client_id})"), &found, &self.clients.get(client_id).copied())
         })?;
+        same("how far it is in taking its leave", &server.drain_state(), &self.leave.state())?;
         let counters = server.counters();
         same("how many sessions were opened", &counters.sessions_opened, &self.opened)?;
         same("how many ways back there were", &counters.reconnects, &self.reconnects)?;

@@ -2,7 +2,9 @@
 //! changed, and by following a good one with other rules than its own.
 
 use rejoin::lifecycle::{Cause, DisconnectReason, LifecycleEventKind as Kind, LoginPolicy};
-use rejoin::{ClientId, Config, DuplicateIdentity, Event, LifecycleEvent, SessionId, Timestamp, Verdict};
+use rejoin::{
+    ClientId, Config, Drain, DuplicateIdentity, Event, LifecycleEvent, SessionId, Timestamp, Verdict,
+};
 
 use super::{Command, Shadow};
 use crate::laws::Violation;
@@ -245,7 +247,7 @@ fn an_identity_that_is_let_in_though_it_is_banned_or_there_is_no_place_is_caught
         })
     };
     assert!(command(Command::Ban(ClientId(2), Timestamp::NEVER)).is_err());
-    assert!(command(Command::Drain).is_err());
+    assert!(command(Command::Drain(Drain::default())).is_err());
     assert_eq!(command(Command::Ban(ClientId(2), Timestamp::ZERO)), Ok(()), "a ban that is over");
 }
 
@@ -265,6 +267,39 @@ fn commands_that_are_refused_or_obeyed_wrongly_are_caught() {
     for command in [Command::Remove(session), Command::Disconnect(session, 3), Command::Shutdown] {
         assert!(then(command, true).is_err(), "{command:?} ends a session, which is to be told");
     }
+}
+
+#[test]
+fn a_server_that_takes_its_leave_in_another_way_than_it_was_asked_to_is_caught() {
+    let mut world = world(&config());
+    let player = world.add_logged_in(1);
+    let session = world.session_id(player);
+    let drain = Command::Drain(Drain::default());
+    let then = |world: &World, commands: &[Command], told: &[Event]| {
+        let mut shadow = Shadow::new(world.server.config());
+        shadow.follow(&records_of(world))?;
+        commands.iter().try_for_each(|command| shadow.commanded(world.now, *command, true))?;
+        told.iter().try_for_each(|event| shadow.told(event))?;
+        shadow.server_stopped()
+    };
+    let drained = Event::Drained { at: world.now, ended: 0 };
+
+    assert_eq!(then(&world, &[drain, drain], &[]), Ok(()));
+    assert!(then(&world, &[drain], &[drained]).is_err(), "somebody is left");
+    assert!(then(&world, &[], &[drained]).is_err(), "nobody asked for it");
+    let nowhere = Drain { other_address: Some(([0, 0, 0, 0], 1).into()), ..Drain::default() };
+    assert!(then(&world, &[Command::Drain(nowhere)], &[]).is_err(), "nobody can go there");
+    world.server.remove(world.now, session).expect("it is there");
+    world.note_command(Command::Remove(session), true);
+    world.settle();
+    assert_eq!(then(&world, &[], &[]), Ok(()));
+    assert_eq!(then(&world, &[drain], &[drained]), Ok(()));
+    assert!(then(&world, &[drain], &[]).is_err(), "nobody is left, and that is not told");
+    assert!(then(&world, &[drain], &[drained, drained]).is_err(), "it is told twice");
+    assert!(
+        then(&world, &[drain], &[Event::Drained { at: world.now, ended: 1 }]).is_err(),
+        "it had left before"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use rejoin::lifecycle::LifecyclePolicy;
 use rejoin::{SessionId, Timestamp};
 
 use super::adversary::is_honest;
-use super::checkers::{self, Deliveries, LifecycleOrder, States, Wire};
+use super::checkers::{self, Announcements, Deliveries, LifecycleOrder, States, Wire};
 use super::plan::ServerPlan;
 use super::player::Player;
 use super::server::Server;
@@ -55,6 +55,7 @@ pub(super) struct Checkers {
     wire: Wire,
     pub(super) deliveries: Deliveries,
     pub(super) states: States,
+    pub(super) announcements: Announcements,
     others: Vec<Box<dyn Checker>>,
 }
 
@@ -70,6 +71,7 @@ impl Checkers {
             wire: Wire::default(),
             deliveries: Deliveries::default(),
             states: States::default(),
+            announcements: Announcements::default(),
             others: checkers::others(&plan.config),
         }
     }
@@ -97,6 +99,7 @@ impl Checkers {
         let view = View { now, server, players, lifecycles: self.lifecycle.lifecycles(), wire: &self.wire };
         self.deliveries.check(step, &view)?;
         self.states.check(step, &view)?;
+        self.announcements.check(step, &view)?;
         self.others.iter_mut().try_for_each(|checker| checker.check(step, &view))
     }
 

@@ -1,5 +1,6 @@
 //! The checkers, one law each.
 
+mod announcements;
 mod deliveries;
 mod farewells;
 mod gate;
@@ -21,6 +22,7 @@ mod tokens;
 mod unaffected;
 mod wire;
 
+pub(super) use announcements::Announcements;
 pub(super) use deliveries::Deliveries;
 pub(super) use lifecycle::LifecycleOrder;
 pub(super) use states::States;

@@ -14,6 +14,7 @@ pub(super) mod kind {
     pub(in crate::simulator) const LOGIN_REJECTED: u8 = 0x08;
     pub(in crate::simulator) const RESUME_TOKEN: u8 = 0x09;
     pub(in crate::simulator) const GOODBYE: u8 = 0x0a;
+    pub(in crate::simulator) const DRAINING: u8 = 0x0d;
     pub(in crate::simulator) const LANE: u8 = 0x10;
     pub(in crate::simulator) const DATAGRAM: u8 = 0x11;
     pub(in crate::simulator) const STATE: u8 = 0x12;
@@ -71,6 +72,7 @@ impl Cursor<'_> {
             kind::WELCOME => self.welcome(),
             kind::LOGIN_ACCEPTED => self.varints(1),
             kind::LOGIN_REJECTED => self.varints(3).and_then(|()| self.string()),
+            kind::DRAINING => self.draining(),
             kind::RESUME_TOKEN => {
                 tokens.push(self.resume_token()?);
                 self.addresses()
@@ -123,6 +125,14 @@ impl Cursor<'_> {
         };
         self.skip(ADDRESSES_OFFSET)?;
         Some(token)
+    }
+
+    fn draining(&mut self) -> Option<()> {
+        // The announcement and its code, the time that is left, and as many addresses as the byte before them says.
+        self.varints(2)?;
+        let is_timed = self.byte()? == 1;
+        self.varints(u64::from(is_timed))?;
+        self.addresses()
     }
 
     fn addresses(&mut self) -> Option<()> {

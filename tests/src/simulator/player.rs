@@ -259,6 +259,11 @@ impl Player {
         self.stop(stage);
     }
 
+    /// Its program is not started again once it has ended.
+    pub(super) const fn stay_away_afterwards(&mut self) {
+        self.starts_at = Timestamp::NEVER;
+    }
+
     /// Next time the backend gives this.
     pub(super) const fn spoil_next_token(&mut self, kind: TokenKind) {
         self.next_token = kind;

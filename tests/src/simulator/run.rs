@@ -2,6 +2,7 @@
 
 mod ending;
 mod incidents;
+mod leaving;
 
 use rejoin::lifecycle::LifecycleEventKind;
 use std::fmt;
@@ -23,7 +24,7 @@ use super::player::Player;
 use super::schedule::Due;
 use super::server::Server;
 use super::stage::Stage;
-use super::step::{Datagram, Happening, Party};
+use super::step::{Datagram, Happening, Party, ProcessId};
 use super::trace::Trace;
 use crate::laws::Violation;
 use crate::world::Chance;
@@ -51,6 +52,8 @@ pub(super) struct Run {
     adversaries: Vec<Box<dyn Adversary>>,
     checkers: Checkers,
     returners: Vec<Returner>,
+    /// Who was in when the server began to take its leave.
+    told_to_go: Vec<ProcessId>,
     trace: Trace,
     narrator: Option<Narrator>,
     whole_check_at: Timestamp,
@@ -81,6 +84,7 @@ impl Run {
             server,
             adversaries: adversaries::all(&adversaries, addresses, &mut chance),
             returners: Vec::new(),
+            told_to_go: Vec::new(),
             trace: Trace::new(),
             narrator,
             whole_check_at: Timestamp::ZERO,
@@ -110,15 +114,24 @@ impl Run {
     /// Plays the plan to its end.
     pub(super) fn play(mut self) -> Result<Outcome, Failure> {
         self.begin();
+        self.go_on()?;
+        self.conclude().map_err(|violation| self.failure(&violation))?;
+        self.prolong();
+        self.go_on()?;
+        self.check_left().map_err(|violation| self.failure(&violation))?;
+        self.server.count_drops(&mut self.stage);
+        let Stage { tally, faults, attacks, .. } = self.stage;
+        Ok(Outcome { seed: self.seed, trace_hash: self.trace.hash(), tally, faults, attacks })
+    }
+
+    /// From moment to moment, until time is up.
+    fn go_on(&mut self) -> Result<(), Failure> {
         while let Some((at, due)) = self.stage.schedule.pop_before(self.end) {
             let step = self.step(at, due);
             step.map_err(|violation| self.failure(&violation))?;
         }
         self.stage.now = self.end;
-        self.conclude().map_err(|violation| self.failure(&violation))?;
-        self.server.count_drops(&mut self.stage);
-        let Stage { tally, faults, attacks, .. } = self.stage;
-        Ok(Outcome { seed: self.seed, trace_hash: self.trace.hash(), tally, faults, attacks })
+        Ok(())
     }
 
     fn begin(&mut self) {
@@ -188,6 +201,7 @@ impl Run {
             }
             Due::Incident(number) => self.meet(self.incidents[number]),
             Due::Calm => self.calm_down(),
+            Due::Leave => self.take_leave(),
         }
     }
 

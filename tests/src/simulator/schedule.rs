@@ -24,6 +24,8 @@ pub(super) enum Due {
     Incident(usize),
     /// The faults stop.
     Calm,
+    /// The server takes its leave.
+    Leave,
 }
 
 /// Everything that is due, the earliest first, and of one moment what was scheduled first.

@@ -4,7 +4,7 @@ mod application;
 
 use std::net::SocketAddr;
 
-use rejoin::{ClientId, DropReason, Event, KeyHistory, MultiSessionManager, Timestamp};
+use rejoin::{ClientId, Drain, DropReason, Event, KeyHistory, MultiSessionManager, Timestamp};
 
 use super::backend;
 use super::clock::LocalClock;
@@ -39,6 +39,7 @@ pub(super) struct Server {
     /// What runs at present; nothing between two starts.
     running: Option<Running>,
     starts: u32,
+    drains: u32,
     wall_error_s: i64,
 }
 
@@ -70,7 +71,7 @@ impl Running {
 impl Server {
     pub(super) fn new(plan: ServerPlan, chance: Chance) -> Self {
         let machine = Machine::new(Party::Server, LocalClock::new(plan.drift_ppm));
-        Self { plan, machine, chance, running: None, starts: 0, wall_error_s: 0 }
+        Self { plan, machine, chance, running: None, starts: 0, drains: 0, wall_error_s: 0 }
     }
 
     /// The manager, while the server runs.
@@ -241,14 +242,22 @@ impl Server {
         }
     }
 
-    /// Takes no newcomers from now on, as long as this start lasts.
-    pub(super) fn drain(&mut self, stage: &mut Stage) -> Result<(), Violation> {
+    /// Takes no newcomers from now on, as long as this start lasts. Each drain has a code of its own.
+    pub(super) fn drain(
+        &mut self,
+        within_ms: Option<u64>,
+        names_other: bool,
+        stage: &mut Stage,
+    ) -> Result<(), Violation> {
         let local = self.machine.local(stage.now);
         let running = self.running.as_mut().filter(|_| !self.machine.is_asleep());
         let Some(running) = running else { return Ok(()) };
         running.note_call(local, stage);
-        running.manager.drain(local);
-        stage.step.note(Happening::ServerCommanded { command: Command::Drain, is_done: true });
+        self.drains += 1;
+        let drain =
+            Drain { within_ms, code: self.drains, other_address: names_other.then(other_server_address) };
+        let is_done = running.manager.drain(local, drain).is_ok();
+        stage.step.note(Happening::ServerCommanded { command: Command::Drain(drain), is_done });
         self.drive(stage)
     }
 
@@ -315,6 +324,11 @@ impl Server {
         }
         self.drive(stage)
     }
+}
+
+/// Where players are told to go, who stay.
+fn other_server_address() -> SocketAddr {
+    SocketAddr::from(([203, 0, 113, 2], 40_001))
 }
 
 fn wall_clock_s(now: Timestamp, error_s: i64) -> u64 {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use rejoin::lifecycle::SessionState;
-use rejoin::{KeyHistory, LoginError, SendError, SessionId, UNORDERED_LANE};
+use rejoin::{Drain, KeyHistory, LoginError, SendError, SessionId, UNORDERED_LANE};
 
 use super::operation::{
     ApplicationOperation, HostOperation, NetworkOperation, Operation, PlayerOperation, TimeOperation,
@@ -266,16 +266,26 @@ impl Stage {
         assert!(fits, "session {session} in {state:?} answered {answer:?}");
     }
 
+    fn drain(&mut self, drain: Drain) {
+        let is_done = self.world.server.drain(self.world.now, drain).is_ok();
+        self.world.note_command(Command::Drain(drain), is_done);
+    }
+
     fn take_host(&mut self, operation: &HostOperation) {
         let now = self.world.now;
         match *operation {
-            HostOperation::Close { choice: 0 } => {
-                self.world.server.drain(now);
-                self.world.note_command(Command::Drain, true);
-            }
+            HostOperation::Close { choice: 0 } => self.drain(Drain::default()),
             HostOperation::Close { choice: 1 } => {
                 self.world.server.shutdown(now);
                 self.world.note_command(Command::Shutdown, true);
+            }
+            HostOperation::Close { choice: 2 } => {
+                self.drain(Drain { within_ms: Some(3_000), ..Drain::default() });
+            }
+            HostOperation::Close { choice: port @ (3 | 4) } => {
+                // A port that nobody reaches, or one that somebody may.
+                let other_address = Some(SocketAddr::from(([203, 0, 113, 2], u16::from(port) - 3)));
+                self.drain(Drain { within_ms: Some(500), code: 7, other_address });
             }
             HostOperation::Close { .. } => {}
             HostOperation::Restart { choice } => {

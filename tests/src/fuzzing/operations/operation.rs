@@ -101,7 +101,7 @@ pub(super) enum ApplicationOperation {
 /// What the host does with the server.
 #[derive(Arbitrary, Debug)]
 pub(super) enum HostOperation {
-    /// Drain or shut down; mostly neither, for little happens after it.
+    /// Drain in one way or another, or shut down; mostly neither, for little happens after it.
     Close {
         choice: u8,
     },

@@ -68,6 +68,7 @@ fn farewell_of(event: &LifecycleEvent, user_data: &[u8]) -> Option<Vec<u8>> {
             DisconnectReason::ProtocolViolation => (6, &[]),
             DisconnectReason::Contested => (7, &[]),
             DisconnectReason::ReconnectExpired => (8, &[]),
+            DisconnectReason::Drained => (9, &[]),
             _ => return None,
         },
         // By a token of the backend, whose user data comes with it.

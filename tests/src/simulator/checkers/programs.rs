@@ -65,6 +65,9 @@ impl Told {
                 *self = Self::LoggedIn;
                 before == Self::Away
             }
+            ClientEvent::ServerDraining { .. } => {
+                matches!(before, Self::Connected | Self::LoggedIn | Self::Away)
+            }
             ClientEvent::Disconnected { .. } => {
                 *self = Self::Ended;
                 before != Self::Ended

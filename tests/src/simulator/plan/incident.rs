@@ -64,8 +64,11 @@ pub(in crate::simulator) enum IncidentKind {
         down_ms: u64,
         is_graceful: bool,
     },
-    /// It takes no newcomers from now on; a restart follows.
-    ServerDrain,
+    /// It takes no newcomers from now on, and perhaps ends whoever is left after a while; a restart follows.
+    ServerDrain {
+        within_ms: Option<u64>,
+        names_other: bool,
+    },
     ServerClockStep {
         by_s: i64,
     },
@@ -119,7 +122,9 @@ impl Drawing<'_> {
         }
         let before_micros = self.span_ms(100..=10_000) * 1_000;
         let at = Timestamp::from_micros(restart.at.as_micros().saturating_sub(before_micros));
-        Some(Incident { at, what: IncidentKind::ServerDrain, ..*restart })
+        let within_ms = self.chance.percent(60).then(|| self.span_ms(100..=10_000));
+        let what = IncidentKind::ServerDrain { within_ms, names_other: self.chance.percent(50) };
+        Some(Incident { at, what, ..*restart })
     }
 
     /// How often something happens that happens to each of `peers` once in so many seconds at most.

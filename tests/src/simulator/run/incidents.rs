@@ -58,7 +58,7 @@ impl Run {
             }
             IncidentKind::ServerSleep { .. }
             | IncidentKind::ServerRestart { .. }
-            | IncidentKind::ServerDrain
+            | IncidentKind::ServerDrain { .. }
             | IncidentKind::ServerClockStep { .. }
             | IncidentKind::Kick { .. }
             | IncidentKind::Ban { .. } => self.meet_at_server(incident.what)?,
@@ -83,8 +83,8 @@ impl Run {
                 stage.schedule.add(start_at, Due::ServerStart);
                 Ok(runs)
             }
-            IncidentKind::ServerDrain => {
-                self.server.drain(stage)?;
+            IncidentKind::ServerDrain { within_ms, names_other } => {
+                self.server.drain(within_ms, names_other, stage)?;
                 // It is the restart that counts.
                 Ok(false)
             }
