@@ -106,7 +106,7 @@ impl ClientNetworkHost {
     /// Whether a watched signal has come.
     #[must_use]
     pub fn is_signalled(&self) -> bool {
-        self.event_loop.is_signalled()
+        self.event_loop.signals_taken() > 0
     }
 
     /// Moves to other ports, as after a change of the machine's network, and lets the session come back from there at once.

@@ -39,7 +39,8 @@ pub(crate) struct EventLoop {
     sockets: SocketSet,
     clock: Clock,
     signals: Option<Signals>,
-    is_signalled: bool,
+    /// How often a watched signal has come; those that come together count once.
+    signals_taken: u32,
     receive_budget: u32,
     receive_buffer: Box<[u8]>,
     /// Holds the datagram that is on its way out, and keeps it while `unsent` says so.
@@ -67,7 +68,7 @@ impl EventLoop {
             sockets,
             clock: Clock::start(),
             signals: None,
-            is_signalled: false,
+            signals_taken: 0,
             receive_budget: receive_budget.max(1),
             receive_buffer: vec![0; RECEIVE_BUFFER_BYTES].into(),
             transmit_buffer: vec![0; DATAGRAM_BYTES_MAX].into(),
@@ -111,9 +112,9 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Whether a watched signal has come.
-    pub(crate) fn is_signalled(&self) -> bool {
-        self.is_signalled
+    /// How often a watched signal has come.
+    pub(crate) fn signals_taken(&self) -> u32 {
+        self.signals_taken
     }
 
     /// Sleeps until a socket or signal wakes it, the core's deadline or another moment comes, or `timeout` is over.
@@ -152,7 +153,8 @@ impl EventLoop {
         }
         for event in &self.events {
             if event.token() == SIGNAL_TOKEN {
-                self.is_signalled |= self.signals.as_mut().is_some_and(Signals::take);
+                let is_taken = self.signals.as_mut().is_some_and(Signals::take);
+                self.signals_taken = self.signals_taken.saturating_add(is_taken.into());
             } else {
                 self.sockets.handle_event(event);
             }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use rejoin::{Config, ConfigError, Key};
+use rejoin::{Config, ConfigError, Drain, DrainError, Key};
 
 use crate::socket::BindError;
 
@@ -28,6 +28,9 @@ pub struct HostConfig {
     /// Whether the host calls [`handle_tick`](crate::Application::handle_tick) `sessions.tick_hz` times a second and tells the core the
     /// tick. Default: no.
     pub drive_ticks: bool,
+    /// How the server takes its leave when a watched signal (Ctrl-C, SIGTERM) comes; a second one ends it at once. Default: `None`, so that the
+    /// first one does.
+    pub drain_on_signal: Option<Drain>,
     /// Datagrams read in one wake at most, before timers and output get their turn; at least 1. Default 512.
     pub receive_budget: u32,
     /// Room the kernel is asked for, in bytes, for datagrams that wait in each direction of each socket; it may grant less.
@@ -44,6 +47,7 @@ impl HostConfig {
             public_addresses: Vec::new(),
             sessions: Config::new(protocol_id, private_key, bind_address),
             drive_ticks: false,
+            drain_on_signal: None,
             receive_budget: 512,
             socket_buffer_bytes: 4_194_304,
         }
@@ -66,6 +70,8 @@ pub enum StartError {
     DevelopmentKeyBeyondLoopback(SocketAddr),
     /// The settings of the sessions are wrong.
     Config(ConfigError),
+    /// What players would be told when a signal comes is wrong.
+    Drain(DrainError),
     /// The operating system gives no random numbers.
     Random(getrandom::Error),
     /// The operating system gives no event queue.
@@ -91,6 +97,7 @@ impl fmt::Display for StartError {
                 "everybody knows the development key, so it serves loopback only and not {address}: use a key of your own"
             ),
             Self::Config(error) => error.fmt(f),
+            Self::Drain(error) => error.fmt(f),
             Self::Random(error) => write!(f, "the system gives no random numbers: {error}"),
             Self::EventQueue(error) => write!(f, "the system gives no event queue: {error}"),
         }
@@ -108,6 +115,7 @@ impl Error for StartError {
         match self {
             Self::Bind(error) => Some(error),
             Self::Config(error) => Some(error),
+            Self::Drain(error) => Some(error),
             Self::EventQueue(error) => Some(error),
             Self::Random(error) => Some(error),
             Self::NoBindAddress

@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rejoin::{ConfigError, Event, MultiSessionManager, Timestamp, Verdict};
+use rejoin::{ConfigError, Drain, DrainState, Event, MultiSessionManager, Timestamp, Verdict};
 
 use crate::address::normalised;
 use crate::application::Application;
@@ -33,6 +33,8 @@ pub struct ServerNetworkHost {
     ticks: Option<Ticks>,
     unix_time_due_at: Timestamp,
     payload: Vec<u8>,
+    /// What the first signal brings about, until it has come.
+    drain_on_signal: Option<Drain>,
     stop_requested: bool,
     is_stopped: bool,
 }
@@ -84,13 +86,14 @@ impl ServerNetworkHost {
         self.event_loop.watch_signals()
     }
 
-    /// Whether a signal or the application asked for the end.
+    /// Whether it is time to end: the application asked for it, a drain is over, or a signal came. Where
+    /// [`HostConfig::drain_on_signal`] is set the first signal begins a drain, and the second one asks for the end.
     #[must_use]
     pub fn is_stop_requested(&self) -> bool {
-        self.stop_requested || self.event_loop.is_signalled()
+        self.stop_requested || self.manager.drain_state() == DrainState::Drained
     }
 
-    /// Runs until Ctrl-C, SIGTERM or [`Sessions::request_stop`], then stops.
+    /// Runs until Ctrl-C, SIGTERM or [`Sessions::request_stop`], or until nobody is left of a server that drains; then stops.
     ///
     /// Fails only where the operating system's event queue does.
     pub fn run(&mut self, application: &mut impl Application) -> io::Result<()> {
@@ -111,9 +114,11 @@ impl ServerNetworkHost {
         if self.is_stopped {
             return Ok(());
         }
+        let signals_before = self.event_loop.signals_taken();
         let next_tick_at = self.ticks.map(|ticks| ticks.next_at());
         self.event_loop.sleep(timeout, self.manager.poll_timeout(), next_tick_at)?;
         let now = self.event_loop.clock().now();
+        self.heed_signals(now, signals_before);
         self.compare_unix_time(now);
         self.receive(now);
         self.manager.handle_timeout(now);
@@ -136,6 +141,17 @@ impl ServerNetworkHost {
         self.deliver_events(now, application);
         self.event_loop.transmit_farewells(|now, buffer| self.manager.poll_transmit(now, buffer));
         self.event_loop.close();
+    }
+
+    /// A signal begins the drain there is to begin, or asks for the end.
+    fn heed_signals(&mut self, now: Timestamp, taken_before: u32) {
+        if self.event_loop.signals_taken() == taken_before {
+            return;
+        }
+        let drain = self.drain_on_signal.take();
+        // An application may have drained already, and waited for somebody to lose patience.
+        let begins = drain.filter(|_| self.manager.drain_state() == DrainState::Serving);
+        self.stop_requested |= begins.is_none_or(|drain| self.manager.drain(now, drain).is_err());
     }
 
     fn compare_unix_time(&mut self, now: Timestamp) {

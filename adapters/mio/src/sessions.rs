@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use rejoin::{
-    BanError, Broadcast, ClientId, Config, ConfigError, Counters, LoginError, MultiSessionManager, SendError,
-    SessionId, SessionView, Timestamp, UnknownSession,
+    BanError, Broadcast, ClientId, Config, ConfigError, Counters, Drain, DrainError, DrainState, LoginError,
+    MultiSessionManager, SendError, SessionId, SessionView, Timestamp, UnknownSession,
 };
 
 use crate::address::normalised;
@@ -97,9 +97,16 @@ impl<'a> Sessions<'a> {
         self.manager.remove(self.now, id)
     }
 
-    /// Refuses new identities from now on; players who are in stay, and may come back.
-    pub fn drain(&mut self) {
-        self.manager.drain(self.now);
+    /// Takes leave: new identities are denied from now on, players who are in are told, and may come back until the deadline.
+    /// [`run`](crate::ServerNetworkHost::run) ends when nobody is left.
+    pub fn drain(&mut self, drain: Drain) -> Result<(), DrainError> {
+        self.manager.drain(self.now, drain)
+    }
+
+    /// How far the server is in taking its leave.
+    #[must_use]
+    pub fn drain_state(&self) -> DrainState {
+        self.manager.drain_state()
     }
 
     /// Ends an identity's session and denies its tokens until `until`.

@@ -44,8 +44,13 @@ impl Server {
     }
 
     /// Asks for its end as a supervisor does, and gives its exit code.
-    fn terminate(mut self) -> Option<i32> {
+    fn terminate(self) -> Option<i32> {
         send_signal(&self.process, "-TERM");
+        self.wait()
+    }
+
+    /// Gives its exit code when it has ended.
+    fn wait(mut self) -> Option<i32> {
         self.process.wait().unwrap().code()
     }
 }
@@ -149,7 +154,7 @@ fn the_development_key_does_not_serve_the_world() {
 
 #[test]
 fn a_terminated_server_tells_its_players_and_ends_well() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["--drain-seconds", "0"]);
     let mut player = Player::log_in(&server, 1, "Ada");
     player.wait_for(|event| *event == ClientEvent::LoggedIn);
 
@@ -157,6 +162,60 @@ fn a_terminated_server_tells_its_players_and_ends_well() {
 
     let reason = ClientDisconnectReason::Shutdown;
     player.wait_for(|event| *event == ClientEvent::Disconnected { reason });
+}
+
+const fn is_drain(event: &ClientEvent) -> bool {
+    matches!(event, ClientEvent::ServerDraining { deadline: Some(_), code: 0, other_address: None })
+}
+
+#[test]
+fn a_terminated_server_drains_lets_players_come_back_and_ends_when_they_have_left() {
+    let server = Server::start(&[]);
+    let mut player = Player::log_in(&server, 1, "Ada");
+    player.wait_for(|event| *event == ClientEvent::LoggedIn);
+    // What is said in the arena comes after the tokens to come back with.
+    player.host.commands().send(CHAT_LANE, b"hello").unwrap();
+    player.wait_for_line(b"\x03Adahello");
+
+    send_signal(&server.process, "-TERM");
+    player.wait_for(is_drain);
+    player.host.rebind().unwrap();
+    player.wait_for(|event| matches!(event, ClientEvent::Reconnected { .. }));
+    let mut newcomer = Player::log_in(&server, 2, "Bob");
+    let reason = ClientDisconnectReason::Denied;
+    newcomer.wait_for(|event| *event == ClientEvent::Disconnected { reason });
+    player.host.commands().send(CHAT_LANE, b"still here").unwrap();
+    player.wait_for_line(b"\x03Adastill here");
+    drop(player);
+
+    assert_eq!(server.wait(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_a_draining_server_at_once() {
+    let server = Server::start(&["--drain-seconds", "86400"]);
+    let mut player = Player::log_in(&server, 1, "Ada");
+    player.wait_for(|event| *event == ClientEvent::LoggedIn);
+
+    send_signal(&server.process, "-TERM");
+    player.wait_for(is_drain);
+    assert_eq!(server.terminate(), Some(0));
+
+    let reason = ClientDisconnectReason::Shutdown;
+    player.wait_for(|event| *event == ClientEvent::Disconnected { reason });
+}
+
+#[test]
+fn a_draining_server_ends_whoever_stays_too_long() {
+    let server = Server::start(&["--drain-seconds", "1"]);
+    let mut player = Player::log_in(&server, 1, "Ada");
+    player.wait_for(|event| *event == ClientEvent::LoggedIn);
+
+    send_signal(&server.process, "-INT");
+
+    let reason = ClientDisconnectReason::Drained;
+    player.wait_for(|event| *event == ClientEvent::Disconnected { reason });
+    assert_eq!(server.wait(), Some(0));
 }
 
 #[test]
@@ -321,7 +380,7 @@ fn a_swarm_that_is_interrupted_while_it_connects_ends_well_although_nobody_reads
 
 #[test]
 fn a_swarm_whose_server_puts_it_out_fails_and_says_how_many_sessions_ended() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["--drain-seconds", "0"]);
     let address = server.address.to_string();
     let mut swarm = rejoin(&["swarm", "--peers", "3", "--seconds", "4", "--json", "--server", &address])
         .stdout(Stdio::piped())

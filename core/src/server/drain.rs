@@ -27,6 +27,16 @@ pub struct Drain {
     pub other_address: Option<SocketAddr>,
 }
 
+impl Drain {
+    /// Checks that what players would be told makes sense.
+    pub fn validate(&self) -> Result<(), DrainError> {
+        match self.other_address.filter(|address| !is_reachable(address)) {
+            Some(address) => Err(DrainError::UnreachableAddress(address)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Why a drain cannot begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -97,10 +107,8 @@ impl MultiSessionManager {
     /// serving: who was told to go may have gone.
     pub fn drain(&mut self, now: Timestamp, drain: Drain) -> Result<(), DrainError> {
         self.enter(now);
+        drain.validate()?;
         let Drain { within_ms, code, other_address } = drain;
-        if let Some(address) = other_address.filter(|address| !is_reachable(address)) {
-            return Err(DrainError::UnreachableAddress(address));
-        }
         if self.leave.state == DrainState::Drained {
             return Err(DrainError::AlreadyDrained);
         }

@@ -16,7 +16,7 @@ from recovery import Owed, Recovery, Sent, SentAck
 
 OPENING_EVERY_S = 0.1
 REDUNDANCY = 4
-PROMPT = {frames.HELLO, frames.WELCOME, frames.LANE, frames.FRAGMENT, *range(frames.LOGIN, frames.GOODBYE)}
+PROMPT = {frames.HELLO, frames.WELCOME, frames.LANE, frames.FRAGMENT, frames.DRAINING, *range(frames.LOGIN, frames.GOODBYE)}
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Repeated:
 
 
 class Client:
-    """One session. `messages`, `datagrams`, `values`, `states` and `refusals` hold what came."""
+    """One session. `messages`, `datagrams`, `values`, `states`, `refusals` and `announcements` hold what came."""
 
     def __init__(self, token, loss=0.0, seed=0):
         self.loss, self.random = loss, random.Random(seed)
@@ -48,6 +48,7 @@ class Client:
         self.welcome, self.is_logged_in, self.attempt = None, False, 0
         self.resume_tokens, self.spent = {}, 0
         self.messages, self.datagrams, self.values, self.states, self.refusals = [], [], [], [], []
+        self.announcements = []
         self.next_input_tick, self.acknowledged_tick, self.inputs = 0, -1, deque(maxlen=REDUNDANCY)
         self.repeated = {}
         self._open(netcode.parse_token(token))
@@ -192,6 +193,11 @@ class Client:
         if generation > self.spent:
             self.resume_tokens[generation] = token
 
+    def _handle_draining(self, _, announcement):
+        """P81: of each announcement once."""
+        if not self.announcements or announcement[0] > self.announcements[-1][0]:
+            self.announcements.append(announcement)
+
     def _handle_state(self, _now, state):
         tick, acknowledged, content = state
         if not self.states or tick > self.states[-1][0]:
@@ -300,6 +306,7 @@ _HANDLERS = {
     frames.LOGIN_ACCEPTED: Client._handle_login_accepted,
     frames.LOGIN_REJECTED: Client._handle_login_rejected,
     frames.RESUME_TOKEN: Client._handle_resume_token,
+    frames.DRAINING: Client._handle_draining,
     frames.LANE: lambda client, _, piece: client._handle_piece(piece, True),
     frames.FRAGMENT: lambda client, _, piece: client._handle_piece(piece, False),
     frames.DATAGRAM: lambda client, _, message: client.datagrams.append(message),

@@ -4,6 +4,7 @@ import struct
 
 MAGIC = b"REJOIN\r\n"
 HELLO, WELCOME, ACK, HEARTBEAT, HEARTBEAT_RESPONSE, LOGIN, LOGIN_ACCEPTED, LOGIN_REJECTED, RESUME_TOKEN, GOODBYE = range(1, 11)
+DRAINING = 0x0D
 LANE, DATAGRAM, STATE, MOVES, FRAGMENT, LATEST = range(0x10, 0x16)
 
 KEPT, EXPLICIT_LOGIN, LOGGED_IN, HAS_MARK = 1, 2, 4, 8
@@ -150,11 +151,24 @@ def _resume_token(reader):
         raise Malformed("a token without addresses")
     addresses = b""
     for _ in range(count):
-        kind = reader.u8()
-        if kind not in (1, 2):
-            raise Malformed("an address of no kind")
-        addresses += bytes([kind]) + reader.raw(6 if kind == 1 else 18)
+        addresses += _address(reader)
     return generation, expire, nonce, private, (to_server, to_client), count, addresses
+
+
+def _draining(reader):
+    """Announcement, code, what is left of the time in milliseconds, and the bytes of the other address."""
+    announcement, code = reader.varints(2)
+    if announcement == 0 or code >= 1 << 32:
+        raise Malformed("an announcement out of range")
+    remaining_ms = reader.varint() if _flag(reader) else None
+    return announcement, code, remaining_ms, _address(reader) if _flag(reader) else None
+
+
+def _address(reader):
+    kind = reader.u8()
+    if kind not in (1, 2):
+        raise Malformed("an address of no kind")
+    return bytes([kind]) + reader.raw(6 if kind == 1 else 18)
 
 
 def _flag(reader):
@@ -177,6 +191,7 @@ _READERS = {
     LOGIN_REJECTED: lambda reader: (*reader.varints(3), reader.string(255)),
     RESUME_TOKEN: _resume_token,
     GOODBYE: lambda reader: (reader.u8(), reader.string(255)),
+    DRAINING: _draining,
     LANE: _piece,
     FRAGMENT: _piece,
     DATAGRAM: lambda reader: reader.string(PIECE_BYTES_MAX, 1),

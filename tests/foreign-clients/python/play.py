@@ -55,6 +55,9 @@ def main():
         check(f"lane {lane} brings everything once and in order", heard(client, lane) == expected)
     check("lane 16 brings everything once", sorted(heard(client, 16)) == sorted(b"%d on 16" % n for n in range(20)))
     check("the newest value is the last", client.values[-1] == (3, b"new"))
+    check("that the server drains is told once, over two ways back", [(number, code) for number, code, _, _ in client.announcements] == [(1, 7)])
+    _, _, remaining_ms, other = client.announcements[0]
+    check("with a deadline and another address", 0 < remaining_ms <= 600_000 and other == bytes([1, 127, 0, 0, 1, 9, 0]))
     client.leave()
 
 

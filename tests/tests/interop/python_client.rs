@@ -5,7 +5,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rejoin::lifecycle::{Cause, DisconnectReason, LifecycleEventKind};
-use rejoin::{Continuity, Event, LifecycleEvent, SessionId, Violation};
+use rejoin::{Continuity, Drain, Event, LifecycleEvent, SessionId, Violation};
 use rejoin_mio::{Application, ServerNetworkHost, Sessions};
 use rejoin_tests::foreign::CONNECT_TOKEN_BYTES;
 use rejoin_tests::hosted::{PATIENCE, config, mint};
@@ -98,8 +98,10 @@ impl Application for Echo {
         match event {
             Event::Lifecycle(life) => {
                 self.lives.push(life);
-                if life.kind == LifecycleEventKind::LoginStarted {
-                    answer_login(sessions, life.session, payload);
+                match life.kind {
+                    LifecycleEventKind::LoginStarted => answer_login(sessions, life.session, payload),
+                    LifecycleEventKind::LoginSucceeded => take_leave(sessions),
+                    _ => {}
                 }
             }
             // Who has left in the same wake cannot be answered.
@@ -131,4 +133,10 @@ fn answer_login(sessions: &mut Sessions<'_>, id: SessionId, name: &[u8]) {
         sessions.accept_login(id)
     };
     answered.unwrap();
+}
+
+/// Its one player is told to go, and has time enough.
+fn take_leave(sessions: &mut Sessions<'_>) {
+    let other_address = Some(([127, 0, 0, 1], 9).into());
+    sessions.drain(Drain { within_ms: Some(600_000), code: 7, other_address }).unwrap();
 }

@@ -14,6 +14,7 @@ use crate::ticks::Ticks;
 
 pub(super) fn start(config: HostConfig) -> Result<ServerNetworkHost, StartError> {
     check_addresses(&config)?;
+    config.drain_on_signal.map_or(Ok(()), |drain| drain.validate()).map_err(StartError::Drain)?;
     let bind_addresses = normalised(&config.bind_addresses);
     let event_loop = EventLoop::new(config.receive_budget, |registry| {
         SocketSet::bind(&bind_addresses, registry.try_clone()?).map_err(StartError::Bind)
@@ -40,6 +41,7 @@ pub(super) fn start(config: HostConfig) -> Result<ServerNetworkHost, StartError>
         ticks,
         unix_time_due_at: Timestamp::ZERO,
         payload: Vec::new(),
+        drain_on_signal: config.drain_on_signal,
         stop_requested: false,
         is_stopped: false,
     })

@@ -75,6 +75,10 @@ pub(crate) struct Serve {
     /// path carries].
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(8..=4_194_303), conflicts_with = "raw")]
     pub(crate) bandwidth_kib_s: Option<u32>,
+    /// Seconds that players may stay after Ctrl-C or SIGTERM, 0 to 86400; they are told, and nobody else is let in. A second signal ends the
+    /// server at once, and 0 makes the first one do so.
+    #[arg(long, value_name = "S", value_parser = value_parser!(u32).range(..=86_400), default_value_t = 20)]
+    pub(crate) drain_seconds: u32,
     /// Send every payload back as it came, to foreign netcode clients; no arena and no login.
     #[arg(long)]
     pub(crate) raw: bool,

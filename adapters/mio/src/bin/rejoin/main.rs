@@ -13,6 +13,7 @@ mod demo;
 mod failure;
 mod key_file;
 mod keys_and_tokens;
+mod leave;
 mod output;
 mod report;
 mod serve;

@@ -1,8 +1,9 @@
 //! The command `serve`.
 
+use std::io;
 use std::net::SocketAddr;
 
-use rejoin::{Config, Event, Key};
+use rejoin::{Config, Drain, Event, Key};
 use rejoin_mio::{
     Application, HostConfig, ServerNetworkHost, Sessions, StartError, development_key, is_development_key,
 };
@@ -12,9 +13,10 @@ use crate::arena_wire::STATUS_KEYS;
 use crate::cli;
 use crate::failure::Failure;
 use crate::key_file;
+use crate::leave::Leave;
 use crate::output;
 
-/// Runs `rejoin serve` until Ctrl-C or SIGTERM.
+/// Runs `rejoin serve` until Ctrl-C or SIGTERM, and then until everybody has left or has to.
 pub(crate) fn run(options: &cli::Serve) -> Result<(), Failure> {
     let mut host = start(options)?;
     if is_development_key(&host.sessions().config().private_key) {
@@ -28,11 +30,22 @@ pub(crate) fn run(options: &cli::Serve) -> Result<(), Failure> {
     announce(&host.bound_addresses());
     tell_bounds(host.sessions().config());
     let ended = if options.raw {
-        host.run(&mut Journal(Echo))
+        play(&mut host, &mut Journal(Echo))
     } else {
-        host.run(&mut Journal(ArenaServer::new(options.tick_hz)))
+        play(&mut host, &mut Journal(ArenaServer::new(options.tick_hz)))
     };
     ended.map_err(|error| Failure::unsuccessful(format!("the system's event queue failed: {error}")))
+}
+
+/// Lets the host run to its end, and tells who is left while it drains.
+fn play(host: &mut ServerNetworkHost, application: &mut impl Application) -> io::Result<()> {
+    let mut leave = Leave::default();
+    while !host.is_stop_requested() {
+        host.poll(None, application)?;
+        leave.watch(host);
+    }
+    host.stop(application);
+    Ok(())
 }
 
 /// Starts a host as the options say.
@@ -56,6 +69,9 @@ fn host_config(options: &cli::Serve, key: Key) -> Result<HostConfig, Failure> {
     config.bind_addresses.clone_from(&options.bind);
     config.public_addresses.clone_from(&options.public);
     config.drive_ticks = !options.raw;
+    let within_ms = u64::from(options.drain_seconds) * 1_000;
+    config.drain_on_signal =
+        (within_ms > 0).then(|| Drain { within_ms: Some(within_ms), ..Drain::default() });
     let sessions = &mut config.sessions;
     sessions.sessions_max = options.max_sessions;
     sessions.token_history_max = sessions.token_history_max.max(options.max_sessions);
@@ -129,6 +145,7 @@ impl<A: Application> Application for Journal<A> {
             Event::Stalled { late_ms } => {
                 log::warn!("this process was {late_ms} ms late; deadlines were shifted");
             }
+            Event::Drained { ended, .. } => log::info!("nobody is left; {ended} sessions had to be ended"),
             Event::TokenReuse { session, generation } => {
                 log::warn!("session {session}: resume token {generation} was presented again");
             }

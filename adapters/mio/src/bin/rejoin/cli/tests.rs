@@ -23,6 +23,7 @@ fn serve_has_the_documented_defaults() {
     assert_eq!(serve.bind, ["127.0.0.1:40000".parse().unwrap()]);
     assert_eq!(serve.protocol_id, PROTOCOL_ID);
     assert_eq!((serve.heartbeat_ms, serve.timeout_ms, serve.reconnect_window_ms), (500, 2_500, 30_000));
+    assert_eq!(serve.drain_seconds, 20);
     assert!(serve.public.is_empty() && serve.key_file.is_none() && !serve.raw);
 }
 
