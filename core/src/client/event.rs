@@ -69,7 +69,7 @@ pub enum ClientEvent {
     },
 }
 
-/// Why a client's session ended.
+/// Why a client's session ended; [`next_step`](Self::next_step) says what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ClientDisconnectReason {

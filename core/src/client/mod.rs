@@ -40,6 +40,7 @@ mod inspect;
 mod lead;
 mod login;
 mod moves;
+mod next_step;
 mod path;
 mod raw;
 mod redundancy;
@@ -69,6 +70,7 @@ pub use config::{ClientConfig, ClientConfigError};
 pub use counters::ClientCounters;
 pub use error::{ClientError, ClientLoginError, ClientSendError, SavedError};
 pub use event::{ClientDisconnectReason, ClientEvent};
+pub use next_step::NextStep;
 pub use state::ClientState;
 pub use verdict::{DropReason, Verdict};
 

@@ -332,10 +332,16 @@ impl Peer {
                 ClientEvent::Message { lane } => self.handle_message(now, lane, payload),
                 ClientEvent::Latest { .. } => self.watch(payload),
                 ClientEvent::State { acknowledged, .. } => self.see(acknowledged, payload),
+                ClientEvent::ServerDraining { code, other_address, .. } => {
+                    log::info!(
+                        "client {}: the server drains ({code}); elsewhere: {other_address:?}",
+                        self.token.0
+                    );
+                }
                 // Who never got in is told by the report, for all together.
                 ClientEvent::Disconnected { reason } if self.tally.is_established => {
                     self.tally.has_ended_early = self.tally.login == Login::Accepted;
-                    log::info!("client {} is out: {reason:?}", self.token.0);
+                    log::info!("client {} is out: {reason:?}, so {:?}", self.token.0, reason.next_step());
                 }
                 _ => {}
             }
