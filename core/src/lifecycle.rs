@@ -12,6 +12,10 @@
 //! `step` and compared with it by a test.
 //!
 #![doc = include_str!("lifecycle/matrix.md")]
+//!
+//! # Two holders of one identity
+//!
+#![doc = include_str!("lifecycle/holders.md")]
 
 use core::fmt;
 

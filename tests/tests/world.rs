@@ -10,6 +10,8 @@ mod continuity;
 mod everything;
 #[path = "world/game.rs"]
 mod game;
+#[path = "world/holders.rs"]
+mod holders;
 #[path = "world/independence.rs"]
 mod independence;
 #[path = "world/lanes.rs"]
