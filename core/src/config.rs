@@ -132,6 +132,9 @@ pub struct Config {
     pub take_overs_max: u32,
     /// Whether heartbeats are events. Default: no.
     pub heartbeat_events: bool,
+    /// Entries in the history of each session, 0 to 255: its last transitions and refusals, for [`SessionRecord::history`](crate::ledger::SessionRecord::history). About
+    /// 32 bytes each, and 400 beside them where there are any. Default 0.
+    pub session_history_max: u8,
 }
 
 impl Config {
@@ -177,6 +180,7 @@ impl Config {
             violations_max: 8,
             take_overs_max: 3,
             heartbeat_events: false,
+            session_history_max: 0,
         }
     }
 

@@ -1,7 +1,8 @@
 //! What was refused, and how often: every datagram that does nothing has exactly one cause.
 
 use crate::cause_counts::CauseCounts;
-use crate::violation::{Violation, ViolationCounts};
+use crate::ledger::{AttemptEnd, LoginRefusal, MoveRefusal, Refusal, SendRefusal};
+use crate::violation::Violation;
 
 /// Why a datagram was dropped without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,7 +124,8 @@ impl DenyReason {
     ];
 }
 
-/// Totals since the manager was made.
+/// Totals since the manager was made. What is refused is counted by its cause, as [`ledger`](crate::ledger) lists them; what adds up is
+/// said there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Datagrams given to `handle_datagram`.
@@ -134,64 +136,113 @@ pub struct Counters {
     pub accepted: u64,
     /// Handshake packets that were answered.
     pub answered: u64,
-    /// Answers that found no room in the outbox, and goodbyes that gave way to newer ones before all of their packets left.
-    pub replies_dropped: u64,
-    /// Events that found no room: of heartbeats, stalls and reused tokens.
-    pub events_dropped: u64,
+    /// Goodbyes that gave way to newer ones before all of their packets left.
+    pub farewells_dropped: u64,
     /// Sessions opened.
     pub sessions_opened: u64,
     /// Returns to a session.
     pub reconnects: u64,
-    /// Inputs of the lifecycle that had no meaning in the state they met.
-    pub inputs_ignored: u64,
-    dropped: CauseCounts<{ DropReason::ALL.len() }>,
-    denied: CauseCounts<{ DenyReason::ALL.len() }>,
-    violations: ViolationCounts,
+    /// Login requests, of which each is accepted, refused, or waits for an answer.
+    pub login_requests: u64,
+    /// Login requests that the application accepted.
+    pub logins_accepted: u64,
+    /// Move inputs of players, of which each counts or is refused.
+    pub moves_received: u64,
+    /// Move inputs that count.
+    pub moves_accepted: u64,
+    /// Sends that the application asked for, a broadcast once for each player.
+    pub sends_requested: u64,
+    /// Sends that were queued.
+    pub sends_queued: u64,
+    /// Completed handshakes that were to replace a connection, of which each is confirmed, ends otherwise, or waits.
+    pub attempts_begun: u64,
+    /// Those that were confirmed, and did.
+    pub attempts_confirmed: u64,
+    refused: CauseCounts<{ Refusal::COUNT }>,
 }
 
 impl Counters {
+    /// How often this was refused.
+    #[must_use]
+    pub fn refused(&self, refusal: impl Into<Refusal>) -> u64 {
+        self.refused.of(refusal.into().place())
+    }
+
+    /// Everything that was refused, and how often; in the order of [`Refusal::all`].
+    pub fn refusals(&self) -> impl Iterator<Item = (Refusal, u64)> {
+        Refusal::all().map(|refusal| (refusal, self.refused(refusal))).filter(|(_, times)| *times > 0)
+    }
+
     /// How many datagrams were dropped for `reason`.
     #[must_use]
     pub fn dropped(&self, reason: DropReason) -> u64 {
-        self.dropped.of(reason as usize)
+        self.refused(reason)
     }
 
     /// How many datagrams were dropped in all.
     #[must_use]
     pub fn dropped_total(&self) -> u64 {
-        self.dropped.total()
+        self.total(DropReason::ALL)
     }
 
     /// How many payloads broke the protocol in this way. Over all ways that makes as many as were dropped as
     /// [`DropReason::Violation`].
     #[must_use]
     pub fn violations(&self, violation: Violation) -> u64 {
-        self.violations.of(violation as usize)
+        self.refused(violation)
     }
 
     /// How many requests were denied for `reason`.
     #[must_use]
     pub fn denied(&self, reason: DenyReason) -> u64 {
-        self.denied.of(reason as usize)
+        self.refused(reason)
     }
 
-    /// How many requests were denied in all.
+    /// How many requests were denied in all; they are among those that were answered.
     #[must_use]
     pub fn denied_total(&self) -> u64 {
-        self.denied.total()
+        self.total(DenyReason::ALL)
     }
 
-    pub(crate) fn count_drop(&mut self, reason: DropReason) {
-        self.dropped.count(reason as usize);
+    /// How many login requests were refused in all.
+    #[must_use]
+    pub fn logins_refused(&self) -> u64 {
+        self.total(LoginRefusal::ALL)
     }
 
-    /// Counts what a payload did, beside its drop.
-    pub(crate) fn count_violation(&mut self, violation: Violation) {
-        self.violations.count(violation as usize);
+    /// How many move inputs were refused in all.
+    #[must_use]
+    pub fn moves_refused(&self) -> u64 {
+        self.total(MoveRefusal::ALL)
     }
 
-    pub(crate) fn count_denied(&mut self, reason: DenyReason) {
-        self.denied.count(reason as usize);
+    /// How many sends were refused in all.
+    #[must_use]
+    pub fn sends_refused(&self) -> u64 {
+        self.total(SendRefusal::ALL)
+    }
+
+    /// How many completed handshakes ended without being confirmed in all.
+    #[must_use]
+    pub fn attempts_ended(&self) -> u64 {
+        self.total(AttemptEnd::ALL)
+    }
+
+    fn total<const N: usize>(&self, causes: [impl Into<Refusal>; N]) -> u64 {
+        causes.into_iter().fold(0, |sum, cause| sum.saturating_add(self.refused(cause)))
+    }
+
+    /// Counts a refusal.
+    pub(crate) fn refuse(&mut self, refusal: impl Into<Refusal>) {
+        self.refused.count(refusal.into().place());
+    }
+
+    /// Whether every datagram has one fate, and everything else that is finished within a call as well.
+    pub(crate) fn add_up(&self) -> bool {
+        self.datagrams_received == self.accepted + self.answered + self.dropped_total()
+            && self.dropped(DropReason::Violation) == self.total(Violation::ALL)
+            && self.moves_received == self.moves_accepted + self.moves_refused()
+            && self.sends_requested == self.sends_queued + self.sends_refused()
     }
 }
 
@@ -202,17 +253,16 @@ mod tests {
     #[test]
     fn every_cause_has_a_counter_of_its_own() {
         let mut counters = Counters::default();
-        for (index, reason) in DropReason::ALL.into_iter().enumerate() {
-            assert_eq!(reason as usize, index);
-            counters.count_drop(reason);
-            assert_eq!(counters.dropped(reason), 1);
+        for refusal in Refusal::all() {
+            counters.refuse(refusal);
+            assert_eq!(counters.refused(refusal), 1, "{refusal}");
         }
-        for (index, reason) in DenyReason::ALL.into_iter().enumerate() {
-            assert_eq!(reason as usize, index);
-            counters.count_denied(reason);
-            assert_eq!(counters.denied(reason), 1);
-        }
+        assert_eq!(counters.refusals().count(), Refusal::COUNT);
         assert_eq!(counters.dropped_total(), DropReason::ALL.len() as u64);
         assert_eq!(counters.denied_total(), DenyReason::ALL.len() as u64);
+        assert_eq!(counters.logins_refused(), LoginRefusal::ALL.len() as u64);
+        assert_eq!(counters.moves_refused(), MoveRefusal::ALL.len() as u64);
+        assert_eq!(counters.sends_refused(), SendRefusal::ALL.len() as u64);
+        assert_eq!(counters.attempts_ended(), AttemptEnd::ALL.len() as u64);
     }
 }

@@ -59,6 +59,7 @@
 //! * The laws of the drive API, listed at [`MultiSessionManager`].
 //! * The lifecycle is one pure function, [`lifecycle::step`], published as a full matrix.
 //! * Bytes from the network never panic, never allocate before a token has opened, and never end a call with an error.
+//! * Whatever is refused has one cause and one counter, listed in [`ledger`].
 //! * A mistake of the caller is an error of the operation it was made in: [`SendError`], [`LoginError`], [`UnknownSession`],
 //!   [`ConfigError`].
 #![no_std]
@@ -81,8 +82,10 @@ mod farewell;
 pub mod fuzzing;
 mod hash;
 mod ids;
+pub mod ledger;
 pub mod lifecycle;
 mod link;
+mod log_budget;
 mod memory;
 mod movement;
 mod netcode;
@@ -102,6 +105,7 @@ pub use event::{Continuity, Event, LifecycleEvent};
 pub use ids::{ClientId, SessionId};
 pub use lifecycle::{DuplicateIdentity, LoginPolicy, SessionState};
 pub use link::{LinkStatistics, UNORDERED_LANE};
+pub use log_budget::{LeftOut, LogBudget};
 pub use movement::{ArrivalMargin, MovementCounters, MovementRules};
 pub use netcode::{
     CONNECT_TOKEN_BYTES, ConnectToken, Key, MintError, TokenError, TokenSpec, USER_DATA_BYTES,

@@ -12,6 +12,7 @@ use published::PublishedState;
 pub use margin::ArrivalMargin;
 
 use crate::Timestamp;
+use crate::ledger::MoveRefusal;
 use crate::link::frame::MoveArrival;
 
 /// How movement ticks advance and how far ahead of the server a client may be.
@@ -42,6 +43,18 @@ pub struct MovementCounters {
     pub missing: u64,
 }
 
+impl MovementCounters {
+    /// How many inputs were refused for this reason.
+    #[must_use]
+    pub const fn refused(&self, refusal: MoveRefusal) -> u64 {
+        match refusal {
+            MoveRefusal::Duplicate => self.duplicate,
+            MoveRefusal::Stale => self.stale,
+            MoveRefusal::TooFarAhead => self.too_far_ahead,
+        }
+    }
+}
+
 /// What became of one movement input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MoveVerdict {
@@ -53,6 +66,18 @@ pub(crate) enum MoveVerdict {
     Stale,
     /// Its tick is past what the rules allow now.
     TooFarAhead,
+}
+
+impl MoveVerdict {
+    /// Why the input does not count, if it does not.
+    pub(crate) const fn refusal(self) -> Option<MoveRefusal> {
+        match self {
+            Self::Accepted => None,
+            Self::Duplicate => Some(MoveRefusal::Duplicate),
+            Self::Stale => Some(MoveRefusal::Stale),
+            Self::TooFarAhead => Some(MoveRefusal::TooFarAhead),
+        }
+    }
 }
 
 /// The movement of one session, from its login to its end; it survives a change of connection.

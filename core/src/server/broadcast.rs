@@ -88,11 +88,11 @@ impl MultiSessionManager {
             if except == Some(id) {
                 continue;
             }
-            match queue(self, index) {
+            let sent = queue(self, index);
+            match self.note_send_of(index, sent) {
                 Ok(()) => broadcast.queued += 1,
                 Err(error) => broadcast.refused.push((id, error)),
             }
-            self.touch(index);
         }
         broadcast
     }

@@ -4,6 +4,7 @@ use core::fmt;
 
 use alloc::boxed::Box;
 
+use crate::ledger::LoginRefusal;
 use crate::lifecycle::{self, DisconnectReason, Input, Step};
 use crate::link::frame::{TEXT_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::link::lane::{LaneSendError, Message};
@@ -92,6 +93,8 @@ impl MultiSessionManager {
         }
         let text = &text[..text.floor_char_boundary(TEXT_BYTES_MAX)];
         session.login.rejection = Some(Box::new(Rejection { code, attempts_left, text: text.into() }));
+        let refusal = if attempts_left > 0 { LoginRefusal::Rejected } else { LoginRefusal::AttemptsUsedUp };
+        self.refuse_of(index, refusal);
         self.apply(index, input);
         self.tell_rejection(index);
         self.touch(index);
@@ -146,20 +149,17 @@ impl MultiSessionManager {
     /// [`UNORDERED_LANE`](crate::UNORDERED_LANE) messages of up to 1,150 bytes arrive once each, without any order.
     pub fn send(&mut self, now: Timestamp, id: SessionId, lane: u8, message: &[u8]) -> Result<(), SendError> {
         self.enter(now);
-        let index = self.logged_in(id)?;
-        self.queue_message(index, lane, Message::Borrowed(message))?;
-        self.touch(index);
-        Ok(())
+        let sent =
+            self.logged_in(id).and_then(|index| self.queue_message(index, lane, Message::Borrowed(message)));
+        self.note_send(id, sent)
     }
 
     /// Queues an unreliable message of 1 to 1,150 bytes, or a payload of 1 to 1,200 where payloads are raw. If the queue is full the
     /// oldest ones are dropped.
     pub fn send_datagram(&mut self, now: Timestamp, id: SessionId, message: &[u8]) -> Result<(), SendError> {
         self.enter(now);
-        let index = self.logged_in(id)?;
-        self.queue_datagram(index, message)?;
-        self.touch(index);
-        Ok(())
+        let sent = self.logged_in(id).and_then(|index| self.queue_datagram(index, message));
+        self.note_send(id, sent)
     }
 
     /// Gives a key a new value of 0 to 1,150 bytes. Of each key only the newest value counts: it replaces the one before, is sent again after
@@ -174,16 +174,8 @@ impl MultiSessionManager {
         value: &[u8],
     ) -> Result<(), SendError> {
         self.enter(now);
-        let index = self.logged_in(id)?;
-        let session = self.table.get_mut(index).ok_or(SendError::UnknownSession)?;
-        let Content::Framed(framed) = &mut session.content else { return Err(SendError::RawPayloads) };
-        framed.link.set_latest(key, value).map_err(|error| match error {
-            LatestSendError::NoSuchKey => SendError::NoSuchKey,
-            LatestSendError::Full { bytes_to_acknowledge } => SendError::Full { bytes_to_acknowledge },
-            LatestSendError::Size => SendError::Size { bytes: value.len(), max: VALUE_BYTES_MAX },
-        })?;
-        self.touch(index);
-        Ok(())
+        let sent = self.logged_in(id).and_then(|index| self.set_latest(index, key, value));
+        self.note_send(id, sent)
     }
 
     /// Publishes the state of the game around one player, of 0 to `Config::state_bytes_max` bytes. Only the latest counts; it arrives with
@@ -197,18 +189,31 @@ impl MultiSessionManager {
         state: &[u8],
     ) -> Result<(), SendError> {
         self.enter(now);
+        let sent = self.logged_in(id).and_then(|index| self.set_state(index, server_tick, state));
+        self.note_send(id, sent)
+    }
+
+    fn set_latest(&mut self, index: u32, key: u16, value: &[u8]) -> Result<(), SendError> {
+        let session = self.table.get_mut(index).ok_or(SendError::UnknownSession)?;
+        let Content::Framed(framed) = &mut session.content else { return Err(SendError::RawPayloads) };
+        framed.link.set_latest(key, value).map_err(|error| match error {
+            LatestSendError::NoSuchKey => SendError::NoSuchKey,
+            LatestSendError::Full { bytes_to_acknowledge } => SendError::Full { bytes_to_acknowledge },
+            LatestSendError::Size => SendError::Size { bytes: value.len(), max: VALUE_BYTES_MAX },
+        })
+    }
+
+    fn set_state(&mut self, index: u32, server_tick: u64, state: &[u8]) -> Result<(), SendError> {
         let max = self.config.state_bytes_max;
         if state.len() > max {
             return Err(SendError::Size { bytes: state.len(), max });
         }
-        let index = self.logged_in(id)?;
         let session = self.table.get_mut(index).ok_or(SendError::UnknownSession)?;
         let Content::Framed(framed) = &mut session.content else { return Err(SendError::RawPayloads) };
         if let Some(movement) = &mut session.movement {
             movement.publish(server_tick, state);
             framed.link.mark_state_pending();
         }
-        self.touch(index);
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use crate::counters::DropReason;
 use crate::event::Continuity;
 use crate::farewell::{Goodbye, goodbye_code};
+use crate::ledger::AttemptEnd;
 use crate::lifecycle::{DisconnectReason, Input, SessionState};
 use crate::netcode::USER_DATA_BYTES;
 use crate::netcode::connection::Connection;
@@ -57,8 +58,10 @@ impl MultiSessionManager {
         payload: Option<&[u8]>,
     ) -> Result<Verdict, DropReason> {
         let session = self.table.get(index).ok_or(DropReason::UnknownAddress)?;
-        let lane_epoch = session.content.confirmation(payload)?;
-        let index = if session.has_attempt_at(from) {
+        let has_attempt = session.has_attempt_at(from);
+        let confirmation = session.content.confirmation(payload);
+        let lane_epoch = confirmation.map_err(|reason| self.drop_of(index, reason))?;
+        let index = if has_attempt {
             self.confirm_attempt(index, lane_epoch)?
         } else {
             self.confirm_first(index, from);
@@ -68,7 +71,7 @@ impl MultiSessionManager {
         self.note_life(index, true);
         let taken = self.take_content(index, sequence, payload);
         self.touch(index);
-        taken.map(|()| Verdict::Accepted(id))
+        taken.map(|()| Verdict::Accepted(id)).map_err(|reason| self.drop_of(index, reason))
     }
 
     fn take_content(&mut self, index: u32, sequence: u64, payload: Option<&[u8]>) -> Result<(), DropReason> {
@@ -119,6 +122,7 @@ impl MultiSessionManager {
     ) -> Result<u32, DropReason> {
         let session = self.table.get_mut(index).ok_or(DropReason::NoLongerWelcome)?;
         session.confirmed_generation = session.confirmed_generation.max(generation);
+        self.counters.attempts_confirmed += 1;
         self.replace_connection(index, connection, continuity);
         let detail = EventDetail { continuity: Some(continuity), ..EventDetail::default() };
         self.apply_with(index, Input::ResumeConfirmed, detail);
@@ -140,16 +144,19 @@ impl MultiSessionManager {
         }
         match self.apply_with(index, Input::BackendConfirmed, detail).edges().last() {
             Some(edge) if edge.to == SessionState::Disconnected => {
+                self.counters.attempts_confirmed += 1;
                 Ok(self.open_confirmed(client_id, connection, timeout_micros, user_data))
             }
             Some(_) => {
+                self.counters.attempts_confirmed += 1;
                 self.hand_over(index, connection, timeout_micros);
                 Ok(index)
             }
             None => {
                 // It was let in before the other one logged in: it has to be told.
                 self.push_farewell(connection, None);
-                Err(DropReason::NoLongerWelcome)
+                self.refuse_of(index, AttemptEnd::NotWelcome);
+                Err(self.drop_of(index, DropReason::NoLongerWelcome))
             }
         }
     }

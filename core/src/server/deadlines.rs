@@ -1,5 +1,6 @@
 //! What time does to a session.
 
+use crate::ledger::AttemptEnd;
 use crate::lifecycle::{Input, SessionState};
 use crate::planted::{PlantedBug, is_planted};
 
@@ -72,7 +73,7 @@ impl MultiSessionManager {
             return;
         };
         if self.has_passed(attempt.deadline) {
-            self.abandon_attempt(index);
+            self.abandon_attempt(index, AttemptEnd::TimedOut);
         }
     }
 

@@ -4,11 +4,11 @@ use smallvec::SmallVec;
 
 use crate::counters::DropReason;
 use crate::event::Event;
+use crate::ledger::{LoginRefusal, MoveRefusal};
 use crate::lifecycle::{DisconnectReason, Input, SessionState};
 use crate::link::control::Control;
 use crate::link::frame::{CheckedPayload, Frame, Moves};
 use crate::link::lane::Piece;
-use crate::movement::MoveVerdict;
 use crate::planted::{PlantedBug, is_planted};
 use crate::{Timestamp, Violation};
 
@@ -114,7 +114,7 @@ impl MultiSessionManager {
 
     /// A peer that breaks the protocol more often than is tolerated loses its session.
     fn count_violation(&mut self, index: u32, violation: Violation) -> DropReason {
-        self.counters.count_violation(violation);
+        self.refuse_of(index, violation);
         let violations_max = self.config.violations_max;
         if let Some((_, framed)) = self.framed(index) {
             framed.violations += u32::from(!is_planted(PlantedBug::ViolationNotCounted));
@@ -129,20 +129,25 @@ impl MultiSessionManager {
     fn handle_login(&mut self, index: u32, attempt: u64, credential: &[u8]) {
         let attempts_max = self.config.login_attempts_max;
         let Some(session) = self.table.get_mut(index) else { return };
+        self.counters.login_requests += 1;
         if session.is_logged_in() {
             // The acceptance was lost (P30).
             let newest = session.login.newest_attempt;
             session.queue_control(Control::LoginAccepted(newest));
-            return;
+            return self.refuse_of(index, LoginRefusal::AlreadyLoggedIn);
         }
-        if attempt <= session.login.newest_attempt || session.state.get() == Some(SessionState::LoginPending)
-        {
-            self.counters.inputs_ignored += 1;
-            return;
+        if attempt <= session.login.newest_attempt {
+            return self.refuse_of(index, LoginRefusal::Repeated);
+        }
+        if session.state.get() == Some(SessionState::LoginPending) {
+            return self.refuse_of(index, LoginRefusal::Pending);
         }
         session.login.newest_attempt = attempt;
         let attempts_left = attempts_max.saturating_sub(session.login.attempts_made);
         session.login.attempts_made = session.login.attempts_made.saturating_add(1);
+        if attempts_left == 0 {
+            self.refuse_of(index, LoginRefusal::AttemptsUsedUp);
+        }
         let detail = EventDetail { payload: credential, ..EventDetail::default() };
         self.apply_with(index, Input::LoginRequested { attempts_left }, detail);
     }
@@ -183,10 +188,19 @@ impl MultiSessionManager {
         let Some(filter) = (if is_shared { self.table.get_mut(0) } else { Some(session) }) else { return };
         let Some(movement) = &mut filter.movement else { return };
         let newest_first: SmallVec<[(u64, &[u8]); 32]> = moves.inputs().collect();
+        let mut refused: SmallVec<[MoveRefusal; 32]> = SmallVec::new();
         for (tick, input) in newest_first.into_iter().rev() {
-            if movement.judge(now, tick, server_tick, rules) == MoveVerdict::Accepted {
-                self.outbox.push_event(Event::Move { session: id, tick }, input);
+            self.counters.moves_received += 1;
+            match movement.judge(now, tick, server_tick, rules).refusal() {
+                None => {
+                    self.counters.moves_accepted += 1;
+                    self.outbox.push_event(Event::Move { session: id, tick }, input);
+                }
+                Some(refusal) => refused.push(refusal),
             }
+        }
+        for refusal in refused {
+            self.refuse_move(index, refusal);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::ClientId;
 use crate::config::Config;
 use crate::counters::{DenyReason, DropReason};
 use crate::event::Event;
+use crate::ledger::AttemptEnd;
 use crate::lifecycle::{DisconnectReason, DuplicateIdentity, Input, Step};
 use crate::netcode::connection::Connection;
 use crate::netcode::history::PendingMapping;
@@ -95,7 +96,7 @@ impl MultiSessionManager {
         }
         if !session.tokens.is_unspent(claim.generation) {
             self.tell_reuse(index, claim.generation);
-            return Err(DropReason::ResumeSpent);
+            return Err(self.drop_of(index, DropReason::ResumeSpent));
         }
         let handshake =
             ResumeHandshake { generation: claim.generation, token_mac: request.token_mac, address: from };
@@ -138,17 +139,17 @@ impl MultiSessionManager {
     }
 
     fn deny(&mut self, to: SocketAddr, key: &Key, reason: DenyReason) -> Result<Verdict, DropReason> {
-        self.counters.count_denied(reason);
         let mut buffer = packet_buffer();
         let len = self.admission.seal_denied(key, &mut buffer);
-        self.answer(to, &buffer[..len], ReplyTo::Newcomer)
+        let verdict = self.answer(to, &buffer[..len], ReplyTo::Newcomer)?;
+        self.refuse(reason);
+        Ok(verdict)
     }
 
     fn answer(&mut self, to: SocketAddr, datagram: &[u8], whom: ReplyTo) -> Result<Verdict, DropReason> {
         if self.outbox.push_reply(to, datagram, whom) {
             Ok(Verdict::Answered)
         } else {
-            self.counters.replies_dropped += 1;
             Err(DropReason::RepliesFull)
         }
     }
@@ -286,7 +287,7 @@ impl MultiSessionManager {
     ) -> Result<Verdict, DropReason> {
         let session = self.table.get_mut(index).ok_or(DropReason::ResponseUnexpected)?;
         if !session.tokens.is_unspent(handshake.generation) {
-            return Err(DropReason::ResumeSpent);
+            return Err(self.drop_of(index, DropReason::ResumeSpent));
         }
         session.tokens.spend(handshake.generation);
         // Those with later tokens go on: this one may have been held back by somebody.
@@ -313,7 +314,7 @@ impl MultiSessionManager {
         origin: AttemptOrigin,
         newest_response: u64,
     ) {
-        self.take_attempt(index);
+        self.end_attempt(index, AttemptEnd::Replaced);
         let address = connection.address();
         let now = self.clock.now();
         let Some(session) = self.table.get_mut(index) else { return };
@@ -326,6 +327,7 @@ impl MultiSessionManager {
             next_keep_alive: now,
             is_announced: false,
         }));
+        self.counters.attempts_begun += 1;
         self.claim_for_attempt(address, index);
         if resumes {
             self.announce_resume(index);
@@ -351,13 +353,20 @@ impl MultiSessionManager {
         if session.first_handshake_waits_at(address) {
             self.apply(other, Input::PathTaken);
         } else {
-            self.abandon_attempt(other);
+            self.abandon_attempt(other, AttemptEnd::AddressTaken);
         }
     }
 
-    /// Ends an attempt without trace.
-    pub(super) fn abandon_attempt(&mut self, index: u32) {
-        self.take_attempt(index);
+    /// Ends the attempt of a session, if there is one, and notes why.
+    fn end_attempt(&mut self, index: u32, end: AttemptEnd) {
+        if self.take_attempt(index).is_some() {
+            self.refuse_of(index, end);
+        }
+    }
+
+    /// Ends an attempt without a trace on the wire or in the events.
+    pub(super) fn abandon_attempt(&mut self, index: u32, end: AttemptEnd) {
+        self.end_attempt(index, end);
         self.apply(index, Input::AttemptEnded);
         self.touch(index);
     }
@@ -377,7 +386,7 @@ impl MultiSessionManager {
     pub(super) fn peer_gave_up(&mut self, index: u32, address: SocketAddr) {
         let Some(session) = self.table.get(index) else { return };
         if session.has_attempt_at(address) {
-            self.abandon_attempt(index);
+            self.abandon_attempt(index, AttemptEnd::PeerLeft);
         } else {
             self.end(index, DisconnectReason::PeerLeft);
         }

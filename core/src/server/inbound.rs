@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 
 use crate::counters::DropReason;
 use crate::event::{Continuity, Event};
+use crate::ledger::DroppedEvent;
 use crate::lifecycle::{DisconnectReason, Input};
 use crate::netcode::PAYLOAD_BYTES_MAX;
 use crate::netcode::connection::ReceiveError;
@@ -92,7 +93,7 @@ impl MultiSessionManager {
         };
         // Also after a violation: what came before it in the packet may have to be answered.
         self.touch(index);
-        taken.map(|()| Verdict::Accepted(id))
+        taken.map(|()| Verdict::Accepted(id)).map_err(|reason| self.drop_of(index, reason))
     }
 
     /// A packet under keys whose handshake is not confirmed: the first keep-alive or payload confirms it.
@@ -159,7 +160,12 @@ impl MultiSessionManager {
     /// Queues an event that may be lost; `false` if it was, for want of room.
     pub(super) fn push_event_or_drop(&mut self, event: Event) -> bool {
         let is_queued = self.outbox.push_event_or_drop(event);
-        self.counters.events_dropped += u64::from(!is_queued);
+        if !is_queued && let Some((dropped, session)) = DroppedEvent::of(&event) {
+            match session.and_then(|id| self.table.resolve(id)) {
+                Some(index) => self.refuse_of(index, dropped),
+                None => self.refuse(dropped),
+            }
+        }
         is_queued
     }
 

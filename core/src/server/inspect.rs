@@ -4,6 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use crate::ledger::SessionRecord;
 use crate::lifecycle::SessionState;
 use crate::link::LinkStatistics;
 use crate::{ArrivalMargin, ClientId, Config, Counters, MovementCounters, SessionId, Timestamp, Violation};
@@ -65,6 +66,14 @@ impl MultiSessionManager {
 /// A look at one session.
 #[derive(Clone, Copy)]
 pub struct SessionView<'a>(pub(super) &'a Session);
+
+impl<'a> SessionView<'a> {
+    /// What was refused to it, and its history.
+    #[must_use]
+    pub fn record(&self) -> SessionRecord<'a> {
+        self.0.record_view()
+    }
+}
 
 impl SessionView<'_> {
     /// Its handle.

@@ -21,6 +21,7 @@ use super::clock::Clock;
 use super::directory::Directory;
 use super::drain::Leave;
 use super::due::DueSessions;
+use super::ledger::LogBudgets;
 use super::outbox::{Outbox, OutboxLimits};
 use super::table::SessionTable;
 use super::way_back::ResumeMint;
@@ -59,6 +60,7 @@ pub struct MultiSessionManager {
     /// Sessions with output, in the order of their turns.
     pub(super) due: DueSessions,
     pub(super) counters: Counters,
+    pub(super) log_budgets: LogBudgets,
     pub(super) rng: ChaCha20Rng,
     /// The game's tick and when it was set.
     pub(super) server_tick: Option<(u64, Timestamp)>,
@@ -144,6 +146,7 @@ impl MultiSessionManager {
             outbox: Outbox::new(OutboxLimits::of(&config)),
             due: DueSessions::default(),
             counters: Counters::default(),
+            log_budgets: LogBudgets::default(),
             rng,
             server_tick: None,
             leave: Leave::default(),
@@ -164,10 +167,11 @@ impl MultiSessionManager {
             Verdict::Accepted(_) => self.counters.accepted += 1,
             Verdict::Answered => self.counters.answered += 1,
             Verdict::Dropped(reason) => {
-                self.counters.count_drop(reason);
-                log::trace!("dropped a datagram of {} bytes: {reason:?}", datagram.len());
+                self.counters.refuse(reason);
+                self.log_drop(from, datagram.len(), reason);
             }
         }
+        debug_assert!(self.counters.add_up(), "something was refused without a cause, or for two");
         verdict
     }
 
@@ -207,6 +211,7 @@ impl MultiSessionManager {
         let Some(event) = self.outbox.poll_event(payload) else {
             return self.poll_drained().inspect(|_| payload.clear());
         };
+        self.table.forget_last_ended();
         if let Event::Lifecycle(lifecycle) = &event
             && lifecycle.kind == LifecycleEventKind::Disconnected
         {

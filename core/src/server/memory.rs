@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use crate::Config;
+use crate::ledger::Record;
 use crate::link::frame::TEXT_BYTES_MAX;
 use crate::memory::{doubling_bytes_max, vec_bytes};
 use crate::movement::Movement;
@@ -42,6 +43,8 @@ impl Config {
     /// | packets in flight | `packets_in_flight_max` | about 140 |
     /// | states | 1 | 1,150 |
     /// | take-overs within a minute | `take_overs_max` + 1 | 8 |
+    /// | counters of refusals, once there are any | 1 | about 400 |
+    /// | transitions and refusals | `session_history_max` | 32 |
     /// | handshakes on the way back | 4, and 1 that is complete | 56, and 480 |
     ///
     /// A lane that is not used takes nothing, and a queue that became empty gives back what it had beyond 65,536 bytes, as an unfinished
@@ -59,6 +62,7 @@ impl Config {
             + ResumeLedger::memory_bytes_max()
             + TakeOvers::memory_bytes_max(self.take_overs_max as usize)
             + size_of::<Rejection>()
+            + Record::memory_bytes_max(self.session_history_max)
             // Of a rejection and of a farewell.
             + 2 * TEXT_BYTES_MAX
     }
@@ -68,7 +72,8 @@ impl Config {
     ///
     /// | what | how many | bytes each |
     /// |---|---|---|
-    /// | slots, timers, turns | `sessions_max` | about 50, up to twice that where it is no power of two |
+    /// | counters and histories of sessions whose end waits to be polled | `sessions_max` + 1 | about 400, and 32 × `session_history_max` |
+    /// | slots, timers, turns | `sessions_max` | about 60, up to twice that where it is no power of two |
     /// | addresses and identities of sessions | 7 × `sessions_max` | about 140 |
     /// | used tokens | `token_history_max` | about 300 |
     /// | handshakes under way | `handshakes_max` | about 800 |
@@ -85,7 +90,7 @@ impl Config {
         [
             size_of::<MultiSessionManager>(),
             sessions_max.saturating_mul(self.session_bytes_max()),
-            SessionTable::memory_bytes_max(sessions_max),
+            SessionTable::memory_bytes_max(sessions_max, self.session_history_max),
             DueSessions::memory_bytes_max(sessions_max),
             TimerWheel::memory_bytes_max(sessions_max),
             Directory::memory_bytes_max(sessions_max),
@@ -149,6 +154,7 @@ impl Session {
             + self.tokens.memory_bytes()
             + self.take_overs.memory_bytes()
             + rejection
+            + self.record.as_deref().map_or(0, Record::memory_bytes)
             + self.farewell_detail.len()
     }
 }

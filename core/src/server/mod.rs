@@ -28,6 +28,7 @@ mod frames;
 mod handshake;
 mod inbound;
 mod inspect;
+mod ledger;
 mod manager;
 mod memory;
 mod outbound;

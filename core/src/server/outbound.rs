@@ -127,7 +127,7 @@ impl MultiSessionManager {
     /// Queues the last words on a connection, for which the oldest of others may give way.
     pub(super) fn push_farewell(&mut self, connection: Connection, goodbye: Option<Goodbye>) {
         if !self.outbox.push_farewell(Farewell::new(connection, goodbye)) {
-            self.counters.replies_dropped += 1;
+            self.counters.farewells_dropped += 1;
         }
     }
 }

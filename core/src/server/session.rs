@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use crate::event::Continuity;
+use crate::ledger::Record;
 use crate::lifecycle::SessionState;
 use crate::memory::{doubling_bytes_max, vec_bytes};
 use crate::movement::Movement;
@@ -56,6 +57,8 @@ pub(super) struct Session {
     /// From the login on.
     pub(super) movement: Option<Box<Movement>>,
     pub(super) login: Login,
+    /// What was refused and what happened lately; made when there is something to note.
+    pub(super) record: Option<Box<Record>>,
     /// What the host says to the peer at the end.
     pub(super) farewell_detail: Box<[u8]>,
 
@@ -184,6 +187,7 @@ impl Session {
                 newest_attempt: 0,
                 rejection: None,
             },
+            record: None,
             farewell_detail: Box::default(),
             last_live: now,
             liveness: new.liveness,

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 
 use crate::event::{Continuity, Event, LifecycleEvent};
+use crate::ledger::{AttemptEnd, IgnoredInput, LoginRefusal};
 use crate::lifecycle::{self, Cause, DisconnectReason, Edge, Input, LifecycleEventKind, SessionState, Step};
 use crate::movement::Movement;
 use crate::planted::{PlantedBug, is_planted};
@@ -39,10 +40,13 @@ impl MultiSessionManager {
     pub(super) fn apply_with(&mut self, index: u32, input: Input, detail: EventDetail<'_>) -> Step {
         let Some(session) = self.table.get(index) else { return Step::Ignored };
         let step = lifecycle::step(session.state.get(), input, self.policy);
-        if step == Step::Ignored {
-            self.counters.inputs_ignored += 1;
+        if step == Step::Ignored
+            && let Some(ignored) = IgnoredInput::of(input)
+        {
+            self.refuse_of(index, ignored);
         }
         for edge in step.edges() {
+            self.note_what_ends(index, edge);
             self.take_edge(index, edge, detail);
         }
         if let Some(edge) = step.edges().last() {
@@ -68,8 +72,22 @@ impl MultiSessionManager {
                 .last_violation()
                 .filter(|_| edge.cause == Cause::Ended(DisconnectReason::ProtocolViolation)),
         };
-        log::debug!("session {}: {:?} ({:?})", event.session, event.kind, event.cause);
+        self.note_transition(index, &event);
         self.outbox.push_event(Event::Lifecycle(event), detail.payload);
+    }
+
+    /// A login that waits for its answer, and an attempt to come back or take over, end with the session: ahead of it, so that the end is
+    /// the last of the session's history.
+    fn note_what_ends(&mut self, index: u32, edge: Edge) {
+        let Some(session) = self.table.get(index) else { return };
+        let has_attempt = session.attempt.is_some();
+        let login_waits = session.state.get() == Some(SessionState::LoginPending);
+        if login_waits && matches!(edge.to, SessionState::TimedOut | SessionState::Disconnected) {
+            self.refuse_of(index, LoginRefusal::Unanswered);
+        }
+        if has_attempt && edge.to == SessionState::Disconnected {
+            self.refuse_of(index, AttemptEnd::SessionEnded);
+        }
     }
 
     /// What follows from resting in a state.
@@ -81,6 +99,7 @@ impl MultiSessionManager {
         match edge.to {
             SessionState::LoggedIn => {
                 if edge.event == LifecycleEventKind::LoginSucceeded {
+                    self.counters.logins_accepted += u64::from(edge.cause == Cause::Accepted);
                     session.movement = Some(Box::new(Movement::new(now)));
                     self.welcome_in(index);
                 } else {

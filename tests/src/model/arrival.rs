@@ -10,10 +10,10 @@ use super::session::{Attempt, Origin, Path, Session, Token};
 use crate::laws::{Violation, ensure};
 
 impl Model {
-    /// The holder of a good token asks to be challenged, and is answered.
-    pub(super) fn request(&mut self, token: &Token) {
+    /// The holder of a good token asks to be challenged, and is answered, if the answer finds room.
+    pub(super) fn request(&mut self, token: &Token, finds_room: bool) {
         if matches!(token.origin, Origin::Backend { .. }) {
-            self.is_denied(token.client_id);
+            self.is_denied(token.client_id, finds_room);
         }
     }
 
@@ -23,6 +23,7 @@ impl Model {
         from: SocketAddr,
         sequence: u64,
         token: &Token,
+        finds_room: bool,
     ) -> Result<(), Violation> {
         if self.repeats(from, sequence, token) {
             return Ok(());
@@ -37,7 +38,7 @@ impl Model {
                 self.attempt_counts(session);
             }
             Origin::Backend { timeout_s } => {
-                if self.is_denied(token.client_id) {
+                if self.is_denied(token.client_id, finds_room) {
                     return Ok(());
                 }
                 if let Some(session) = self.clients.get(&token.client_id).copied() {
@@ -91,10 +92,10 @@ impl Model {
         })
     }
 
-    /// Whether the holder of a backend token is denied at present, which is counted.
-    fn is_denied(&mut self, client_id: ClientId) -> bool {
+    /// Whether the holder of a backend token is denied at present, which is counted if the answer finds room.
+    fn is_denied(&mut self, client_id: ClientId, finds_room: bool) -> bool {
         let reason = self.denial(client_id);
-        if let Some(reason) = reason {
+        if let Some(reason) = reason.filter(|_| finds_room) {
             *self.denied.entry(reason).or_default() += 1;
         }
         reason.is_some()

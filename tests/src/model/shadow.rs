@@ -117,13 +117,14 @@ impl Shadow {
     ) -> Result<(), Violation> {
         let Some(model) = &mut self.model else { return Ok(()) };
         model.move_to(now)?;
+        let finds_room = verdict == Verdict::Answered;
         let is_answered = matches!(verdict, Verdict::Answered | Verdict::Dropped(DropReason::RepliesFull));
         match datagram.first().map(|prefix| prefix & 0xf) {
             Some(0) if is_answered => {
                 let token = self.reader.request(from, datagram);
                 let token = token.ok_or_else(|| Violation::new("a request without a token was answered"))?;
                 self.clients.insert(token.client_id);
-                model.request(&token);
+                model.request(&token, finds_room);
                 Ok(())
             }
             Some(3) if is_answered => {
@@ -133,7 +134,7 @@ impl Shadow {
                 })?;
                 let sequence = header(datagram).map_or(0, |(_, sequence, _)| sequence);
                 self.addresses.insert(from);
-                model.response(from, sequence, &token)
+                model.response(from, sequence, &token, finds_room)
             }
             Some(_) if says_something(verdict) => self.received_in_session(from, datagram, verdict),
             _ => Ok(()),

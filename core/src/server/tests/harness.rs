@@ -7,12 +7,14 @@ use core::net::SocketAddr;
 use allocation_counter::measure;
 
 use crate::event::LifecycleEvent;
+use crate::ledger::Refusal;
 use crate::lifecycle::{LifecycleEventKind, SessionState};
 use crate::{
     ClientId, Config, DATAGRAM_BYTES_MAX, DropReason, Event, Key, LoginPolicy, MultiSessionManager,
-    SessionId, SessionView, Timestamp, Verdict, Violation,
+    SessionId, SessionView, Timestamp, Verdict,
 };
 
+use super::super::session::Session;
 use super::laws::Laws;
 use super::peer::Peer;
 use super::ticket::{Backend, PROTOCOL_ID};
@@ -197,6 +199,7 @@ impl Harness {
                 }
                 _ => {
                     self.check_index();
+                    self.check_counters();
                     return self.check_memory();
                 }
             }
@@ -229,13 +232,27 @@ impl Harness {
         assert!(taken == 0 || was_announced, "output now, but asked for {asked_for:?}");
     }
 
-    /// Every datagram is counted once: as accepted, as answered, or as dropped for one cause.
+    /// Everything is counted once: as done, or as refused for one cause, if it does not wait.
     fn check_counters(&self) {
         let counters = self.manager.counters();
-        let counted = counters.accepted + counters.answered + counters.dropped_total();
-        assert_eq!(counters.datagrams_received, counted);
-        let violations: u64 = Violation::ALL.into_iter().map(|cause| counters.violations(cause)).sum();
-        assert_eq!(counters.dropped(DropReason::Violation), violations);
+        assert!(counters.add_up(), "{counters:?}");
+        let waiting = |holds: fn(&Session) -> bool| {
+            self.manager.table.iter().filter(|session| holds(session)).count() as u64
+        };
+        let logins = waiting(|session| session.state.get() == Some(SessionState::LoginPending));
+        assert_eq!(counters.login_requests, counters.logins_accepted + counters.logins_refused() + logins);
+        let attempts = waiting(|session| session.attempt.is_some());
+        let ended = counters.attempts_confirmed + counters.attempts_ended();
+        assert_eq!(counters.attempts_begun, ended + attempts);
+        assert!(counters.denied_total() <= counters.answered);
+    }
+
+    /// What sessions were refused is among what the server refused.
+    fn check_records(&self) {
+        for refusal in Refusal::all() {
+            let of_sessions: u64 = self.manager.sessions().map(|view| view.record().refused(refusal)).sum();
+            assert!(of_sessions <= self.manager.counters().refused(refusal), "{refusal}");
+        }
     }
 
     /// Every living session is found by its identity and its addresses, and nothing is left of those that ended.
@@ -295,6 +312,7 @@ impl Harness {
 
     /// Ends the test: everything is let go, and nothing is left.
     pub(super) fn close(mut self) {
+        self.check_records();
         self.call(MultiSessionManager::shutdown);
         assert!(self.manager.is_empty());
         self.check_index();

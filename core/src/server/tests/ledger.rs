@@ -5,6 +5,8 @@
 mod denials;
 mod drops;
 mod mistakes;
+mod records;
+mod refusals;
 mod violations;
 
 use alloc::vec::Vec;

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use crate::ledger::DroppedEvent;
 use crate::link::frame::{Frame, Hello};
 use crate::{Config, DATAGRAM_BYTES_MAX, DropReason, Event, SendError, Verdict};
 
@@ -64,7 +65,7 @@ fn heartbeat_events_that_find_no_room_are_dropped_and_counted() {
 
     let told = (server.events.len() - before) as u64;
     assert!(told < 500);
-    assert_eq!(server.manager.counters().events_dropped, 2_000 - told);
+    assert_eq!(server.manager.counters().refused(DroppedEvent::HeartbeatReceived), 2_000 - told);
     server.close();
 }
 
@@ -89,7 +90,7 @@ fn reused_tokens_are_told_of_only_where_there_is_room_and_later_where_there_was_
 
     let told = server.events.iter().filter(|event| is_told(event)).count();
     assert_eq!(told, 1_200 / size_of::<Event>());
-    let dropped = server.manager.counters().events_dropped;
+    let dropped = server.manager.counters().refused(DroppedEvent::TokenReuse);
     assert_eq!(dropped, (newest - told) as u64);
     server.take(client_address(1_000), &requests[newest - 1]);
     assert_eq!(server.events.iter().filter(|event| is_told(event)).count(), told + 1);
@@ -120,7 +121,7 @@ fn goodbyes_that_give_way_to_newer_ones_are_counted() {
     told.dedup();
 
     assert_eq!(told, [client_address(2), client_address(3)]);
-    assert_eq!(server.manager.counters().replies_dropped, 1);
+    assert_eq!(server.manager.counters().farewells_dropped, 1);
 }
 
 #[test]

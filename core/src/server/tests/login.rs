@@ -3,6 +3,7 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use crate::ledger::LoginRefusal;
 use crate::lifecycle::{Cause, DisconnectReason, LifecycleEventKind as Kind, SessionState as State};
 use crate::{
     Config, Continuity, DenyReason, DropReason, DuplicateIdentity, Event, LoginError, SendError, SessionId,
@@ -134,7 +135,9 @@ fn a_login_request_again_changes_nothing_while_pending_and_is_answered_again_aft
     ask(&mut server, &mut anna, 1);
     ask(&mut server, &mut anna, 2);
     assert_eq!(server.kinds_of(ANNA), [Kind::TransportConnected, Kind::LoginStarted]);
-    assert_eq!(server.manager.counters().inputs_ignored, 2);
+    let refused =
+        [LoginRefusal::Repeated, LoginRefusal::Pending].map(|cause| server.manager.counters().refused(cause));
+    assert_eq!(refused, [1, 1]);
     server.call(|manager, now| manager.accept_login(now, id)).unwrap();
     server.listen(&mut anna);
     ask(&mut server, &mut anna, 1);

@@ -15,7 +15,7 @@ fn each_cause_of_a_denial_is_reached_and_counted_as_itself_and_once() {
     for reason in DenyReason::ALL {
         play(scene(reason), Verdict::Answered, |counters| {
             counters.answered += 1;
-            counters.count_denied(reason);
+            counters.refuse(reason);
         });
     }
 }

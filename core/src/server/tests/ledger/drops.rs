@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::ledger::{AttemptEnd, IgnoredInput};
 use crate::link::frame::Hello;
 use crate::server::way_back::ResumeContent;
 use crate::{ClientId, Config, DropReason, DuplicateIdentity, Verdict, Violation};
@@ -18,12 +19,14 @@ const BEN: u64 = 22;
 fn each_cause_of_a_drop_is_reached_and_counted_as_itself_and_once() {
     for reason in DropReason::ALL {
         play(scene(reason), Verdict::Dropped(reason), |counters| {
-            counters.count_drop(reason);
+            counters.refuse(reason);
             match reason {
-                DropReason::Violation => counters.count_violation(Violation::UnknownFrame),
-                DropReason::RepliesFull => counters.replies_dropped += 1,
-                // The lifecycle is asked whether the newcomer may take over.
-                DropReason::NoLongerWelcome => counters.inputs_ignored += 1,
+                DropReason::Violation => counters.refuse(Violation::UnknownFrame),
+                // The lifecycle is asked whether the newcomer may take over, and that was its attempt.
+                DropReason::NoLongerWelcome => {
+                    counters.refuse(IgnoredInput::BackendConfirmed);
+                    counters.refuse(AttemptEnd::NotWelcome);
+                }
                 _ => {}
             }
         });
@@ -212,7 +215,7 @@ fn third_request_for_a_small_queue() -> Scene {
 }
 
 /// Somebody whose handshake was complete before the identity logged in elsewhere.
-fn rival_of_a_player() -> Scene {
+pub(super) fn rival_of_a_player() -> Scene {
     let mut server =
         Harness::new(Config { duplicate_identity: DuplicateIdentity::Reject, ..framed_config() });
     let mut anna = server.guest(ANNA, 1);

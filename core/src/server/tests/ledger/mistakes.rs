@@ -1,10 +1,11 @@
-//! What callers are told about their own mistakes; none of it is counted as somebody else's.
+//! What callers are told about their own mistakes; a send that is refused is counted as that, and nothing of it as somebody else's.
 
 use alloc::collections::BTreeSet;
 use alloc::string::ToString;
 use alloc::vec;
 use core::net::SocketAddr;
 
+use crate::ledger::SendRefusal;
 use crate::{
     BanError, ClientId, Config, ConfigError, LoginError, LoginPolicy, MultiSessionManager, SendError,
     SessionId, Timestamp, UnknownSession,
@@ -49,7 +50,7 @@ fn each_reason_why_something_cannot_be_sent_is_reached() {
     let mut raw = Harness::raw();
     raw.raw_player(ANNA, 1);
     let raw_anna = raw.id_of(ANNA);
-    let before = server.manager.counters().clone();
+    let mut expected = server.manager.counters().clone();
     server.manager.send(server.now, anna, 0, &[7; 1_000]).unwrap();
 
     let refusals = [
@@ -76,7 +77,14 @@ fn each_reason_why_something_cannot_be_sent_is_reached() {
         ]
     );
     assert_complete(refusals.map(place), 7);
-    assert_eq!(server.manager.counters(), &before);
+    assert_complete(refusals.map(|error| SendRefusal::from(error) as usize), SendRefusal::ALL.len());
+    let of_raw = raw.manager.counters().refused(SendRefusal::RawPayloads);
+    let of_framed =
+        refusals.map(SendRefusal::from).into_iter().filter(|cause| *cause != SendRefusal::RawPayloads);
+    of_framed.for_each(|refusal| expected.refuse(refusal));
+    expected.sends_requested += 7;
+    expected.sends_queued += 1;
+    assert_eq!((server.manager.counters(), of_raw), (&expected, 1));
     server.close();
     raw.close();
 }

@@ -12,8 +12,8 @@ const ANNA: u64 = 11;
 fn each_violation_is_reached_and_counted_as_itself_and_once() {
     for violation in Violation::ALL {
         play(scene(violation), Verdict::Dropped(DropReason::Violation), |counters| {
-            counters.count_drop(DropReason::Violation);
-            counters.count_violation(violation);
+            counters.refuse(DropReason::Violation);
+            counters.refuse(violation);
         });
     }
 }
