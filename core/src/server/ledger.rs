@@ -11,10 +11,11 @@ use super::MultiSessionManager;
 use super::commands::SendError;
 use super::session::Session;
 
-/// Lines about dropped datagrams and other refusals: ten of each at once, and one in ten seconds.
+/// Lines about dropped datagrams, and as many about other refusals. With those about transitions a server writes at most 60 lines in any
+/// minute, whatever peers do; what is left out is in the counters, the records and the events.
 const REFUSAL_LINES: LogBudget = LogBudget::new(10, 10_000);
-/// Lines about transitions: a full server that starts is told of in part, and a peer that comes and goes in a loop hardly at all.
-const TRANSITION_LINES: LogBudget = LogBudget::new(20, 2_000);
+/// Lines about transitions.
+const TRANSITION_LINES: LogBudget = LogBudget::new(10, 4_000);
 
 /// What may be written to the log, by kind of line.
 #[derive(Debug)]
