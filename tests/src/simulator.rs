@@ -45,7 +45,7 @@ use rejoin::Timestamp;
 pub use attack::{Attack, AttackCounts};
 pub use failure::Failure;
 pub use fault::{Fault, FaultCounts};
-pub use outcome::{Outcome, Tally};
+pub use outcome::{Outcome, Refused, Tally};
 pub use plan::{Plan, Settings};
 
 use run::{Narrator, Run};

@@ -52,7 +52,7 @@ mod first {
 
 impl Refusal {
     /// How many there are.
-    pub(crate) const COUNT: usize = first::NONE;
+    pub const COUNT: usize = first::NONE;
 
     /// All of them: operation after operation, and in each in the order of its causes.
     pub fn all() -> impl Iterator<Item = Self> {

@@ -8,8 +8,8 @@ use rejoin::lifecycle::LifecyclePolicy;
 use rejoin::{ClientId, Config, Continuity, Event, LifecycleEvent, SessionId};
 
 use super::{
-    AscendingTicks, Delivery, Lifecycles, TokenUse, Violation, check_addresses, check_memory,
-    check_nobody_overdue, check_not_early, check_views, ensure,
+    AscendingTicks, Delivery, Lifecycles, TokenUse, Violation, check_addresses, check_client_counters,
+    check_ledger, check_memory, check_nobody_overdue, check_not_early, check_views, ensure,
 };
 use crate::model::Shadow;
 use crate::world::World;
@@ -145,6 +145,8 @@ impl Watch {
         }
         self.lifecycles.check_at_rest()?;
         check_memory(&world.server)?;
+        check_ledger(&world.server)?;
+        world.players.iter().try_for_each(|player| check_client_counters(player.session.counters()))?;
         check_views(&world.server, &self.lifecycles)?;
         self.addresses.extend(world.server.sessions().map(|view| view.address()));
         check_addresses(&world.server, &self.addresses)?;

@@ -6,6 +6,7 @@ mod farewells;
 mod gate;
 mod identities;
 mod intolerance;
+mod ledger;
 mod lifecycle;
 mod memory;
 mod model;
@@ -40,6 +41,7 @@ pub(super) fn others(config: &Config) -> Vec<Box<dyn Checker>> {
         Box::new(gate::Gate::default()),
         Box::new(identities::Identities::default()),
         Box::new(intolerance::Intolerance::default()),
+        Box::new(ledger::Ledger::default()),
         Box::new(memory::Memory),
         Box::new(moves::Moves::default()),
         Box::new(overdue::Overdue),

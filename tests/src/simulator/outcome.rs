@@ -1,10 +1,30 @@
 //! What came of a run.
 
-use rejoin::DropReason;
+use rejoin::ledger::Refusal;
 
 use super::attack::AttackCounts;
 use super::fault::FaultCounts;
 use super::step::Channel;
+
+/// A number for each refusal, in the order of [`Refusal::all`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused(pub [u64; Refusal::COUNT]);
+
+impl Refused {
+    /// How often this was refused.
+    #[must_use]
+    pub fn of(&self, refusal: impl Into<Refusal>) -> u64 {
+        let refusal = refusal.into();
+        let found = Refusal::all().zip(self.0).find(|(other, _)| *other == refusal);
+        found.map_or(0, |(_, times)| times)
+    }
+}
+
+impl Default for Refused {
+    fn default() -> Self {
+        Self([0; Refusal::COUNT])
+    }
+}
 
 /// What was counted on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,8 +43,8 @@ pub struct Tally {
     pub session_micros: u64,
     /// Players who were not let back in, and asked the backend for another token, after the faults had stopped.
     pub gave_up_late: u64,
-    /// Datagrams that the server dropped, in the order of [`DropReason::ALL`].
-    pub dropped: [u64; DropReason::ALL.len()],
+    /// What the server refused, in the order of [`Refusal::all`].
+    pub refused: Refused,
 }
 
 /// A run that broke no law.
@@ -57,7 +77,7 @@ impl Tally {
         self.messages += other.messages;
         self.session_micros += other.session_micros;
         self.gave_up_late += other.gave_up_late;
-        for (count, more) in self.dropped.iter_mut().zip(other.dropped) {
+        for (count, more) in self.refused.0.iter_mut().zip(other.refused.0) {
             *count += more;
         }
     }

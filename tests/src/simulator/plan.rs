@@ -147,6 +147,9 @@ impl ServerPlan {
         if chance.percent(10) {
             config.bandwidth_max_bytes_per_s = Some(30_000);
         }
+        if chance.percent(30) {
+            config.session_history_max = u8::try_from(chance.between(1..=255)).unwrap_or(u8::MAX);
+        }
         Self {
             config,
             first_key_is_fresh: chance.percent(30),

@@ -119,7 +119,7 @@ impl Run {
         self.prolong();
         self.go_on()?;
         self.check_left().map_err(|violation| self.failure(&violation))?;
-        self.server.count_drops(&mut self.stage);
+        self.server.count_refusals(&mut self.stage);
         let Stage { tally, faults, attacks, .. } = self.stage;
         Ok(Outcome { seed: self.seed, trace_hash: self.trace.hash(), tally, faults, attacks })
     }

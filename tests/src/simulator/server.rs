@@ -4,7 +4,8 @@ mod application;
 
 use std::net::SocketAddr;
 
-use rejoin::{ClientId, Drain, DropReason, Event, KeyHistory, MultiSessionManager, Timestamp};
+use rejoin::ledger::Refusal;
+use rejoin::{ClientId, Drain, Event, KeyHistory, MultiSessionManager, Timestamp};
 
 use super::backend;
 use super::clock::LocalClock;
@@ -164,19 +165,19 @@ impl Server {
             stage.step.note(Happening::ServerCommanded { command: Command::Shutdown, is_done: true });
             self.drive(stage)?;
         }
-        self.count_drops(stage);
+        self.count_refusals(stage);
         if self.running.take().is_some() {
             stage.step.note(Happening::ServerStopped);
         }
         Ok(())
     }
 
-    /// Adds up what the present start has dropped, before it ends.
-    pub(super) fn count_drops(&self, stage: &mut Stage) {
+    /// Adds up what the present start has refused, before it ends.
+    pub(super) fn count_refusals(&self, stage: &mut Stage) {
         let Some(running) = &self.running else { return };
         let counters = running.manager.counters();
-        for (count, reason) in stage.tally.dropped.iter_mut().zip(DropReason::ALL) {
-            *count += counters.dropped(reason);
+        for (count, refusal) in stage.tally.refused.0.iter_mut().zip(Refusal::all()) {
+            *count += counters.refused(refusal);
         }
     }
 

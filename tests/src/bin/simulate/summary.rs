@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rejoin::DropReason;
+use rejoin::ledger::Refusal;
 use rejoin_tests::simulator::{AttackCounts, FaultCounts, Outcome, Tally};
 
 /// The sum of all runs; it does not depend on the order in which they ended.
@@ -56,7 +56,7 @@ impl fmt::Display for Summary {
             messages,
             session_micros,
             gave_up_late,
-            dropped,
+            refused,
         } = self.tally;
         let session_s = session_micros / 1_000_000;
         writeln!(f, "{} seeds without a violation, {} with one", self.seeds, self.failures)?;
@@ -71,9 +71,9 @@ impl fmt::Display for Summary {
         for (attack, count) in self.attacks.iter() {
             writeln!(f, "{count:>12} {attack}")?;
         }
-        writeln!(f, "dropped by the server:")?;
-        for (reason, count) in DropReason::ALL.into_iter().zip(dropped) {
-            writeln!(f, "{count:>12} {reason:?}")?;
+        writeln!(f, "refused by the server:")?;
+        for (refusal, count) in Refusal::all().zip(refused.0) {
+            writeln!(f, "{count:>12} {refusal}")?;
         }
         write!(f, "trace hash {:016x}", self.trace_hash)
     }

@@ -60,7 +60,7 @@ fn assert_seen(outcome: &Outcome, attacks: &[Attack], reasons: &[DropReason]) {
         assert_eq!(count > 0, attacks.contains(&attack), "{attack} was made {count} times");
     }
     for reason in reasons {
-        assert!(outcome.tally.dropped[*reason as usize] > 0, "nothing was dropped as {reason:?}");
+        assert!(outcome.tally.refused.of(*reason) > 0, "nothing was dropped as {reason:?}");
     }
 }
 
