@@ -27,6 +27,8 @@ pub(crate) struct SocketSet {
     unroutable: u64,
     /// What went through sockets that are closed.
     closed: SocketCounters,
+    /// Whether the log was told that a socket cannot be watched: once is enough.
+    is_unwatched_told: bool,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,7 @@ impl SocketSet {
             routes: HashMap::new(),
             unroutable: 0,
             closed: SocketCounters::default(),
+            is_unwatched_told: false,
         })
     }
 
@@ -213,7 +216,9 @@ impl SocketSet {
 
     fn set_interest(&mut self, number: usize, interest: Interest) {
         let socket = &mut self.members[number].socket;
-        if let Err(error) = self.registry.reregister(socket, Token(number), interest) {
+        if let Err(error) = self.registry.reregister(socket, Token(number), interest)
+            && !std::mem::replace(&mut self.is_unwatched_told, true)
+        {
             log::warn!("{}: cannot watch the socket: {error}", socket.local_address());
         }
     }

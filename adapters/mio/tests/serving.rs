@@ -32,9 +32,15 @@ struct Server {
 
 impl Server {
     fn start(options: &[&str]) -> Self {
+        Self::start_with(options, "warn", Stdio::null())
+    }
+
+    /// One that logs what `level` says to `stderr`.
+    fn start_with(options: &[&str], level: &str, stderr: Stdio) -> Self {
         let mut process = rejoin(&[&["serve", "--bind", "127.0.0.1:0"], options].concat())
+            .env("RUST_LOG", level)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -411,4 +417,28 @@ fn a_demo_without_a_terminal_tells_its_story_in_plain_lines() {
     assert!(!story.contains('\x1b'), "{story:?}");
     assert!(story.contains("LoggedIn 5") && story.contains("ended in the same session"), "{story}");
     assert!(clock.now().since(Timestamp::ZERO) < PATIENCE);
+}
+
+#[test]
+fn a_server_under_junk_logs_little_and_says_at_the_end_what_it_refused() {
+    let mut server = Server::start_with(&[], "trace", Stdio::piped());
+    let stderr = server.process.stderr.take().unwrap();
+    let reader = std::thread::spawn(move || std::io::read_to_string(stderr).unwrap());
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    for number in 0..20_000_u32 {
+        let junk = [&number.to_le_bytes()[..], b"what a peer wrote"].concat();
+        socket.send_to(&junk, server.address).unwrap();
+    }
+
+    // Whoever comes behind them is answered when all have been read.
+    let mut player = Player::log_in(&server, 1, "anna");
+    player.wait_for(|event| matches!(event, ClientEvent::LoggedIn));
+    drop(player);
+    assert_eq!(server.terminate(), Some(0));
+
+    let text = reader.join().unwrap();
+    let last = text.lines().last().unwrap();
+    assert!(last.starts_with("rejoin: refused: ") && last.contains(" dropped Malformed"), "{text}");
+    assert!(text.lines().count() <= 60, "{text}");
+    assert!(!text.contains("a peer wrote"), "{text}");
 }

@@ -14,6 +14,7 @@ mod failure;
 mod key_file;
 mod keys_and_tokens;
 mod leave;
+mod limited_log;
 mod output;
 mod report;
 mod serve;
@@ -27,9 +28,10 @@ use std::process::ExitCode;
 
 use crate::cli::{Command, Refusal};
 use crate::failure::Failure;
+use crate::limited_log::LimitedLog;
 
 fn main() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    start_log();
     let outcome = match cli::parse(std::env::args_os()) {
         Ok(command) => run(command),
         Err(Refusal::Answered(text)) => {
@@ -41,6 +43,15 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
+    }
+}
+
+fn start_log() {
+    let log = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).build();
+    let level = log.filter();
+    // It fails only where there is a log already.
+    if log::set_boxed_logger(Box::new(LimitedLog::new(log))).is_ok() {
+        log::set_max_level(level);
     }
 }
 

@@ -3,7 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
-use rejoin::{Config, Drain, Event, Key};
+use rejoin::ledger::{MoveRefusal, Refusal};
+use rejoin::{Config, Counters, Drain, Event, Key};
 use rejoin_mio::{
     Application, HostConfig, ServerNetworkHost, Sessions, StartError, development_key, is_development_key,
 };
@@ -34,6 +35,7 @@ pub(crate) fn run(options: &cli::Serve) -> Result<(), Failure> {
     } else {
         play(&mut host, &mut Journal(ArenaServer::new(options.tick_hz)))
     };
+    tell_refusals(host.sessions().counters());
     ended.map_err(|error| Failure::unsuccessful(format!("the system's event queue failed: {error}")))
 }
 
@@ -113,6 +115,18 @@ fn tell_bounds(config: &Config) {
         config.handshakes_max,
         config.event_queue_bytes_max
     );
+}
+
+/// Says what was refused, in one line, if anything was. Duplicates of move inputs are sent by intent.
+fn tell_refusals(counters: &Counters) {
+    let refusals: Vec<_> = counters
+        .refusals()
+        .filter(|(refusal, _)| *refusal != Refusal::Move(MoveRefusal::Duplicate))
+        .map(|(refusal, times)| format!("{times} {refusal}"))
+        .collect();
+    if !refusals.is_empty() {
+        output::remark(&format!("rejoin: refused: {}\n", refusals.join(", ")));
+    }
 }
 
 /// Sends every payload back to where it came from.
