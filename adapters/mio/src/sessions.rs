@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use rejoin::ledger::SessionRecord;
 use rejoin::{
     BanError, Broadcast, ClientId, Config, ConfigError, Counters, Drain, DrainError, DrainState, LoginError,
     MultiSessionManager, SendError, SessionId, SessionView, Timestamp, UnknownSession,
@@ -156,6 +157,12 @@ impl<'a> Sessions<'a> {
     #[must_use]
     pub fn session_at(&self, address: SocketAddr) -> Option<SessionView<'_>> {
         self.manager.session_at(address)
+    }
+
+    /// What was refused to a session, and its history: also of the one whose `Disconnected` is being handled.
+    #[must_use]
+    pub fn record(&self, id: SessionId) -> Option<SessionRecord<'_>> {
+        self.manager.record(id)
     }
 
     /// All sessions that have not ended.

@@ -29,20 +29,21 @@ impl ClientSession {
     /// [`UNORDERED_LANE`](crate::UNORDERED_LANE) messages of up to 1,150 bytes arrive once each, without any order.
     /// While the session is away messages wait, within the bound of the lane.
     pub fn send(&mut self, lane: u8, message: &[u8]) -> Result<(), ClientSendError> {
-        self.logged_in()?.send(lane, message)
+        let sent = self.logged_in().and_then(|framed| framed.send(lane, message));
+        self.counters.count_send(sent)
     }
 
     /// Sends an unreliable message of 1 to 1,150 bytes; where payloads are raw, a payload of 1 to 1,200 bytes.
     ///
     /// When the queue is full the oldest message gives way.
     pub fn send_datagram(&mut self, message: &[u8]) -> Result<(), ClientSendError> {
-        if let Content::Raw(raw) = &mut self.content {
-            if self.state != ClientState::Connected {
-                return Err(ClientSendError::NotConnected);
-            }
-            return raw.queue(message);
-        }
-        self.logged_in()?.send_datagram(message)
+        let is_connected = self.state == ClientState::Connected;
+        let sent = match &mut self.content {
+            Content::Raw(raw) if is_connected => raw.queue(message),
+            Content::Raw(_) => Err(ClientSendError::NotConnected),
+            Content::Framed(_) => self.logged_in().and_then(|framed| framed.send_datagram(message)),
+        };
+        self.counters.count_send(sent)
     }
 
     /// Gives a key a new value of 0 to 1,150 bytes. Of each key only the newest value counts: it replaces the one before, is sent again after
@@ -50,7 +51,8 @@ impl ClientSession {
     /// one. While the session is away the newest value of each key waits. When the lanes begin afresh
     /// ([`Continuity::Restarted`](crate::Continuity::Restarted)) values that have not arrived are gone.
     pub fn send_latest(&mut self, key: u16, value: &[u8]) -> Result<(), ClientSendError> {
-        self.logged_in()?.send_latest(key, value)
+        let sent = self.logged_in().and_then(|framed| framed.send_latest(key, value));
+        self.counters.count_send(sent)
     }
 
     /// Sends the move input of a tick, of at most 1,150 bytes; the following packets repeat it as the redundancy says (P46).
@@ -59,7 +61,8 @@ impl ClientSession {
     /// [`recommended_lead_ticks`](Self::recommended_lead_ticks) past the server's tick. It counts as sent at the newest `now` of any call.
     pub fn send_move(&mut self, tick: u64, input: &[u8]) -> Result<(), ClientSendError> {
         let now = self.now;
-        self.logged_in()?.send_move(now, tick, input)
+        let sent = self.logged_in().and_then(|framed| framed.send_move(now, tick, input));
+        self.counters.count_send(sent)
     }
 
     /// Leaves: the server is told, by every way that may lead to it, and the session ends with [`ClientDisconnectReason::Left`].

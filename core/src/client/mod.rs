@@ -44,6 +44,7 @@ mod next_step;
 mod path;
 mod raw;
 mod redundancy;
+mod refusal;
 mod resume;
 mod saved;
 mod state;
@@ -71,6 +72,7 @@ pub use counters::ClientCounters;
 pub use error::{ClientError, ClientLoginError, ClientSendError, SavedError};
 pub use event::{ClientDisconnectReason, ClientEvent};
 pub use next_step::NextStep;
+pub use refusal::ClientSendRefusal;
 pub use state::ClientState;
 pub use verdict::{DropReason, Verdict};
 
@@ -229,6 +231,7 @@ impl ClientSession {
         self.enter(now);
         let result = self.receive(from, datagram);
         self.counters.count(result);
+        debug_assert!(self.counters.add_up(), "a datagram has no fate, or two");
         match result {
             Ok(()) => Verdict::Accepted,
             Err(refusal) => Verdict::Dropped(refusal.reason()),

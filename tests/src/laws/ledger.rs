@@ -23,6 +23,8 @@ pub fn check_client_counters(counters: &ClientCounters) -> Result<(), Violation>
     let ClientCounters { datagrams_received, accepted, .. } = *counters;
     same("datagrams of a client", datagrams_received, accepted + counters.dropped_total())?;
     let breaches = Breach::ALL.into_iter().map(|breach| counters.violations(breach)).sum();
+    let sends = counters.sends_queued + counters.sends_refused_total();
+    same("sends of a client", counters.sends_requested, sends)?;
     same("violations of a server", counters.dropped(rejoin::client::DropReason::Violation), breaches)
 }
 

@@ -1,4 +1,4 @@
-//! What callers are told about their own mistakes; none of it is counted as the server's.
+//! What callers are told about their own mistakes; a send that is refused is counted as that, and nothing of it as the server's.
 
 use alloc::collections::BTreeSet;
 use alloc::string::ToString;
@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::super::bench::{Bench, UNIX_S, first_server, token, welcome};
 use crate::client::{
     ClientConfig, ClientConfigError, ClientCounters, ClientError, ClientLoginError, ClientSendError,
-    ClientSession, SavedError,
+    ClientSendRefusal, ClientSession, SavedError,
 };
 use crate::link::frame::Welcome;
 use crate::netcode::TokenError;
@@ -134,7 +134,7 @@ fn each_reason_why_something_cannot_be_sent_is_reached() {
     let mut newcomer = Bench::new(ClientConfig::default(), &token(1, &[first_server()]));
     player.client.send(0, &[7; 1_000]).unwrap();
     player.client.send_move(5, b"input").unwrap();
-    let before = player.client.counters().clone();
+    let mut expected = player.client.counters().clone();
 
     let refusals = [
         raw.client.send_datagram(b"x"),
@@ -162,8 +162,19 @@ fn each_reason_why_something_cannot_be_sent_is_reached() {
         ]
     );
     assert_complete(refusals.map(place), 8);
-    assert_eq!(player.client.counters(), &before);
-    assert_eq!(raw.client.counters(), &ClientCounters::default());
+    assert_complete(
+        refusals.map(|error| ClientSendRefusal::from(error) as usize),
+        ClientSendRefusal::ALL.len(),
+    );
+    let counted =
+        |counters: &ClientCounters| ClientSendRefusal::ALL.map(|refusal| counters.sends_refused(refusal));
+    for error in [2, 3, 4, 6, 7].map(|place: usize| refusals[place]) {
+        assert_eq!(expected.count_send(Err(error)), Err(error));
+    }
+    assert_eq!(player.client.counters(), &expected);
+    assert_eq!(counted(raw.client.counters()), [1, 0, 0, 0, 0, 0, 1, 0]);
+    assert_eq!(counted(newcomer.client.counters()), [0, 1, 0, 0, 0, 0, 0, 0]);
+    assert!([&player, &raw, &newcomer].iter().all(|bench| bench.client.counters().add_up()));
 }
 
 #[test]
