@@ -69,12 +69,16 @@ pub enum PlantedBug {
     MemoryBoundIgnored,
     /// Violations of the protocol are not counted against a session: a peer may go on with them.
     ViolationNotCounted,
+    /// A move input that is refused is not counted: it has no fate.
+    RefusalNotCounted,
+    /// A refusal counts twice for its session: there were more than the server has seen.
+    RefusalCountedTwice,
 }
 
 #[cfg(feature = "planted-bugs")]
 impl PlantedBug {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::NonceRestart,
         Self::ChallengeNonceRepeated,
         Self::ReplaysAccepted,
@@ -103,6 +107,8 @@ impl PlantedBug {
         Self::LatestGoesBackwards,
         Self::MemoryBoundIgnored,
         Self::ViolationNotCounted,
+        Self::RefusalNotCounted,
+        Self::RefusalCountedTwice,
     ];
 }
 

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 
 use crate::event::LifecycleEvent;
 use crate::ledger::{Incident, MoveRefusal, Record, Refusal, SendRefusal, SessionRecord};
+use crate::planted::{PlantedBug, is_planted};
 use crate::{DropReason, LogBudget, SessionId};
 
 use super::MultiSessionManager;
@@ -52,6 +53,9 @@ impl MultiSessionManager {
         let refusal = refusal.into();
         self.counters.refuse(refusal);
         self.record_refusal(index, refusal);
+        if is_planted(PlantedBug::RefusalCountedTwice) {
+            self.record_refusal(index, refusal);
+        }
         let session = self.table.get(index).map(|session| session.id);
         self.log_refusal(session, refusal);
     }
@@ -64,7 +68,9 @@ impl MultiSessionManager {
 
     /// Counts a move input of the session in slot `index` that does not count; its movement has counted it already. Duplicates are no news.
     pub(super) fn refuse_move(&mut self, index: u32, refusal: MoveRefusal) {
-        self.counters.refuse(refusal);
+        if !is_planted(PlantedBug::RefusalNotCounted) {
+            self.counters.refuse(refusal);
+        }
         if refusal != MoveRefusal::Duplicate {
             self.note_incident(index, Incident::Refused(refusal.into()));
             self.log_refusal(self.table.get(index).map(|session| session.id), refusal.into());
