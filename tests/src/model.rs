@@ -19,6 +19,7 @@
 //! | `command` | what the application and the host ask for |
 //! | `leave` | a server that drains |
 //! | `moves` | the tick filter |
+//! | `reuse` | resume tokens that are shown again |
 //! | `compare` | what a server shows beside what the model says |
 //! | `reader`, `shadow` | from datagrams to the model's terms, and from step to step |
 //!
@@ -45,6 +46,7 @@ mod leave;
 mod moves;
 mod path;
 mod reader;
+mod reuse;
 mod session;
 mod shadow;
 #[cfg(test)]
@@ -60,6 +62,7 @@ use rejoin::{ClientId, Config, DenyReason, Event, LifecycleEvent, SessionId, Tim
 use crate::laws::{Violation, ensure};
 use leave::Leave;
 use moves::TickFilter;
+use reuse::Reuses;
 use session::Session;
 
 pub use command::Command;
@@ -89,6 +92,7 @@ struct Model {
     /// By session, from the login that was told to the end that was told.
     ticks: BTreeMap<SessionId, TickFilter>,
     denied: BTreeMap<DenyReason, u64>,
+    reuses: Reuses,
     opened: u64,
     reconnects: u64,
     /// What the application is told in this step, of sessions and of stalls, and what of it must be so until now.
@@ -121,6 +125,7 @@ impl Model {
             server_tick: None,
             ticks: BTreeMap::new(),
             denied: BTreeMap::new(),
+            reuses: Reuses::default(),
             opened: 0,
             reconnects: 0,
             told: Vec::new(),
@@ -158,8 +163,8 @@ impl Model {
             | Event::Datagram { session }
             | Event::Latest { session, .. }
             | Event::HeartbeatSent { session, .. }
-            | Event::HeartbeatReceived { session, .. }
-            | Event::TokenReuse { session, .. } => self.check_open(*session),
+            | Event::HeartbeatReceived { session, .. } => self.check_open(*session),
+            Event::TokenReuse { session, generation } => self.hear_reuse(*session, *generation),
             _ => Ok(()),
         }
     }

@@ -144,6 +144,7 @@ impl Model {
             window: None,
             logins: 0,
             spent: 0,
+            confirmed: 0,
             take_overs: Vec::new(),
             violations: 0,
         };

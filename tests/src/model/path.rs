@@ -224,7 +224,10 @@ impl Model {
         }
         let Some(attempt) = self.forget_attempt(id) else { return Ok(None) };
         match attempt.origin {
-            Origin::Resume { .. } => {
+            Origin::Resume { generation, .. } => {
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.confirmed = session.confirmed.max(generation);
+                }
                 self.move_in(id, attempt.path);
                 self.comes_back(id, self.cause_of_return(id), continuity);
                 Ok(Some(id))

@@ -80,6 +80,8 @@ pub(super) struct Session {
     pub(super) logins: u32,
     /// The highest generation of its resume tokens that opened a handshake.
     pub(super) spent: u64,
+    /// The highest one whose handshake was confirmed.
+    pub(super) confirmed: u64,
     /// When another process took its living path lately.
     pub(super) take_overs: Vec<Timestamp>,
     pub(super) violations: u32,

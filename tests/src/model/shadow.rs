@@ -127,6 +127,12 @@ impl Shadow {
                 model.request(&token, finds_room);
                 Ok(())
             }
+            Some(0) if verdict == Verdict::Dropped(DropReason::ResumeSpent) => {
+                let token = self.reader.request(from, datagram);
+                let token = token.ok_or_else(|| Violation::new("a request without a token was read"))?;
+                model.spent_token(&token);
+                Ok(())
+            }
             Some(3) if is_answered => {
                 let token = self.reader.token_of_response(from, datagram);
                 let token = token.ok_or_else(|| {
@@ -185,6 +191,7 @@ impl Shadow {
     pub fn end(&mut self, server: &MultiSessionManager) -> Result<(), Violation> {
         let Some(model) = &mut self.model else { return Ok(()) };
         model.check_all_told()?;
+        model.check_reuses(server)?;
         model.compare_touched(server)
     }
 

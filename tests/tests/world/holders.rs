@@ -39,7 +39,7 @@ fn with_holder(config: Config) -> (World, usize) {
 fn newcomer(world: &mut World) -> usize {
     let newcomer = world.add_player(IDENTITY);
     if world.server.config().login == LoginPolicy::Explicit {
-        world.players[newcomer].session.login(b"a credential").unwrap();
+        world.players[newcomer].session.login(b"a credential").expect("a login");
     }
     newcomer
 }
