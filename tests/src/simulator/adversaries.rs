@@ -1,5 +1,5 @@
-//! Those who take part in every run with bad intentions: somebody who hears everything, somebody who sends from anywhere, and somebody
-//! who has good tokens and misbehaves.
+//! Those who take part in every run with bad intentions: somebody who hears everything, somebody who sends from anywhere, somebody
+//! who has good tokens and misbehaves, and somebody who plays on two devices at once.
 //!
 //! They go on when the faults have stopped, and everybody honest gets in all the same. Two tricks stop then, for they keep honest players
 //! out by design as long as they last.
@@ -19,6 +19,7 @@ mod sniffer;
 mod spoofer;
 #[cfg(test)]
 mod tests;
+mod twins;
 
 use std::net::SocketAddr;
 
@@ -30,21 +31,23 @@ use crate::world::{Chance, server_address};
 use insider::Insider;
 use sniffer::Sniffer;
 use spoofer::Spoofer;
+use twins::Twins;
 
 /// How many addresses of their own they need.
-pub(super) const ADDRESSES: [usize; 3] = [1, 0, 4];
+pub(super) const ADDRESSES: [usize; 4] = [1, 0, 4, 6];
 
 /// All of them; each has so many addresses as [`ADDRESSES`] says.
 pub(super) fn all(
     plans: &AdversaryPlans,
-    addresses: [Vec<SocketAddr>; 3],
+    addresses: [Vec<SocketAddr>; 4],
     chance: &mut Chance,
 ) -> Vec<Box<dyn Adversary>> {
-    let [sniffer, _, insider] = addresses;
+    let [sniffer, _, insider, twins] = addresses;
     vec![
         Box::new(Sniffer::new(plans, sniffer[0], chance.fork())),
         Box::new(Spoofer::new(plans, chance.fork())),
         Box::new(Insider::new(plans, insider, chance.fork())),
+        Box::new(Twins::new(plans, &twins, chance.fork())),
     ]
 }
 

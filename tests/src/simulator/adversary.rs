@@ -11,9 +11,15 @@ use super::step::Datagram;
 /// The identities for which the backend gives the insider tokens. No player has one of them.
 pub(super) const INSIDERS: [ClientId; 2] = [ClientId(1 << 32), ClientId(1 << 32 | 1)];
 
+/// The identity that is on two devices. No player has it.
+pub(super) const TWIN: ClientId = ClientId(1 << 32 | 2);
+
+/// How many sessions those with bad intentions have at a time, at most.
+pub(super) const PLACES: usize = INSIDERS.len() + 1;
+
 /// Whether an identity is a player's.
 pub(super) fn is_honest(client_id: ClientId) -> bool {
-    !INSIDERS.contains(&client_id)
+    !INSIDERS.contains(&client_id) && client_id != TWIN
 }
 
 /// Sees what passes on the network, and puts onto it what it likes.
@@ -49,7 +55,7 @@ impl Volley<'_> {
         self.datagrams.push(datagram);
     }
 
-    /// A good token for one of the insider's identities, as bytes.
+    /// A good token for an identity that is no player's, as bytes.
     pub(super) fn fetch_token(&mut self, now: Timestamp, client_id: ClientId) -> Box<[u8]> {
         let mut bytes = [0; rejoin::CONNECT_TOKEN_BYTES];
         self.backend.give(now, client_id, TokenKind::Fresh).write(&mut bytes);

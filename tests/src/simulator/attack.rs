@@ -67,11 +67,17 @@ pub enum Attack {
     ResumeLate,
     /// A resume token that was used before, or was left over from a connection that is over.
     ResumeAgain,
+    /// A device logs in, whoever is in on the other one.
+    TwinLogin,
+    /// A device goes on with a copy of what the other one saved, now or earlier.
+    TwinCopy,
+    /// A device changes its network.
+    TwinMove,
 }
 
 impl Attack {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 34] = [
         Self::ReplayAtOnce,
         Self::ReplayLater,
         Self::ReplayFromOwn,
@@ -103,6 +109,9 @@ impl Attack {
         Self::ResumeTwice,
         Self::ResumeLate,
         Self::ResumeAgain,
+        Self::TwinLogin,
+        Self::TwinCopy,
+        Self::TwinMove,
     ];
 
     /// What somebody can do who hears everything.
@@ -117,13 +126,24 @@ impl Attack {
 
     /// What somebody can do who has good tokens.
     pub(super) fn of_insider() -> &'static [Self] {
-        &Self::ALL[12..]
+        &Self::ALL[12..31]
+    }
+
+    /// What somebody can do who plays on two devices.
+    pub(super) fn of_twins() -> &'static [Self] {
+        &Self::ALL[31..]
     }
 }
 
 /// How often each attack happened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttackCounts([u64; Attack::ALL.len()]);
+
+impl Default for AttackCounts {
+    fn default() -> Self {
+        Self([0; Attack::ALL.len()])
+    }
+}
 
 impl AttackCounts {
     /// It happened.
@@ -174,5 +194,6 @@ mod tests {
         assert_eq!(Attack::of_sniffer().last(), Some(&Attack::Reflection));
         assert_eq!(Attack::of_spoofer().last(), Some(&Attack::SequenceAhead));
         assert_eq!(Attack::of_insider().last(), Some(&Attack::ResumeAgain));
+        assert_eq!(Attack::of_twins().last(), Some(&Attack::TwinMove));
     }
 }

@@ -26,6 +26,7 @@ mod wire;
 pub(super) use announcements::Announcements;
 pub(super) use deliveries::Deliveries;
 pub(super) use lifecycle::LifecycleOrder;
+pub(super) use programs::Told;
 pub(super) use states::States;
 pub(super) use wire::Wire;
 

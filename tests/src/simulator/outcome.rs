@@ -43,6 +43,10 @@ pub struct Tally {
     pub session_micros: u64,
     /// Players who were not let back in, and asked the backend for another token, after the faults had stopped.
     pub gave_up_late: u64,
+    /// Sessions that ended because two processes took them from each other.
+    pub contested: u64,
+    /// Resume tokens of which the server's application was told that they were shown again.
+    pub tokens_reused: u64,
     /// What the server refused, in the order of [`Refusal::all`].
     pub refused: Refused,
 }
@@ -77,6 +81,8 @@ impl Tally {
         self.messages += other.messages;
         self.session_micros += other.session_micros;
         self.gave_up_late += other.gave_up_late;
+        self.contested += other.contested;
+        self.tokens_reused += other.tokens_reused;
         for (count, more) in self.refused.0.iter_mut().zip(other.refused.0) {
             *count += more;
         }

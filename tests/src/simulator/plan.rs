@@ -15,7 +15,7 @@ pub(super) use adversary::{AdversaryPlan, AdversaryPlans};
 pub(super) use incident::{Incident, IncidentKind, Sleep};
 pub(super) use player::{PlayerPlan, Talk};
 
-use super::adversary::INSIDERS;
+use super::adversary::PLACES;
 use super::backend::TOKEN_LIFETIME_S;
 use super::fault::Fault;
 use crate::world::{Chance, config};
@@ -102,7 +102,7 @@ impl Plan {
 
     /// How many players there are places for.
     pub(super) fn places(&self) -> usize {
-        self.settings.peers.min(self.server.config.sessions_max as usize - INSIDERS.len())
+        self.settings.peers.min(self.server.config.sessions_max as usize - PLACES)
     }
 }
 
@@ -122,7 +122,7 @@ impl ServerPlan {
             config.sessions_max = config.sessions_max.min(u32::try_from(settings.peers - 1).unwrap_or(1));
         }
         // Theirs are beside those of the players.
-        config.sessions_max += u32::try_from(INSIDERS.len()).unwrap_or(0);
+        config.sessions_max += u32::try_from(PLACES).unwrap_or(0);
         let mut number = |range| u32::try_from(chance.between(range)).unwrap_or(0);
         config.heartbeat_ms = number(200..=500);
         // No shorter than a handshake may take that comes to nothing.

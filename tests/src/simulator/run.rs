@@ -4,7 +4,7 @@ mod ending;
 mod incidents;
 mod leaving;
 
-use rejoin::lifecycle::LifecycleEventKind;
+use rejoin::lifecycle::{Cause, DisconnectReason, LifecycleEventKind};
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -265,22 +265,27 @@ impl Run {
     }
 
     fn count_events(&mut self) {
+        let tally = &mut self.stage.tally;
         for happening in &self.stage.step.happenings {
-            if let Happening::ServerTold { event: Event::Lifecycle(event), .. } = happening
-                && is_honest(event.client_id)
-            {
-                match event.kind {
-                    LifecycleEventKind::TransportConnected => self.stage.tally.sessions += 1,
-                    LifecycleEventKind::Reconnected => self.stage.tally.resumes += 1,
-                    _ => {}
+            let Happening::ServerTold { event, .. } = happening else { continue };
+            match event {
+                Event::TokenReuse { .. } => tally.tokens_reused += 1,
+                Event::Lifecycle(event) if event.cause == Cause::Ended(DisconnectReason::Contested) => {
+                    tally.contested += 1;
                 }
+                Event::Lifecycle(event) if is_honest(event.client_id) => match event.kind {
+                    LifecycleEventKind::TransportConnected => tally.sessions += 1,
+                    LifecycleEventKind::Reconnected => tally.resumes += 1,
+                    _ => {}
+                },
+                _ => {}
             }
         }
     }
 }
 
 /// The adversaries get their addresses.
-fn attach(network: &mut Network) -> [Vec<SocketAddr>; 3] {
+fn attach(network: &mut Network) -> [Vec<SocketAddr>; 4] {
     let mut place = 0;
     adversaries::ADDRESSES.map(|count| {
         place += 1;

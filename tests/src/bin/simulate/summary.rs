@@ -56,6 +56,8 @@ impl fmt::Display for Summary {
             messages,
             session_micros,
             gave_up_late,
+            contested,
+            tokens_reused,
             refused,
         } = self.tally;
         let session_s = session_micros / 1_000_000;
@@ -64,6 +66,7 @@ impl fmt::Display for Summary {
         writeln!(f, "{sessions} sessions, {resumes} ways back, {processes} processes")?;
         writeln!(f, "{datagrams_sent} datagrams, {messages} reliable messages and values")?;
         writeln!(f, "{gave_up_late} players asked for another token after the faults had stopped")?;
+        writeln!(f, "{contested} sessions were contested, {tokens_reused} reused tokens told of")?;
         for (fault, count) in self.faults.iter() {
             writeln!(f, "{count:>12} {fault}")?;
         }

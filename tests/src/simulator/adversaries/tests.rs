@@ -39,6 +39,7 @@ fn all_silent() -> AdversaryPlans {
         sniffer: silent(),
         spoofer: silent(),
         insider: silent(),
+        twins: silent(),
         insider_token_every_ms: 3_000,
     }
 }
@@ -91,6 +92,15 @@ fn what_a_spoofer_makes_up_does_not_open() {
         DropReason::ResponseUnexpected,
     ];
     assert_seen(&outcome, attacks, &reasons);
+}
+
+#[test]
+fn two_devices_contest_a_session_and_show_tokens_that_were_used() {
+    let attacks = Attack::of_twins();
+    let outcome = play(&AdversaryPlans { twins: loud(attacks), ..all_silent() });
+    assert_seen(&outcome, attacks, &[DropReason::ResumeSpent]);
+    assert!(outcome.tally.contested > 0, "no session was contested");
+    assert!(outcome.tally.tokens_reused > 0, "nobody was told of a token that was shown again");
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub(super) struct Programs {
 
 /// Where a process stands, by what it was told so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Told {
+pub(in crate::simulator) enum Told {
     #[default]
     Nothing,
     Connected,
@@ -45,7 +45,7 @@ impl Checker for Programs {
 
 impl Told {
     /// Notes an event; says whether it may come now.
-    fn take(&mut self, event: &ClientEvent) -> bool {
+    pub(in crate::simulator) fn take(&mut self, event: &ClientEvent) -> bool {
         let before = *self;
         match event {
             ClientEvent::Connected { .. } => {

@@ -35,6 +35,7 @@ pub(in crate::simulator) struct AdversaryPlans {
     pub(in crate::simulator) sniffer: AdversaryPlan,
     pub(in crate::simulator) spoofer: AdversaryPlan,
     pub(in crate::simulator) insider: AdversaryPlan,
+    pub(in crate::simulator) twins: AdversaryPlan,
     /// How long each identity of the insider's waits from one token to the next.
     pub(in crate::simulator) insider_token_every_ms: u64,
 }
@@ -48,6 +49,7 @@ impl AdversaryPlans {
             sniffer: draw(Attack::of_sniffer()),
             spoofer: draw(Attack::of_spoofer()),
             insider: draw(Attack::of_insider()),
+            twins: draw(Attack::of_twins()),
             insider_token_every_ms: chance.between(FETCH_PAUSE_MS..=20_000),
         }
     }

@@ -50,8 +50,8 @@ fn plain() -> Plan {
 #[track_caller]
 fn assert_caught(lie: fn(&mut Happening, &View<'_>) -> bool, what: &str) {
     let mut plan = plain();
-    let AdversaryPlans { sniffer, spoofer, insider, .. } = &mut plan.adversaries;
-    for adversary in [sniffer, spoofer, insider] {
+    let AdversaryPlans { sniffer, spoofer, insider, twins, .. } = &mut plan.adversaries;
+    for adversary in [sniffer, spoofer, insider, twins] {
         adversary.from = Timestamp::NEVER;
     }
     let failure = lied_to(plan, lie).expect_err(what);
