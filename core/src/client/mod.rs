@@ -15,6 +15,11 @@
 //! [`poll_event`](ClientSession::poll_event) until each gives `None`, then ask [`poll_timeout`](ClientSession::poll_timeout) when
 //! [`handle_timeout`](ClientSession::handle_timeout) is due.
 //!
+//! # After the end
+//!
+//! A session ends with [`ClientEvent::Disconnected`]. What to do then (ask the backend for another token, at once or later, or ask the
+//! player) [`ClientDisconnectReason::next_step`] says for each reason, and [`NextStep::pause_ms`] how long to wait before.
+//!
 //! # What holds
 //!
 //! 1. `poll_timeout` changes nothing and gives the same answer until something else is called.

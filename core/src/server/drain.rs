@@ -19,7 +19,8 @@ use super::manager::{Deadline, DeadlineCause};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drain {
     /// For how long players may stay, in milliseconds from now; whoever is left then is ended as
-    /// [`DisconnectReason::Drained`]. `None`: as long as they like.
+    /// [`DisconnectReason::Drained`]. Neither a stall of the host nor [`set_hold`](MultiSessionManager::set_hold) prolongs it. `None`: as long as
+    /// they like.
     pub within_ms: Option<u64>,
     /// The host's own code for the cause, which players are told.
     pub code: u32,

@@ -213,6 +213,9 @@ fn next_chapter(chapter: Chapter, event: &ClientEvent) -> Option<Chapter> {
             Some(Chapter::LoggedIn)
         }
         (Chapter::LoggedIn, ClientEvent::PathLost) => Some(Chapter::Away),
+        (Chapter::Connected | Chapter::LoggedIn | Chapter::Away, ClientEvent::ServerDraining { .. }) => {
+            Some(chapter)
+        }
         (
             Chapter::LoggedIn | Chapter::Away,
             ClientEvent::Message { .. }
