@@ -11,15 +11,23 @@ const STALL_MICROS: u64 = 250_000;
 impl ClientSession {
     /// Takes the time in: a clock that goes back is ignored, and a host that was away is given credit.
     pub(super) fn enter(&mut self, now: Timestamp) {
-        // From what was known before, so that no lateness counts twice.
-        let late_micros = now.micros_since(self.next_wake().max(self.now));
-        if late_micros > STALL_MICROS {
-            let credit_max_micros = self.path_dead_ms().unwrap_or(0).saturating_mul(1_000);
-            if let Some(path) = &mut self.path {
-                path.credit(late_micros, credit_max_micros);
-            }
+        // Whoever was here that lately is not late, whatever was due.
+        if now.micros_since(self.now) > STALL_MICROS {
+            self.credit_lateness(now);
         }
         self.now = self.now.max(now);
+    }
+
+    fn credit_lateness(&mut self, now: Timestamp) {
+        // From what was known before, so that no lateness counts twice.
+        let late_micros = now.micros_since(self.next_wake().max(self.now));
+        if late_micros <= STALL_MICROS {
+            return;
+        }
+        let credit_max_micros = self.path_dead_ms().unwrap_or(0).saturating_mul(1_000);
+        if let Some(path) = &mut self.path {
+            path.credit(late_micros, credit_max_micros);
+        }
     }
 
     /// Fires what is due.
