@@ -2,6 +2,8 @@
 
 #[path = "world/adversary.rs"]
 mod adversary;
+#[path = "world/change_of_network.rs"]
+mod change_of_network;
 #[path = "world/clock.rs"]
 mod clock;
 #[path = "world/continuity.rs"]

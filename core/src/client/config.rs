@@ -18,10 +18,11 @@ pub struct ClientConfig {
     /// Milliseconds without a packet of our own after which a keep-alive goes out, 10 to 60,000. Only where payloads are raw; framed
     /// sessions use the interval that the server names. Default 100, the standard's ten a second.
     pub raw_keep_alive_ms: u32,
-    /// Milliseconds without a sign of life after which a logged-in session looks for another way to the server, 100 to 3,600,000.
+    /// Milliseconds without a sign of life after which a logged-in session counts its path as lost, and says so, 100 to 3,600,000.
     /// `None`: half the server's timeout, but at most 2,000 and at least three of its heartbeats. From one and a half heartbeats of silence
-    /// on the session asks four times as often (P35), so that lost packets alone hardly ever make it so long. Only where payloads are
-    /// framed; raw sessions use the timeout of their token.
+    /// on the session asks four times as often (P35), so that lost packets alone hardly ever make it so long. It looks for another way to the
+    /// server as soon as the path looks dead, usually after half a second (P37), without a word, and without harm if that was wrong. Only
+    /// where payloads are framed; raw sessions use the timeout of their token.
     pub path_dead_ms: Option<u32>,
     /// The fewest packets that carry each move input, 1 to `move_redundancy_max` (P46). Default 3: as many as it takes where packets
     /// overtake each other, but are not overtaken so often that they count as lost.

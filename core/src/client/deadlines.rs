@@ -1,7 +1,10 @@
 //! What is due when.
 
 use super::event::ClientDisconnectReason;
+use super::framed::Framed;
 use super::path::Path;
+use super::state::ClientState;
+use super::watch::Finding;
 use super::{ClientSession, Content};
 use crate::Timestamp;
 
@@ -49,6 +52,7 @@ impl ClientSession {
         if self.path_deadline() <= now {
             self.lose_path();
         }
+        self.watch_path();
         self.retry();
     }
 
@@ -60,7 +64,7 @@ impl ClientSession {
             Content::Raw(raw) => raw.keep_alive_due(path),
             Content::Framed(framed) => framed.poll_timeout(self.now, path),
         });
-        let deadlines = [handshake, way_back, content, Some(self.path_deadline())];
+        let deadlines = [handshake, way_back, content, Some(self.path_deadline()), self.watch_deadline()];
         deadlines.into_iter().flatten().min().unwrap_or(Timestamp::NEVER)
     }
 
@@ -77,6 +81,38 @@ impl ClientSession {
         let living = self.path.as_ref().filter(|path| !path.is_lost);
         let deadline = |path: &Path| self.path_dead_ms().map(|millis| path.last_live.plus_millis(millis));
         living.and_then(deadline).unwrap_or(Timestamp::NEVER)
+    }
+
+    /// When the watch over the path has something to say.
+    fn watch_deadline(&self) -> Option<Timestamp> {
+        let path = self.watched_path()?;
+        let wait_micros = self.content.framed()?.answer_wait_micros();
+        Some(path.watch.poll_timeout(path.last_live, wait_micros))
+    }
+
+    /// Asks whether the server is there, and looks for another way once it seems not to be.
+    fn watch_path(&mut self) {
+        if self.watched_path().is_none() {
+            return;
+        }
+        let (Some(path), Some(framed)) = (&mut self.path, self.content.framed_mut()) else { return };
+        let finding = path.watch.handle_timeout(self.now, path.last_live, framed.answer_wait_micros());
+        let is_request_due =
+            self.handshake.as_ref().is_some_and(|handshake| handshake.is_request_due(self.now));
+        if is_request_due || finding != Finding::Nothing {
+            framed.link.request_heartbeat(self.now);
+        }
+        if finding == Finding::LooksDead {
+            self.look_for_way_back();
+        }
+    }
+
+    /// The path, if it is of use to know early that it looks dead: the session can be resumed, and counts the path as alive.
+    fn watched_path(&self) -> Option<&Path> {
+        let is_open = self.content.framed().is_some_and(Framed::is_open);
+        let may_return = self.purse.len() > 0 || self.way_back.is_some();
+        let is_watched = self.state == ClientState::LoggedIn && is_open && may_return;
+        self.path.as_ref().filter(|path| is_watched && !path.is_lost)
     }
 
     /// Begins the next round through the tokens when its pause is over.

@@ -45,7 +45,8 @@ pub enum ClientEvent {
         /// The highest move tick the server had accepted.
         acknowledged: Option<u64>,
     },
-    /// Nothing comes through from the server; the client looks for a way back.
+    /// Nothing has come through from the server for too long. A client with resume tokens has been looking for a way back for a while: one
+    /// that is found soon enough makes this event needless.
     PathLost,
     /// The way to the server is open again.
     Reconnected {

@@ -2,6 +2,8 @@
 
 mod receive;
 
+use core::ops::RangeInclusive;
+
 use super::clock::{ServerClock, TickClock};
 use super::config::ClientConfig;
 use super::error::{ClientLoginError, ClientSendError};
@@ -22,6 +24,10 @@ use crate::link::{Link, LinkStatistics};
 const DEAD_HEARTBEATS: u64 = 3;
 /// And after this long, if that is longer.
 const DEAD_MS: u64 = 2_000;
+/// The server is asked so many times in a heartbeat interval whether it is there, at most.
+const QUESTIONS_PER_HEARTBEAT: u64 = 4;
+/// And ten times a second at most: a short interval makes no path look dead sooner than the jitter of a bad one.
+const ANSWER_WAIT_MICROS_MIN: u64 = 100_000;
 /// No path dies faster, whatever figures a server names.
 const DEAD_MS_MIN: u64 = 100;
 
@@ -81,10 +87,14 @@ impl Framed {
         }
     }
 
-    /// A handshake gave new keys: hello goes out until it is answered (P20).
-    pub(super) fn connection_opened(&mut self, now: Timestamp) {
+    /// A handshake gave new keys: hello goes out until it is answered (P20). Under them some may have left before, the
+    /// first and the last with these sequences.
+    pub(super) fn connection_opened(&mut self, now: Timestamp, hellos: Option<RangeInclusive<u64>>) {
         self.is_open = false;
         self.link.connection_replaced(now);
+        if let Some(sequences) = hellos {
+            self.link.note_sent_elsewhere(sequences);
+        }
         self.link.begin_preface(now);
     }
 
@@ -195,6 +205,13 @@ impl Framed {
         Some(config.path_dead_ms.map_or(usual_ms, u64::from))
     }
 
+    /// After how long a question counts as unanswered: a probe timeout, but no sooner than P35 or netcode ask again.
+    pub(super) fn answer_wait_micros(&self) -> u64 {
+        let heartbeat_ms = self.terms.map_or(DEAD_MS, |terms| terms.heartbeat_ms);
+        let pace_micros = heartbeat_ms.saturating_mul(1_000) / QUESTIONS_PER_HEARTBEAT;
+        self.link.probe_timeout_micros().max(pace_micros).max(ANSWER_WAIT_MICROS_MIN)
+    }
+
     /// For how long after its last sign of life the server keeps a session at most (P37).
     pub(super) fn kept_ms(&self) -> Option<u64> {
         self.terms.map(|terms| terms.timeout_ms.saturating_add(terms.reconnect_window_ms))
@@ -236,11 +253,15 @@ impl Framed {
         let hello = self.hello();
         let Self { link, login, moves, .. } = self;
         let mut source = Source { hello, login, moves };
+        let heartbeats_before = link.heartbeats_sent();
         let len = path.connection.seal_payload(buffer, |sequence, room| {
             room.first_chunk_mut().map_or(0, |room| link.poll_packet(now, sequence, room, &mut source))
         });
         if len > 0 {
             path.last_sent = now;
+        }
+        if self.link.heartbeats_sent() != heartbeats_before {
+            path.watch.on_asked(now);
         }
         if path.is_lost {
             let heartbeat_ms = self.terms.map_or(DEAD_MS, |terms| terms.heartbeat_ms);

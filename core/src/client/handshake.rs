@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use super::resume::HeldToken;
 use super::verdict::DropReason;
 use crate::Timestamp;
+use crate::link::frame::{FrameWriter, Hello};
 use crate::netcode::connection::ReceiveError;
 use crate::netcode::packet::{Header, Packet, PacketKind};
 use crate::netcode::request::RequestPacket;
@@ -44,6 +45,10 @@ struct Response {
     /// From when on every other packet is a request.
     ask_again_at: Timestamp,
     is_request_next: bool,
+    /// Whether it left at least once.
+    is_sent: bool,
+    /// From when on a hello waits to follow it.
+    hello_due: Option<Timestamp>,
 }
 
 impl Response {
@@ -53,6 +58,8 @@ impl Response {
             token: Box::new(*token),
             ask_again_at: now.plus_millis(ASK_AGAIN_MS),
             is_request_next: true,
+            is_sent: false,
+            hello_due: None,
         }
     }
 
@@ -108,9 +115,14 @@ impl Handshake {
         self.held.connection.address()
     }
 
-    /// Whether the server may have completed its side.
+    /// Whether a server asked for a response.
     pub(super) const fn is_responding(&self) -> bool {
         matches!(self.stage, Stage::Responding(_))
+    }
+
+    /// Whether a response left, so that the server may have completed its side.
+    pub(super) const fn has_responded(&self) -> bool {
+        matches!(&self.stage, Stage::Responding(response) if response.is_sent)
     }
 
     pub(super) const fn held(&self) -> &HeldToken {
@@ -126,10 +138,11 @@ impl Handshake {
         self.try_address(0, now);
     }
 
-    /// Takes a packet from [`address`](Self::address). A failed open overwrites `datagram`.
+    /// Takes a packet from [`address`](Self::address). A failed open overwrites `datagram`. A challenge is answered after `pause_micros`.
     pub(super) fn handle_packet<'a>(
         &mut self,
         now: Timestamp,
+        pause_micros: u64,
         header: &Header,
         datagram: &'a mut [u8],
     ) -> Result<HandshakeStep<'a>, DropReason> {
@@ -141,7 +154,7 @@ impl Handshake {
         Ok(match received.packet {
             Packet::Denied => self.handle_denied(now),
             Packet::Challenge { token_sequence, token } => {
-                self.handle_challenge(now, token_sequence, token);
+                self.handle_challenge(now, pause_micros, token_sequence, token);
                 HandshakeStep::Continues
             }
             Packet::KeepAlive { .. } => HandshakeStep::Completed { sequence, payload: None },
@@ -187,20 +200,39 @@ impl Handshake {
 
     /// When something is to be done or sent.
     pub(super) fn poll_timeout(&self) -> Timestamp {
-        self.next_send.min(self.address_deadline).min(self.held.expires_at)
+        let hello_due = match &self.stage {
+            Stage::Responding(response) => response.hello_due,
+            Stage::Requesting => None,
+        };
+        let due = self.next_send.min(self.address_deadline).min(self.held.expires_at);
+        hello_due.map_or(due, |hello_due| hello_due.min(due))
     }
 
-    /// Writes the next request or response, if it is time; returns its length.
-    pub(super) fn poll_transmit(&mut self, now: Timestamp, buffer: &mut [u8]) -> Option<usize> {
+    /// Writes the next request or response, if it is time, or the hello that follows a response; returns its length.
+    ///
+    /// A server that completes the handshake of a resume token knows what its holder will say first. It need not wait for the keep-alive that
+    /// says the same of the server, which saves a round trip. The response is sent before it, and repeated with it.
+    pub(super) fn poll_transmit(
+        &mut self,
+        now: Timestamp,
+        hello: Option<&Hello>,
+        buffer: &mut [u8],
+    ) -> Option<usize> {
+        if self.take_hello_due() {
+            return self.write_hello(hello?, buffer);
+        }
         if now < self.next_send {
             return None;
         }
+        let sends_hello = hello.is_some() && self.held.is_resume();
         let response = match &mut self.stage {
             Stage::Responding(response) => (!response.takes_turn_to_request(now)).then_some(response),
             Stage::Requesting => None,
         };
         let len = match response {
-            Some(Response { token_sequence, token, .. }) => {
+            Some(Response { token_sequence, token, is_sent, hello_due, .. }) => {
+                *is_sent = true;
+                *hello_due = sends_hello.then_some(now);
                 let packet = Packet::Response { token_sequence: *token_sequence, token };
                 self.held.connection.seal(&packet, buffer)
             }
@@ -208,6 +240,11 @@ impl Handshake {
         };
         self.next_send = now.plus_millis(SEND_INTERVAL_MS);
         (len > 0).then_some(len)
+    }
+
+    /// Whether a request goes out now and nobody has answered one.
+    pub(super) fn is_request_due(&self, now: Timestamp) -> bool {
+        matches!(self.stage, Stage::Requesting) && now >= self.next_send
     }
 
     /// Whether requests go out, alone or in turn with responses.
@@ -218,6 +255,26 @@ impl Handshake {
         }
     }
 
+    fn take_hello_due(&mut self) -> bool {
+        match &mut self.stage {
+            Stage::Responding(response) => response.hello_due.take().is_some(),
+            Stage::Requesting => false,
+        }
+    }
+
+    fn write_hello(&mut self, hello: &Hello, buffer: &mut [u8]) -> Option<usize> {
+        let HeldToken { connection, hellos, .. } = &mut self.held;
+        let sequence = connection.next_sequence();
+        let len = connection.seal_payload(buffer, |_, room| {
+            let mut writer = FrameWriter::new(room);
+            writer.write_hello(hello);
+            writer.len()
+        });
+        let first = hellos.as_ref().map_or(sequence, |sent| *sent.start());
+        *hellos = Some(first..=sequence);
+        (len > 0).then_some(len)
+    }
+
     fn write_request(&self, buffer: &mut [u8]) -> Option<usize> {
         let token = &self.held.token;
         let request =
@@ -226,13 +283,19 @@ impl Handshake {
         Some(REQUEST_BYTES)
     }
 
-    fn handle_challenge(&mut self, now: Timestamp, token_sequence: u64, token: &[u8; CHALLENGE_TOKEN_BYTES]) {
+    fn handle_challenge(
+        &mut self,
+        now: Timestamp,
+        pause_micros: u64,
+        token_sequence: u64,
+        token: &[u8; CHALLENGE_TOKEN_BYTES],
+    ) {
         match &mut self.stage {
             // The deadline stays: a server that challenges without end lets nobody in.
             Stage::Responding(response) => response.replace(token_sequence, token),
             Stage::Requesting => {
                 self.stage = Stage::Responding(Response::new(token_sequence, token, now));
-                self.next_send = now;
+                self.next_send = now.plus_micros(pause_micros);
                 self.address_deadline = self.deadline_from(now);
             }
         }

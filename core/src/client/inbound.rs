@@ -9,6 +9,7 @@ use super::path::Path;
 use super::resume::HeldToken;
 use super::state::ClientState;
 use super::verdict::{DropReason, Refusal};
+use super::watch::PathWatch;
 use super::{ClientSession, Content};
 use crate::netcode::PACKET_BYTES_MAX;
 use crate::netcode::packet::{self, Header, Packet, PacketKind};
@@ -55,12 +56,12 @@ impl ClientSession {
     fn receive_on_path(&mut self, header: &Header, datagram: &mut [u8]) -> Result<(), Refusal> {
         // Once an attempt responds, the server may have spent its token, and only that attempt leads back: what comes on a lost path
         // then may have been held back by somebody, and must not end the attempt (P61).
-        let is_responding = self.handshake.as_ref().is_some_and(Handshake::is_responding);
+        let has_responded = self.handshake.as_ref().is_some_and(Handshake::has_responded);
         let Some(path) = &mut self.path else {
             return Err(DropReason::UnknownAddress.into());
         };
         let received = path.receive(header, datagram)?;
-        let stays_lost = path.is_lost && (path.is_left || is_responding);
+        let stays_lost = path.is_lost && (path.is_left || has_responded);
         let is_open = self.content.framed().is_none_or(Framed::is_open);
         if received.is_newest && received.packet != Packet::Disconnect && is_open && !stays_lost {
             self.mark_path_alive();
@@ -81,10 +82,11 @@ impl ClientSession {
         if header.kind == PacketKind::Payload && self.events.is_full() {
             return Err(DropReason::EventsFull.into());
         }
+        let pause_micros = self.response_pause_micros();
         let Some(handshake) = &mut self.handshake else {
             return Err(DropReason::UnknownAddress.into());
         };
-        match handshake.handle_packet(self.now, header, datagram)? {
+        match handshake.handle_packet(self.now, pause_micros, header, datagram)? {
             HandshakeStep::Continues => {}
             HandshakeStep::Failed(failure) => self.handle_failure(failure),
             HandshakeStep::Completed { sequence, payload } => {
@@ -107,14 +109,16 @@ impl ClientSession {
         if held.is_resume() {
             self.purse.void(held.generation);
         }
-        self.path = Some(Path::new(held, self.now));
+        let watch = self.path.as_ref().map_or(PathWatch::new(), |path| path.watch.successor());
+        let hellos = held.hellos.clone();
+        self.path = Some(Path::new(held, self.now, watch));
         match &mut self.content {
             Content::Raw(_) => {
                 self.state = ClientState::Connected;
                 self.events.push(ClientEvent::Connected { login_explicit: false }, &[]);
             }
             Content::Framed(framed) => {
-                framed.connection_opened(self.now);
+                framed.connection_opened(self.now, hellos);
                 let kept_ms = framed.kept_ms().unwrap_or(0);
                 if let Some(way_back) = &mut self.way_back {
                     // The server has the session still, and may count the new keys as in use already.

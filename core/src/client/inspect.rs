@@ -102,9 +102,10 @@ impl ClientSession {
         &self.counters
     }
 
-    /// How many resume tokens are at hand.
+    /// How many resume tokens are at hand. One that is tried is among them until something was sealed under it.
     #[must_use]
     pub fn resume_tokens(&self) -> usize {
-        self.purse.len()
+        let tried = self.handshake.as_ref().map(Handshake::held);
+        self.purse.len() + usize::from(tried.is_some_and(|held| held.is_resume() && !held.is_touched()))
     }
 }

@@ -54,6 +54,7 @@ mod resume;
 mod saved;
 mod state;
 mod verdict;
+mod watch;
 mod way_back;
 
 #[cfg(test)]
@@ -106,7 +107,7 @@ pub struct ClientSession {
     /// A handshake under way: the first, or one to replace the path.
     handshake: Option<Handshake>,
     purse: Purse,
-    /// Set while the path is lost and the session may be resumed.
+    /// Set while another path is looked for: the one in use is lost or looks dead, and the session may be resumed.
     way_back: Option<WayBack>,
     content: Content,
     events: EventQueue,
@@ -266,11 +267,22 @@ impl ClientSession {
             }
             return transmit;
         }
-        if let Some(handshake) = &mut self.handshake
-            && let Some(len) = handshake.poll_transmit(now, buffer)
-        {
-            return Some(Transmit { to: handshake.address(), len });
+        // While the path merely looks dead its question goes ahead of the request, so that the answer comes before the challenge.
+        if self.is_looking_beside() {
+            self.poll_path(now, buffer).or_else(|| self.poll_handshake(now, buffer))
+        } else {
+            self.poll_handshake(now, buffer).or_else(|| self.poll_path(now, buffer))
         }
+    }
+
+    fn poll_handshake(&mut self, now: Timestamp, buffer: &mut [u8]) -> Option<Transmit> {
+        let hello = self.content.framed().map(Framed::hello);
+        let handshake = self.handshake.as_mut()?;
+        let len = handshake.poll_transmit(now, hello.as_ref(), buffer)?;
+        Some(Transmit { to: handshake.address(), len })
+    }
+
+    fn poll_path(&mut self, now: Timestamp, buffer: &mut [u8]) -> Option<Transmit> {
         let path = self.path.as_mut()?;
         let len = match &mut self.content {
             Content::Raw(raw) => raw.poll_packet(now, path, buffer),

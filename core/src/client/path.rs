@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use super::handshake::timeout_ms;
 use super::resume::HeldToken;
 use super::verdict::DropReason;
+use super::watch::PathWatch;
 use crate::Timestamp;
 use crate::netcode::connection::{Connection, ReceiveError, Received};
 use crate::netcode::packet::{Header, PacketKind};
@@ -23,12 +24,14 @@ pub(super) struct Path {
     pub(super) is_lost: bool,
     /// The host has another address now. The server answers to the former one, so what still comes was held back by somebody.
     pub(super) is_left: bool,
+    /// Whether questions are answered.
+    pub(super) watch: PathWatch,
     /// By how much the host's own lateness has shifted `last_live` during this silence.
     credit_micros: u64,
 }
 
 impl Path {
-    pub(super) fn new(held: HeldToken, now: Timestamp) -> Self {
+    pub(super) fn new(held: HeldToken, now: Timestamp, watch: PathWatch) -> Self {
         Self {
             token_timeout_ms: timeout_ms(held.token.timeout_seconds()),
             connection: held.connection,
@@ -36,6 +39,7 @@ impl Path {
             last_sent: now,
             is_lost: false,
             is_left: false,
+            watch,
             credit_micros: 0,
         }
     }
@@ -64,6 +68,7 @@ impl Path {
 
     /// Notes a sign of life.
     pub(super) fn on_alive(&mut self, now: Timestamp) {
+        self.watch.on_alive(now.micros_since(self.last_live));
         self.last_live = self.last_live.max(now);
         self.credit_micros = 0;
     }

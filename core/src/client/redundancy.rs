@@ -3,9 +3,9 @@
 use crate::link::LinkStatistics;
 
 /// Shares are counted in so many parts.
-const WHOLE: u64 = 65_536;
-/// The share of inputs that may be lost in all their packets: one in a thousand.
-const INPUTS_LOST_MAX: u64 = WHOLE / 1_000;
+pub(super) const WHOLE: u64 = 65_536;
+/// A share that is rare enough, that of inputs which are lost in all their packets among them: one in a thousand.
+const RARE: u64 = WHOLE / 1_000;
 /// When the fate of so many packets more is known, the share of lost ones is looked at again.
 const PACKETS_PER_SAMPLE: u64 = 64;
 /// More loss is believed to this part, so that bad times are met within seconds.
@@ -51,14 +51,20 @@ impl MoveRedundancy {
 
     /// How many packets carry each input.
     pub(super) fn packets_per_input(&self) -> u8 {
-        let mut packets = 1;
-        let mut inputs_lost = self.loss;
-        while inputs_lost > INPUTS_LOST_MAX && packets < self.max {
-            inputs_lost = inputs_lost * self.loss / WHOLE;
-            packets += 1;
-        }
-        packets.max(self.min)
+        repeats_until_rare(self.loss, self.min, self.max)
     }
+}
+
+/// How often something has to be repeated that fails with this share, of [`WHOLE`], for all repeats to fail at most once in a thousand times;
+/// from `min` to `max`.
+pub(super) fn repeats_until_rare(failing: u64, min: u8, max: u8) -> u8 {
+    let mut repeats = 1;
+    let mut all_failing = failing;
+    while all_failing > RARE && repeats < max {
+        all_failing = all_failing * failing / WHOLE;
+        repeats += 1;
+    }
+    repeats.max(min)
 }
 
 #[cfg(test)]

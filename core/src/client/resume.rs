@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::ops::RangeInclusive;
 
 use crate::Timestamp;
 use crate::netcode::ConnectToken;
@@ -21,6 +22,8 @@ pub(super) struct HeldToken {
     /// Its sequence goes on through every attempt with this token (P63).
     pub(super) connection: Connection,
     first_sequence: u64,
+    /// From the sequence of the first hello that went out before the server let the client in to that of the last.
+    pub(super) hellos: Option<RangeInclusive<u64>>,
     pub(super) expires_at: Timestamp,
 }
 
@@ -40,7 +43,7 @@ impl HeldToken {
             token.server_to_client_key.clone(),
             first_sequence,
         );
-        Self { generation, token, connection, first_sequence, expires_at }
+        Self { generation, token, connection, first_sequence, hellos: None, expires_at }
     }
 
     /// Whether it came from the server, for coming back.

@@ -10,10 +10,13 @@ use super::handshake::{Handshake, HandshakeFailure};
 use super::state::ClientState;
 use crate::{Continuity, Timestamp};
 
-/// The search for another way to the server, from the loss of the path to the welcome on the next.
+/// Timers are no more precise than that.
+const RESPONSE_PAUSE_MICROS_MIN: u64 = 1_000;
+
+/// The search for another way to the server: from the moment the path looks dead, or is lost, to the welcome on the next.
 #[derive(Debug)]
 pub(super) struct WayBack {
-    /// When the server keeps the session no longer.
+    /// When the server keeps the session no longer; never while the path is not lost.
     pub(super) give_up_at: Timestamp,
     /// When the tokens are tried again, once each of them was tried in vain.
     pub(super) retry_at: Option<Timestamp>,
@@ -40,6 +43,28 @@ impl WayBack {
 }
 
 impl ClientSession {
+    /// The path looks dead: beside it another one is looked for, of which nobody is told. Nothing on the path changes meanwhile.
+    pub(super) fn look_for_way_back(&mut self) {
+        if self.way_back.is_some() || self.purse.len() == 0 {
+            return;
+        }
+        self.way_back = Some(WayBack::new(&self.config, Timestamp::NEVER));
+        self.purse.begin_round();
+        self.try_next_token();
+    }
+
+    /// Whether another path is looked for while the one in use may be alive.
+    pub(super) fn is_looking_beside(&self) -> bool {
+        self.way_back.is_some() && self.path.as_ref().is_some_and(|path| !path.is_lost)
+    }
+
+    /// How long a response waits for an answer of the path beside, which makes it needless: that was asked together with the request, so it
+    /// comes as soon as the challenge did, give or take what round trips differ by.
+    pub(super) fn response_pause_micros(&self) -> u64 {
+        let framed = self.content.framed().filter(|_| self.is_looking_beside());
+        framed.map_or(0, |framed| framed.link.round_trip_variance_micros().max(RESPONSE_PAUSE_MICROS_MIN))
+    }
+
     /// The path is dead: a session that can be resumed looks for another one, any other is over.
     pub(super) fn lose_path(&mut self) {
         let Some(path) = &mut self.path else { return };
@@ -50,12 +75,14 @@ impl ClientSession {
             return;
         };
         framed.hold_back(self.now);
-        if self.way_back.is_none() {
+        if self.way_back.is_none() || self.state == ClientState::LoggedIn {
             let Some(kept_ms) = framed.kept_ms().filter(|_| self.state.is_logged_in()) else {
                 self.end(ClientDisconnectReason::TimedOut, &[]);
                 return;
             };
-            self.way_back = Some(WayBack::new(&self.config, last_live.plus_millis(kept_ms)));
+            let give_up_at = last_live.plus_millis(kept_ms);
+            let way_back = self.way_back.get_or_insert_with(|| WayBack::new(&self.config, give_up_at));
+            way_back.give_up_at = give_up_at;
             self.state = ClientState::Away;
             self.events.push(ClientEvent::PathLost, &[]);
         }
@@ -89,21 +116,29 @@ impl ClientSession {
         }
     }
 
-    /// A sign of life came on the path. If it was lost, nothing has changed after all, and the attempt to replace it ends without
-    /// trace.
+    /// A sign of life came on the path. If it was lost or looked dead, nothing has changed after all, and the attempt to replace it ends without
+    /// trace; but not once the attempt has responded, for then the server may be about to go over to it (P62).
     pub(super) fn mark_path_alive(&mut self) {
         let Some(path) = &mut self.path else { return };
         path.on_alive(self.now);
-        if !path.is_lost {
+        path.is_lost = false;
+        if self.way_back.is_some() && self.handshake.as_ref().is_some_and(Handshake::has_responded) {
             return;
         }
-        path.is_lost = false;
         if let Some(handshake) = self.handshake.take() {
             self.purse.put_back(handshake.into_held());
         }
         if self.way_back.take().is_some() && self.state == ClientState::Away {
             self.return_with(Continuity::Kept);
         }
+    }
+
+    /// The same, but the lanes begin afresh, which a client is told that thought itself there all the time.
+    pub(super) fn return_afresh(&mut self) {
+        if self.state != ClientState::Away {
+            self.events.push(ClientEvent::PathLost, &[]);
+        }
+        self.return_with(Continuity::Restarted);
     }
 
     /// The way to the server is open again.
@@ -148,10 +183,14 @@ impl ClientSession {
 
     /// The host has another socket or address: whatever was under way from the old one is begun again from the new one.
     pub(super) fn leave_network(&mut self) {
-        if self.handshake.is_some() {
-            self.restart_handshake();
-        } else if self.way_back.is_some() || (self.state == ClientState::LoggedIn && self.purse.len() > 0) {
+        let may_return =
+            self.way_back.is_some() || (self.state == ClientState::LoggedIn && self.purse.len() > 0);
+        let is_under_way = self.handshake.is_some();
+        if may_return && (!is_under_way || self.state == ClientState::LoggedIn) {
             self.lose_path();
+        }
+        if is_under_way {
+            self.restart_handshake();
         }
         if self.way_back.is_some()
             && let Some(path) = &mut self.path

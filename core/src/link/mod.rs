@@ -35,6 +35,8 @@ pub use frame::UNORDERED_LANE;
 pub(crate) use limits::LinkLimits;
 pub use statistics::LinkStatistics;
 
+use core::ops::RangeInclusive;
+
 use crate::Timestamp;
 use crate::planted::{PlantedBug, is_planted};
 use bandwidth::Bandwidth;
@@ -46,7 +48,7 @@ use heartbeat::Heartbeat;
 use lane::LaneWindow;
 use pacer::Pacer;
 use preface::Preface;
-use received::ReceivedPackets;
+use received::{MAX_ACK_DELAY_MICROS, ReceivedPackets};
 use rtt::RttEstimator;
 use sent::SentPackets;
 use traffic::Traffic;
@@ -274,6 +276,27 @@ impl Link {
             + self.sent.memory_bytes()
             + self.received.memory_bytes()
             + self.controls.memory_bytes()
+    }
+
+    /// Asks for a heartbeat now, before it is due: a question whether the peer is there.
+    pub(crate) fn request_heartbeat(&mut self, now: Timestamp) {
+        self.heartbeat.request_probe(now);
+    }
+
+    /// How long an answer that is due at once may take (RFC 9002, section 6.2.1).
+    pub(crate) fn probe_timeout_micros(&self) -> u64 {
+        self.rtt.pto_micros(MAX_ACK_DELAY_MICROS)
+    }
+
+    /// By how much round trips differ.
+    pub(crate) fn round_trip_variance_micros(&self) -> u64 {
+        self.rtt.variance_micros()
+    }
+
+    /// Payload packets left in this key epoch before this link wrote any, from the first to the last of these sequences: their
+    /// acknowledgement is no violation.
+    pub(crate) fn note_sent_elsewhere(&mut self, sequences: RangeInclusive<u64>) {
+        self.sent.on_sent_elsewhere(sequences);
     }
 
     /// How many heartbeats left.

@@ -155,6 +155,12 @@ impl<T> SentPackets<T> {
         self.sequences = Some(first..=sequence);
     }
 
+    /// Notes packets that left before all others of this key epoch, between the first and the last of these sequences.
+    pub(crate) fn on_sent_elsewhere(&mut self, sequences: RangeInclusive<u64>) {
+        debug_assert!(self.sequences.is_none(), "they are the first");
+        self.sequences = Some(sequences);
+    }
+
     /// Takes an acknowledgement: `ranges` disjoint and newest first, and how long the peer held it back.
     ///
     /// Hands over each newly acknowledged packet and what it carried, range by range, oldest first within each; nothing where that was

@@ -1,6 +1,6 @@
 //! A game of 60 ticks a second on a world: the server's simulation, and the frames of one player.
 
-use rejoin::{MovementCounters, SessionId, Timestamp};
+use rejoin::{Config, MovementCounters, SessionId, Timestamp};
 use rejoin_tests::world::{Conditions, World, config};
 
 pub(super) const TICK_HZ: u64 = 60;
@@ -34,7 +34,12 @@ pub(super) struct Game {
 
 impl Game {
     pub(super) fn new(seed: u64, conditions: Conditions) -> Self {
-        let mut world = World::new(config(), seed);
+        Self::with(config(), seed, conditions)
+    }
+
+    /// The same with other settings of the server.
+    pub(super) fn with(config: Config, seed: u64, conditions: Conditions) -> Self {
+        let mut world = World::new(config, seed);
         world.wire.conditions = conditions;
         let player = world.add_logged_in(1);
         let (session, start) = (world.session_id(player), world.now);

@@ -93,8 +93,10 @@ impl ClientSession {
         if is_first {
             self.state = ClientState::Connected;
             self.events.push(ClientEvent::Connected { login_explicit: welcome.login_explicit }, &[]);
+        } else if !welcome.lanes_kept {
+            self.return_afresh();
         } else if self.state == ClientState::Away {
-            self.return_with(if welcome.lanes_kept { Continuity::Kept } else { Continuity::Restarted });
+            self.return_with(Continuity::Kept);
         }
         if welcome.logged_in {
             self.handle_logged_in();

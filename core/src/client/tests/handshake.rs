@@ -21,7 +21,7 @@ fn arranged() -> (Handshake, Bench, ConnectToken) {
 /// What becomes of a packet: whether it completes the handshake.
 fn take(handshake: &mut Handshake, mut datagram: Vec<u8>) -> Result<bool, DropReason> {
     let header = packet::peek(&datagram).unwrap();
-    let step = handshake.handle_packet(Timestamp::from_millis(1_000), &header, &mut datagram)?;
+    let step = handshake.handle_packet(Timestamp::from_millis(1_000), 0, &header, &mut datagram)?;
     Ok(matches!(step, HandshakeStep::Completed { .. }))
 }
 
@@ -76,8 +76,8 @@ fn a_payload_that_would_complete_a_way_back_waits_until_the_events_are_taken() {
 fn nothing_leaves_in_a_buffer_that_does_not_hold_it() {
     let (mut handshake, mut server, token) = arranged();
 
-    assert_eq!(handshake.poll_transmit(server.now, &mut [0; 300]), None, "no request");
+    assert_eq!(handshake.poll_transmit(server.now, None, &mut [0; 300]), None, "no request");
     let challenge = server.challenge(&token);
     assert_eq!(take(&mut handshake, challenge), Ok(false));
-    assert_eq!(handshake.poll_transmit(server.now, &mut [0; 300]), None, "no response");
+    assert_eq!(handshake.poll_transmit(server.now, None, &mut [0; 300]), None, "no response");
 }
