@@ -256,6 +256,26 @@ fn a_chat_line_reaches_everybody_and_states_come() {
 }
 
 #[test]
+fn a_name_and_talk_that_do_not_show_what_they_are_are_refused_and_the_player_is_told() {
+    let (control_lane, direction_code) = (0, 5);
+    let server = Server::start(&[]);
+    let mut player = Player::log_in(&server, 1, "Ada\u{202e}nimda");
+    let (_, words) = player.wait_for(|event| matches!(event, ClientEvent::LoginRejected { code: 5, .. }));
+    assert_eq!(text(&words), "that is no name: it has a mark that turns the direction of writing");
+    player.host.commands().login(b"Ada").unwrap();
+    player.wait_for(|event| *event == ClientEvent::LoggedIn);
+
+    player.host.commands().send(CHAT_LANE, "left \u{2067}right".as_bytes()).unwrap();
+    player.host.commands().send(CHAT_LANE, b" and again ").unwrap();
+
+    player.wait_for_line(b"\x03Adaand again");
+    let refusal = [&[3], &u64::to_le_bytes(direction_code)[..]].concat();
+    player.wait_for_line(&refusal);
+    let is_refusal = |event: &ClientEvent| *event == ClientEvent::Message { lane: control_lane };
+    assert_eq!(player.events.iter().filter(|(event, _)| is_refusal(event)).count(), 1);
+}
+
+#[test]
 fn a_status_reaches_everybody_and_newcomers_get_the_newest_only() {
     let server = Server::start(&[]);
     let mut players = [Player::log_in(&server, 1, "Ada"), Player::log_in(&server, 2, "Bob")];
@@ -286,7 +306,7 @@ fn a_player_who_floods_the_chat_is_put_out_and_one_who_listens_late_is_not() {
     let clock = Clock::start();
     while flooder.host.session().state() != ClientState::Disconnected {
         assert!(clock.now().since(Timestamp::ZERO) < PATIENCE);
-        while flooder.host.commands().send(CHAT_LANE, &[b'x'; 256]).is_ok() {}
+        while flooder.host.commands().send(CHAT_LANE, &[b'x'; 200]).is_ok() {}
         flooder.poll();
     }
 

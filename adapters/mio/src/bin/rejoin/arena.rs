@@ -15,7 +15,8 @@ use rejoin::SessionId;
 
 use self::grid::Grid;
 use self::motion::Motion;
-use crate::arena_wire::{Controls, NAME_BYTES_MAX, STATE_HEAD_BYTES, Sighting};
+use crate::arena_wire::{Controls, STATE_HEAD_BYTES, Sighting};
+use crate::text::{self, TextError};
 
 /// All players of one server.
 #[derive(Debug)]
@@ -38,8 +39,8 @@ struct Player {
 /// Why a name cannot log in. The text is what the player sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NameError {
-    Length,
-    NotUtf8,
+    /// Nobody may be called so.
+    Unfit(TextError),
     Taken,
 }
 
@@ -47,8 +48,7 @@ impl NameError {
     /// The number that goes with the text, for a client that does not read English.
     pub(crate) fn code(self) -> u32 {
         match self {
-            Self::Length => 1,
-            Self::NotUtf8 => 2,
+            Self::Unfit(error) => error.code(),
             Self::Taken => 3,
         }
     }
@@ -57,8 +57,7 @@ impl NameError {
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Length => write!(f, "a name has 1 to {NAME_BYTES_MAX} bytes"),
-            Self::NotUtf8 => f.write_str("a name is UTF-8 text"),
+            Self::Unfit(error) => write!(f, "that is no name: {error}"),
             Self::Taken => f.write_str("somebody in the arena has that name"),
         }
     }
@@ -79,10 +78,7 @@ impl Arena {
 
     /// Lets a session play under the name it asked for.
     pub(crate) fn join(&mut self, id: SessionId, name: &[u8]) -> Result<(), NameError> {
-        if name.is_empty() || name.len() > NAME_BYTES_MAX {
-            return Err(NameError::Length);
-        }
-        let name = std::str::from_utf8(name).map_err(|_| NameError::NotUtf8)?;
+        let name = text::check_name(name).map_err(NameError::Unfit)?;
         if self.names.get(name).is_some_and(|&holder| holder != id) {
             return Err(NameError::Taken);
         }

@@ -8,12 +8,13 @@ use rejoin_mio::{Application, Clock, Sessions};
 
 use crate::arena::Arena;
 use crate::arena_wire::{
-    Answer, BULK_LANE, CHAT_LANE, CONTROL_LANE, Controls, Figures, OWN_STATUS_KEY, Request, is_chat_text,
-    is_status, write_line,
+    Answer, BULK_LANE, CHAT_LANE, CONTROL_LANE, Controls, Figures, OWN_STATUS_KEY, Request, line_bytes,
+    read_chat_text, read_status, write_line,
 };
 use crate::bulk_ledger::BulkLedger;
 use crate::chat_allowance::ChatAllowance;
 use crate::status_board::StatusBoard;
+use crate::text::TextError;
 use crate::tick_origin::TickOrigin;
 
 /// The longest state in bytes: what one packet carries.
@@ -124,17 +125,21 @@ impl ArenaServer {
     }
 
     fn spread_chat(&mut self, sessions: &mut Sessions<'_>, id: SessionId, text: &[u8]) {
-        let Some(name) = self.arena.name(id).filter(|_| is_chat_text(text)) else { return };
-        write_line(name, text, &mut self.line);
+        let Some(name) = self.arena.name(id) else { return };
         let now = sessions.now();
         let allowance = self.allowances.entry(id).or_insert_with(|| ChatAllowance::new(now));
-        if !allowance.take(now, self.line.len()) {
+        // Also what is refused costs, for it is answered.
+        if !allowance.take(now, line_bytes(name, text)) {
             let (code, words) = TOO_MUCH_CHAT;
             // What it said before it was disconnected may still arrive here.
             if sessions.disconnect(id, code, words).is_ok() {
                 log::info!("session {id} says too much and is disconnected");
             }
             return;
+        }
+        match read_chat_text(text) {
+            Ok(text) => write_line(name, text, &mut self.line),
+            Err(error) => return refuse_text(sessions, id, error),
         }
         for (behind, error) in sessions.broadcast(CHAT_LANE, &self.line).refused {
             log::info!("session {behind} misses a chat line and is disconnected: {error}");
@@ -144,6 +149,14 @@ impl ArenaServer {
                 let _ = sessions.disconnect(behind, code, words);
             }
         }
+    }
+}
+
+/// Tells a player that what it said is not passed on. Who leaves such answers unacknowledged gets no more of them.
+fn refuse_text(sessions: &mut Sessions<'_>, id: SessionId, error: TextError) {
+    let answer = Answer::TextRefused(error.code().into());
+    if let Err(error) = sessions.send(id, CONTROL_LANE, &answer.to_bytes()) {
+        log::debug!("session {id}: {error}");
     }
 }
 
@@ -165,8 +178,11 @@ impl Application for ArenaServer {
             }
             Event::Message { session, lane: CHAT_LANE } => self.spread_chat(sessions, session, payload),
             Event::Latest { session, key: OWN_STATUS_KEY } => {
-                if let Some(name) = self.arena.name(session).filter(|_| is_status(payload)) {
-                    self.statuses.set(session, name, payload);
+                if let Some(name) = self.arena.name(session) {
+                    match read_status(payload) {
+                        Ok(text) => self.statuses.set(session, name, text),
+                        Err(error) => refuse_text(sessions, session, error),
+                    }
                 }
             }
             Event::Move { session, .. } => {

@@ -2,11 +2,11 @@
 //!
 //! | message | travels as | bytes |
 //! |---|---|---|
-//! | name | the credential of the login | 1 to 32 bytes of UTF-8 |
+//! | name | the credential of the login | 1 to 24 characters, in at most 32 bytes of UTF-8; `text` says which |
 //! | controls | move input | turn i8 (−127 full right to 127 full left), throttle u8 |
-//! | chat text | lane 1, to the server | 1 to 256 bytes of UTF-8 |
+//! | chat text | lane 1, to the server | 1 to 256 bytes of UTF-8, as `text` says |
 //! | chat line | lane 1, to everybody | length of the name u8, name, text |
-//! | status | latest-wins value, key 0, to the server | at most 64 bytes of UTF-8 |
+//! | status | latest-wins value, key 0, to the server | at most 64 bytes of UTF-8, as `text` says |
 //! | status line | latest-wins value to everybody, key: index of the player's session, below 256 | as a chat line; empty for nobody |
 //! | surroundings | state | count u8, then per player: number u32, x u16, y u16, heading u8, speed u8; the receiver first |
 //! | request, answer | lane 0 | see `control` |
@@ -16,14 +16,14 @@ mod control;
 
 pub(crate) use self::control::{Answer, BulkRequest, Figures, Request};
 
+use crate::text::{TextError, check_talk};
+
 /// The side of the square in units; its `u16` coordinates on the wire divide it into 65,535 parts.
 pub(crate) const SIDE: f32 = 1_000.0;
 
-/// The longest name in bytes.
-pub(crate) const NAME_BYTES_MAX: usize = 32;
-
-/// The longest chat text in bytes.
-pub(crate) const CHAT_BYTES_MAX: usize = 256;
+/// The longest chat text in bytes, and in characters.
+const CHAT_BYTES_MAX: usize = 256;
+const CHAT_CHARS_MAX: usize = 200;
 
 /// The reliable lane of requests and answers.
 pub(crate) const CONTROL_LANE: u8 = 0;
@@ -40,8 +40,9 @@ pub(crate) const OWN_STATUS_KEY: u16 = 0;
 /// Keys for the statuses of players: those whose session has a lower index are shown.
 pub(crate) const STATUS_KEYS: u16 = 256;
 
-/// The longest status in bytes.
+/// The longest status in bytes, and in characters.
 const STATUS_BYTES_MAX: usize = 64;
+const STATUS_CHARS_MAX: usize = 48;
 
 /// Bytes of a state before its first player.
 pub(crate) const STATE_HEAD_BYTES: usize = 1;
@@ -110,22 +111,27 @@ pub(crate) fn read_surroundings(state: &[u8]) -> Option<Vec<Sighting>> {
     whole.then(|| sightings.iter().map(Sighting::read).collect())
 }
 
-/// Whether a player may say this.
-pub(crate) fn is_chat_text(text: &[u8]) -> bool {
-    (1..=CHAT_BYTES_MAX).contains(&text.len()) && std::str::from_utf8(text).is_ok()
+/// What a player says in the chat, if it may be said.
+pub(crate) fn read_chat_text(text: &[u8]) -> Result<&str, TextError> {
+    check_talk(text, CHAT_BYTES_MAX, CHAT_CHARS_MAX)
 }
 
-/// Whether a player may say this of itself.
-pub(crate) fn is_status(text: &[u8]) -> bool {
-    text.len() <= STATUS_BYTES_MAX && std::str::from_utf8(text).is_ok()
+/// What a player says of itself, if it may be said; that may be nothing.
+pub(crate) fn read_status(text: &[u8]) -> Result<&str, TextError> {
+    if text.is_empty() { Ok("") } else { check_talk(text, STATUS_BYTES_MAX, STATUS_CHARS_MAX) }
 }
 
 /// Writes what everybody gets when a player says something, in the chat or of itself.
-pub(crate) fn write_line(name: &str, text: &[u8], line: &mut Vec<u8>) {
+pub(crate) fn write_line(name: &str, text: &str, line: &mut Vec<u8>) {
     line.clear();
     line.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
     line.extend_from_slice(name.as_bytes());
-    line.extend_from_slice(text);
+    line.extend_from_slice(text.as_bytes());
+}
+
+/// How long that is.
+pub(crate) fn line_bytes(name: &str, text: &[u8]) -> usize {
+    1 + name.len() + text.len()
 }
 
 /// Who said what; `None` if it is not such a line.
@@ -169,7 +175,8 @@ mod tests {
     #[test]
     fn a_line_names_its_speaker() {
         let mut line = Vec::new();
-        write_line("Ada", b"hello", &mut line);
+        write_line("Ada", "hello", &mut line);
+        assert_eq!(line.len(), line_bytes("Ada", b"hello"));
         assert_eq!(read_line(&line), Some(("Ada", "hello")));
         for wrong in [&[][..], &[4, b'A', b'd', b'a'], &[1, 0xff, b'x'], &[1, b'A', 0xff]] {
             assert_eq!(read_line(wrong), None, "{wrong:?}");
@@ -178,8 +185,12 @@ mod tests {
 
     #[test]
     fn chat_texts_and_statuses_are_bounded_and_utf8() {
-        assert!(is_chat_text(b"x") && is_chat_text(&[b'x'; CHAT_BYTES_MAX]));
-        assert!(is_status(b"") && is_status(&[b'x'; 64]) && !is_status(&[b'x'; 65]) && !is_status(&[0xff]));
-        assert!(!is_chat_text(b"") && !is_chat_text(&[b'x'; CHAT_BYTES_MAX + 1]) && !is_chat_text(&[0xff]));
+        let is_chat = |text: &[u8]| read_chat_text(text).is_ok();
+        let is_status = |text: &[u8]| read_status(text).is_ok();
+        let cats = "😺".repeat(CHAT_BYTES_MAX / 4);
+        assert!(is_chat(b"x") && is_chat(&[b'x'; CHAT_CHARS_MAX]) && is_chat(cats.as_bytes()));
+        assert!(!is_chat(b"") && !is_chat(&[b'x'; CHAT_CHARS_MAX + 1]) && !is_chat(&[0xff]));
+        assert!(!is_chat(format!("{cats}x").as_bytes()));
+        assert!(is_status(b"") && is_status(&[b'x'; 48]) && !is_status(&[b'x'; 49]) && !is_status(&[0xff]));
     }
 }

@@ -22,6 +22,7 @@ mod status_board;
 mod swarm;
 mod table;
 mod terminal;
+mod text;
 mod tick_origin;
 
 use std::process::ExitCode;

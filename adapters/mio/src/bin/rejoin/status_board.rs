@@ -20,7 +20,7 @@ pub(crate) struct StatusBoard {
 
 impl StatusBoard {
     /// Replaces what a player says. There are keys for so many sessions only; what others say is not shown.
-    pub(crate) fn set(&mut self, id: SessionId, name: &str, text: &[u8]) {
+    pub(crate) fn set(&mut self, id: SessionId, name: &str, text: &str) {
         let Some(key) = key(id) else { return };
         let mut line = Vec::new();
         write_line(name, text, &mut line);

@@ -21,18 +21,20 @@ fn surroundings(arena: &mut Arena, of: SessionId, bytes_max: usize) -> Vec<Sight
 }
 
 #[test]
-fn a_name_has_1_to_32_bytes() {
+fn a_name_has_1_to_24_characters_in_at_most_32_bytes() {
     let mut arena = Arena::new(60);
-    assert_eq!(arena.join(id(1), b""), Err(NameError::Length));
-    assert_eq!(arena.join(id(1), &[b'x'; 33]), Err(NameError::Length));
+    assert_eq!(arena.join(id(1), b""), Err(NameError::Unfit(TextError::Length)));
+    assert_eq!(arena.join(id(1), &[b'x'; 25]), Err(NameError::Unfit(TextError::Length)));
     assert_eq!(arena.join(id(1), b"x"), Ok(()));
-    assert_eq!(arena.join(id(2), &[b'x'; 32]), Ok(()));
+    assert_eq!(arena.join(id(2), &[b'x'; 24]), Ok(()));
+    assert_eq!(arena.join(id(3), "ßßßßßßßßßßßßßßßßx".as_bytes()), Err(NameError::Unfit(TextError::Length)));
+    assert_eq!(arena.join(id(3), "ßßßßßßßßßßßßßßßß".as_bytes()), Ok(()));
 }
 
 #[test]
 fn a_name_is_utf8() {
     let mut arena = Arena::new(60);
-    assert_eq!(arena.join(id(1), &[0xff, 0xfe]), Err(NameError::NotUtf8));
+    assert_eq!(arena.join(id(1), &[0xff, 0xfe]), Err(NameError::Unfit(TextError::NotUtf8)));
     assert_eq!(arena.join(id(1), "Zoë".as_bytes()), Ok(()));
     assert_eq!(arena.name(id(1)), Some("Zoë"));
 }

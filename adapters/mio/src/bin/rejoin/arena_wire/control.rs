@@ -5,6 +5,7 @@
 //! | bulk request | to the server | 1, seed u64, bytes u64 |
 //! | question after the figures | to the server | 2 |
 //! | refusal of a bulk request | to the player | 1 |
+//! | refusal of a text or status | to the player | 3, code u64: what `text` says of it |
 //! | figures | to the player | 2, microseconds from 1970 UTC to tick 0 u64 (0 before the first tick), late inputs u64, duplicate inputs u64 |
 
 /// What a player asks for.
@@ -28,6 +29,8 @@ pub(crate) struct BulkRequest {
 pub(crate) enum Answer {
     /// Nothing comes for the last bulk request.
     BulkRefused,
+    /// What the player said, in the chat or of itself, is not passed on, for the reason of this code.
+    TextRefused(u64),
     /// How the player's inputs came, and when the simulation began.
     Figures(Figures),
 }
@@ -69,6 +72,7 @@ impl Answer {
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         match self {
             Self::BulkRefused => message(1, &[]),
+            Self::TextRefused(code) => message(3, &[code]),
             Self::Figures(Figures { tick_zero_unix_micros, moves_late, moves_duplicate }) => {
                 message(2, &[tick_zero_unix_micros.unwrap_or(0), moves_late, moves_duplicate])
             }
@@ -79,6 +83,7 @@ impl Answer {
     pub(crate) fn read(message: &[u8]) -> Option<Self> {
         match split(message)? {
             (1, &[]) => Some(Self::BulkRefused),
+            (3, &[code]) => Some(Self::TextRefused(u64::from_le_bytes(code))),
             (2, &[tick_zero, late, duplicate]) => Some(Self::Figures(Figures {
                 tick_zero_unix_micros: Some(u64::from_le_bytes(tick_zero)).filter(|&micros| micros > 0),
                 moves_late: u64::from_le_bytes(late),
@@ -115,7 +120,8 @@ mod tests {
         }
         let early = Figures { tick_zero_unix_micros: None, moves_late: 4, moves_duplicate: u64::MAX };
         let later = Figures { tick_zero_unix_micros: Some(3), ..early };
-        for answer in [Answer::BulkRefused, Answer::Figures(early), Answer::Figures(later)] {
+        let refusals = [Answer::BulkRefused, Answer::TextRefused(7)];
+        for answer in refusals.into_iter().chain([Answer::Figures(early), Answer::Figures(later)]) {
             assert_eq!(Answer::read(&answer.to_bytes()), Some(answer));
         }
     }

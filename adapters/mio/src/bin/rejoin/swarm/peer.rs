@@ -355,7 +355,8 @@ impl Peer {
             (CONTROL_LANE, Some(part)) => match Answer::read(message) {
                 Some(Answer::BulkRefused) => part.download.handle_refused(),
                 Some(Answer::Figures(figures)) => part.inquiry.handle_answer(figures),
-                None => {}
+                // A swarm says nothing that is refused: what it said would count as lost.
+                Some(Answer::TextRefused(_)) | None => {}
             },
             _ => {}
         }
