@@ -15,7 +15,7 @@ use rejoin::client::{
 use crate::clock::Clock;
 use crate::event_loop::EventLoop;
 use crate::session::Session;
-use crate::socket::{BindError, SocketCounters};
+use crate::socket::{BindError, SocketCounters, SocketFault};
 use crate::socket_set::SocketSet;
 
 /// Datagrams read in one wake at most.
@@ -35,8 +35,9 @@ impl<F: FnMut(&mut Session<'_>, ClientEvent, &[u8])> ClientApplication for F {
 
 /// A player on the network: it owns the socket, the clock and the [`ClientSession`], and drives them.
 ///
-/// Make one with a connect token, then [`poll`](Self::poll) it once a frame. It comes back by itself when the network was away; tell it
-/// with [`rebind`](Self::rebind) when the machine's network changed, and it comes back at once. Dropping it leaves the game.
+/// Make one with a connect token, then [`poll`](Self::poll) it once a frame. It comes back by itself when the network was away or is another
+/// one, at once if the system says that there is no way to the server. Tell it with [`rebind`](Self::rebind) when you know that the machine's
+/// network changed. Dropping it leaves the game.
 pub struct ClientNetworkHost {
     event_loop: EventLoop,
     bind_addresses: Vec<SocketAddr>,
@@ -158,7 +159,17 @@ impl ClientNetworkHost {
 
     fn transmit(&mut self) {
         let now = self.event_loop.clock().now();
+        let unreachable_before = self.unreachable();
         self.event_loop.transmit(|buffer| self.session.poll_transmit(now, buffer));
+        if self.unreachable() > unreachable_before {
+            // The machine lost its network: another one may follow, from which the session comes back with the first request that leaves.
+            self.session.network_may_have_changed(now);
+        }
+    }
+
+    /// How often the system knew no way to the server.
+    fn unreachable(&self) -> u64 {
+        self.socket_counters().send_faults[SocketFault::Unreachable as usize]
     }
 }
 

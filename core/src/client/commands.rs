@@ -103,6 +103,15 @@ impl ClientSession {
         self.leave_network();
     }
 
+    /// The host has a hint that its network may be another one now, or none: for instance, the system finds no way to the server.
+    ///
+    /// A session that can be resumed looks for another way to the server at once, beside the path that it has. If the path is alive after
+    /// all, that has cost nothing (P62). Otherwise this does nothing, so that it may be called with each hint.
+    pub fn network_may_have_changed(&mut self, now: Timestamp) {
+        self.enter(now);
+        self.doubt_path();
+    }
+
     /// Writes into `out` what another process needs to [`resume`](Self::resume) the session: the tokens under which nothing was
     /// sealed (P63). Says whether there are any; otherwise `out` is empty.
     ///

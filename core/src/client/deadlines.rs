@@ -107,6 +107,13 @@ impl ClientSession {
         }
     }
 
+    /// Looks for another way as if the path looked dead, unless it is known to be dead, or not to lead anywhere yet.
+    pub(super) fn doubt_path(&mut self) {
+        if self.watched_path().is_some() {
+            self.look_for_way_back();
+        }
+    }
+
     /// The path, if it is of use to know early that it looks dead: the session can be resumed, and counts the path as alive.
     fn watched_path(&self) -> Option<&Path> {
         let is_open = self.content.framed().is_some_and(Framed::is_open);

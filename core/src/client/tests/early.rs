@@ -253,6 +253,35 @@ fn a_change_of_network_while_another_path_is_looked_for_leaves_the_old_one() {
 }
 
 #[test]
+fn a_hint_of_the_host_begins_the_search_at_once_and_may_be_wrong() {
+    let (mut bench, backend) = logged_in(&[1]);
+
+    for _ in 0..3 {
+        bench.client.network_may_have_changed(bench.now);
+    }
+    let sent = bench.drain();
+    bench.give_frames(&backend, |writer| writer.write_heartbeat(1));
+    let later = bench.run_for_ms(300);
+
+    let first = resume_token(1);
+    assert_eq!((requests_of(&sent, &first), requests_of(&later, &first)), (1, 0));
+    assert_eq!((bench.events(), bench.client.resume_tokens()), (Vec::new(), 1));
+}
+
+#[test]
+fn a_hint_means_nothing_to_a_client_that_cannot_come_back_or_is_on_its_way() {
+    let (mut bench, backend) = logged_in(&[]);
+    bench.client.network_may_have_changed(bench.now);
+    assert!(bench.run_for_ms(300).iter().all(|sent| sent.open(&backend).is_some()));
+
+    let token = token(2, &[first_server()]);
+    let mut bench = Bench::new(ClientConfig::default(), &token);
+    bench.drain();
+    bench.client.network_may_have_changed(bench.now);
+    assert_eq!(bench.drain(), []);
+}
+
+#[test]
 fn without_tokens_a_path_never_looks_dead_before_it_is() {
     let (mut bench, backend, sent) = looks_dead(&[]);
     let more = bench.run_for_ms(LOST_MS - (LOOKS_DEAD_MS - RTT_MS) - 1);
