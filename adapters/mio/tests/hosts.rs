@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rejoin::client::{ClientConfig, ClientDisconnectReason, ClientEvent, ClientState};
+use rejoin::ledger::Incident;
 use rejoin::lifecycle::{Cause, DisconnectReason, LifecycleEventKind};
 use rejoin::{ClientId, ConnectToken, Continuity, DropReason, Event, Key, SessionState, Timestamp};
 use rejoin_mio::{
@@ -141,6 +142,38 @@ fn players_log_in_and_messages_pass_both_ways_in_order() {
 
     assert_eq!(players[0].diary.messages, expected);
     assert!(players[1].diary.messages.is_empty());
+}
+
+#[test]
+fn a_game_reads_what_a_session_went_through_while_its_end_is_told() {
+    let mut config = HostConfig::new("127.0.0.1:0".parse().unwrap(), PROTOCOL_ID, development_key());
+    config.sessions.session_history_max = 16;
+    let mut server = ServerNetworkHost::start(config).unwrap();
+    let mut players = [Player::connect(&server, 1)];
+    drive(&mut server, &mut Parrot::default(), &mut players, everybody_in);
+    let mut told = Vec::new();
+    let mut note = |sessions: &mut Sessions<'_>, event: Event, _: &[u8]| {
+        if let Event::Lifecycle(event) = event {
+            let history = sessions.record(event.session).map(|record| record.history().collect::<Vec<_>>());
+            told.push((event.kind, history.unwrap()));
+        }
+    };
+
+    server.stop(&mut note);
+
+    let [(LifecycleEventKind::Disconnected, history)] = &told[..] else { panic!("{told:?}") };
+    let kinds: Vec<_> = history.iter().map(|entry| entry.incident).collect();
+    let connected = Incident::Transition {
+        kind: LifecycleEventKind::TransportConnected,
+        to: SessionState::TransportConnected,
+        cause: Cause::Handshake,
+    };
+    let ended = Incident::Transition {
+        kind: LifecycleEventKind::Disconnected,
+        to: SessionState::Disconnected,
+        cause: Cause::Ended(DisconnectReason::Shutdown),
+    };
+    assert_eq!((kinds.first(), kinds.last()), (Some(&connected), Some(&ended)));
 }
 
 #[test]

@@ -326,7 +326,10 @@ impl Peer {
                 ClientEvent::Connected { .. } => self.tally.is_established = true,
                 ClientEvent::LoggedIn => self.tally.login = Login::Accepted,
                 ClientEvent::LoginRejected { code, .. } => {
-                    log::info!("login rejected ({code}): {}", String::from_utf8_lossy(payload));
+                    log::info!(
+                        "login rejected ({code}): {}",
+                        String::from_utf8_lossy(payload).escape_debug()
+                    );
                     self.tally.login = Login::Refused;
                 }
                 ClientEvent::Message { lane } => self.handle_message(now, lane, payload),
