@@ -20,7 +20,7 @@ pub(super) struct Reuses {
     told: Vec<Reuse>,
     /// The newest generation of each session that was told in the steps before.
     told_before: BTreeMap<SessionId, u64>,
-    /// Events that found no room, up to this step.
+    /// Events about tokens that found no room, up to this step.
     events_dropped: u64,
 }
 
@@ -62,7 +62,7 @@ impl Model {
         Ok(())
     }
 
-    /// The step is over: whatever had to be told of tokens was told, unless some event found no room.
+    /// The step is over: whatever had to be told of tokens was told, unless one about a token found no room.
     pub(super) fn check_reuses(&mut self, server: &MultiSessionManager) -> Result<(), Violation> {
         let reuses = &mut self.reuses;
         let dropped_before = std::mem::replace(
