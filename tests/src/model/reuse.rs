@@ -20,8 +20,8 @@ pub(super) struct Reuses {
     told: Vec<Reuse>,
     /// The newest generation of each session that was told in the steps before.
     told_before: BTreeMap<SessionId, u64>,
-    /// Events about tokens that found no room, up to this step.
-    events_dropped: u64,
+    /// How many found no room to be told, up to this step.
+    dropped: u64,
 }
 
 impl Reuses {
@@ -62,14 +62,11 @@ impl Model {
         Ok(())
     }
 
-    /// The step is over: whatever had to be told of tokens was told, unless one about a token found no room.
+    /// The step is over: whatever had to be told of tokens was told, unless one found no room.
     pub(super) fn check_reuses(&mut self, server: &MultiSessionManager) -> Result<(), Violation> {
         let reuses = &mut self.reuses;
-        let dropped_before = std::mem::replace(
-            &mut reuses.events_dropped,
-            server.counters().refused(DroppedEvent::TokenReuse),
-        );
-        let had_room = dropped_before == reuses.events_dropped;
+        let dropped = server.counters().refused(DroppedEvent::TokenReuse);
+        let had_room = std::mem::replace(&mut reuses.dropped, dropped) == dropped;
         let is_complete = !had_room || reuses.expected() == reuses.told;
         ensure(is_complete, || format!("not everything was told of {reuses:?}"))?;
         reuses.told_before.extend(reuses.told.drain(..));
