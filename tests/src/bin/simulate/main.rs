@@ -1,16 +1,17 @@
 //! Plays many seeds of the simulator, on all cores, and says what came of them.
 
 mod arguments;
+mod output;
 mod summary;
 mod workers;
 
 use std::env;
-use std::fmt;
 use std::process::ExitCode;
 
 use rejoin_tests::simulator::{Plan, trace};
 
 use arguments::Arguments;
+use output::say;
 use summary::Summary;
 use workers::{Progress, play_all};
 
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
         }
     };
     if arguments.seeds == 1 {
-        println!("{}", Plan::new(arguments.from, arguments.settings));
+        say(format_args!("{}", Plan::new(arguments.from, arguments.settings)));
     }
     if arguments.trace {
         return narrate(&arguments);
@@ -34,20 +35,20 @@ fn main() -> ExitCode {
     // A panic is reported with its seed, once.
     std::panic::set_hook(Box::new(|_| {}));
     let summary = play_all(&arguments, FAILURES_MAX, report);
-    println!("{summary}");
+    say(format_args!("{summary}"));
     if summary.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// Plays the first seed alone, with a line for everything that happens.
 fn narrate(arguments: &Arguments) -> ExitCode {
-    let narrate = Box::new(|line: fmt::Arguments<'_>| println!("{line}"));
+    let narrate = Box::new(say);
     match trace(arguments.from, arguments.settings, narrate) {
         Ok(outcome) => {
-            println!("{outcome:#?}");
+            say(format_args!("{outcome:#?}"));
             ExitCode::SUCCESS
         }
         Err(failure) => {
-            println!("{failure}");
+            say(format_args!("{failure}"));
             ExitCode::FAILURE
         }
     }
@@ -55,7 +56,9 @@ fn narrate(arguments: &Arguments) -> ExitCode {
 
 fn report(progress: &Progress<'_>) {
     match progress {
-        Progress::Failed(failure) => println!("{failure}"),
-        Progress::Played { seeds, next } => println!("{seeds} seeds played; to go on: --from {next}"),
+        Progress::Failed(failure) => say(format_args!("{failure}")),
+        Progress::Played { seeds, next } => {
+            say(format_args!("{seeds} seeds played; to go on: --from {next}"))
+        }
     }
 }
