@@ -8,6 +8,7 @@ mod delivery;
 pub mod drive;
 pub mod driven;
 mod early;
+mod holds;
 mod key_use;
 mod ledger;
 mod lifecycle;
@@ -29,6 +30,7 @@ use std::fmt;
 
 pub use delivery::Delivery;
 pub use early::check_not_early;
+pub use holds::Holds;
 pub use key_use::KeyUse;
 pub use ledger::{check_client_counters, check_counters, check_history, check_ledger};
 pub use lifecycle::Lifecycles;

@@ -36,8 +36,6 @@
 //! * What `poll_timeout` asked for, against which the lateness of a host is measured. That a deadline was asked for is not: one that
 //!   passes without a call is noticed.
 //!
-//! It does not know `set_hold`, which nobody here uses.
-
 mod arrival;
 mod clock;
 mod command;
@@ -75,6 +73,9 @@ struct Model {
     now: Timestamp,
     /// How late the host was so far, in all.
     late_micros: u64,
+    /// For how long deadlines were held, up to the present hold.
+    held_micros: u64,
+    held_since: Option<Timestamp>,
     /// The host was late: before deadlines fire it may read what waited.
     reads_first: bool,
     /// No deadline ends before this.
@@ -113,6 +114,8 @@ impl Model {
             rules,
             now,
             late_micros: 0,
+            held_micros: 0,
+            held_since: None,
             reads_first: false,
             quiet_until: Timestamp::NEVER,
             sessions: BTreeMap::new(),

@@ -1,22 +1,25 @@
 //! The law about deadlines: nobody stays longer than the settings allow.
 
+use std::time::Duration;
+
 use rejoin::lifecycle::SessionState;
 use rejoin::{MultiSessionManager, SessionId, SessionView, Timestamp};
 
-use super::{Lifecycles, Violation, ensure};
+use super::{Holds, Lifecycles, Violation, ensure};
 
 /// The grain of the timers, rounded up.
 const GRAIN_MS: u64 = 2;
 
 /// All that was due by `now` has fired; then no session is past a deadline of its state. Stalls may have shifted it, by as much as the
-/// settings allow.
+/// settings allow, and holds have, by as much as they lasted.
 pub fn check_nobody_overdue(
     server: &MultiSessionManager,
     lifecycles: &Lifecycles,
+    holds: &Holds,
     now: Timestamp,
 ) -> Result<(), Violation> {
-    server.sessions().try_for_each(|view| {
-        let end = deadline_of(server, lifecycles, view);
+    server.sessions().filter(|_| !holds.is_on()).try_for_each(|view| {
+        let end = deadline_of(server, lifecycles, holds, view);
         check_deadline(view.id(), view.state(), end, now)
     })
 }
@@ -35,17 +38,19 @@ fn check_deadline(
 fn deadline_of(
     server: &MultiSessionManager,
     lifecycles: &Lifecycles,
+    holds: &Holds,
     view: SessionView<'_>,
 ) -> Option<Timestamp> {
     let config = server.config();
-    let end = match view.state() {
-        SessionState::LoggedIn => view.last_received() + view.timeout(),
+    let (start, time) = match view.state() {
+        SessionState::LoggedIn => (view.last_received(), view.timeout()),
         state if state.is_away() => {
             let window_ms = config.reconnect_window_ms.unwrap_or(0);
-            lifecycles.away_since(view.id())?.plus_millis(window_ms.into())
+            (lifecycles.away_since(view.id())?, Duration::from_millis(window_ms.into()))
         }
-        _ => view.since().plus_millis(config.login_timeout_ms.into()),
+        _ => (view.since(), Duration::from_millis(config.login_timeout_ms.into())),
     };
+    let end = (start + time).plus_micros(holds.micros_after(start));
     Some(end.plus_millis(config.stall_credit_max_ms.into()))
 }
 

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 
 use rejoin::client::ClientEvent;
 use rejoin::lifecycle::LifecyclePolicy;
-use rejoin::{ClientId, Config, Continuity, Event, LifecycleEvent, SessionId};
+use rejoin::{ClientId, Config, Continuity, Event, LifecycleEvent, SessionId, Timestamp};
 
 use super::{
-    AscendingTicks, Delivery, Lifecycles, TokenUse, Violation, check_addresses, check_client_counters,
+    AscendingTicks, Delivery, Holds, Lifecycles, TokenUse, Violation, check_addresses, check_client_counters,
     check_ledger, check_memory, check_nobody_overdue, check_not_early, check_views, ensure,
 };
 use crate::model::Shadow;
@@ -22,6 +22,7 @@ use crate::world::World;
 pub struct Watch {
     policy: LifecyclePolicy,
     lifecycles: Lifecycles,
+    holds: Holds,
     ticks: AscendingTicks,
     tokens: TokenUse,
     /// By player: what it sent to its session.
@@ -69,6 +70,7 @@ impl Watch {
         Self {
             policy,
             lifecycles: Lifecycles::new(policy),
+            holds: Holds::default(),
             ticks: AscendingTicks::default(),
             tokens: TokenUse::default(),
             upward: BTreeMap::new(),
@@ -120,10 +122,16 @@ impl Watch {
         self.downward.entry((self.starts, session)).or_default().sent_latest(key, value);
     }
 
+    /// The host holds the deadlines about peers from now on, or no longer.
+    pub fn deadlines_held(&mut self, now: Timestamp, hold: bool) {
+        self.holds.set(now, hold);
+    }
+
     /// The server was replaced by one without memory.
     pub fn server_restarted(&mut self) {
         self.starts += 1;
         self.lifecycles = Lifecycles::new(self.policy);
+        self.holds = Holds::default();
         self.ticks = AscendingTicks::default();
         for player in &mut self.players {
             if player.home == Home::Unknown {
@@ -150,7 +158,7 @@ impl Watch {
         check_views(&world.server, &self.lifecycles)?;
         self.addresses.extend(world.server.sessions().map(|view| view.address()));
         check_addresses(&world.server, &self.addresses)?;
-        check_nobody_overdue(&world.server, &self.lifecycles, world.now)?;
+        check_nobody_overdue(&world.server, &self.lifecycles, &self.holds, world.now)?;
         self.check_high_waters(world)?;
         self.compare_with_model(world)
     }

@@ -1,6 +1,6 @@
 //! Time: deadlines, what fires when, and hosts that are late.
 //!
-//! A host that comes later than it was asked to holds that against nobody: all deadlines about peers move by as much, each up to a limit, and
+//! A host may hold all deadlines about peers for a while, as for a debugger. A host that comes later than it was asked to holds that against nobody: all deadlines about peers move by as much, each up to a limit, and
 //! none fires before the host had a chance to read what waited.
 
 use rejoin::lifecycle::SessionState;
@@ -18,6 +18,7 @@ const GRAIN_MICROS: u64 = 10;
 pub(super) struct Deadline {
     at: Timestamp,
     late_before: u64,
+    held_before: u64,
 }
 
 impl Model {
@@ -42,7 +43,9 @@ impl Model {
     fn forgive(&mut self, micros: u64) {
         let late_ms = micros / 1_000;
         if late_ms >= self.rules.stall_threshold_ms.into() {
-            self.late_micros += micros;
+            if self.held_since.is_none() {
+                self.late_micros += micros;
+            }
             self.reads_first = true;
             self.expected.push(Event::Stalled { late_ms });
         }
@@ -52,12 +55,31 @@ impl Model {
     pub(super) fn deadline(&mut self, micros: u64) -> Deadline {
         let at = self.now.plus_micros(micros);
         self.quiet_until = self.quiet_until.min(at);
-        Deadline { at, late_before: self.late_micros }
+        Deadline { at, late_before: self.late_micros, held_before: self.held_until_now() }
+    }
+
+    /// The host holds all deadlines, or lets them go on with what was left of them.
+    pub(super) fn hold(&mut self, hold: bool) {
+        if hold {
+            self.held_since = self.held_since.or(Some(self.now));
+        } else {
+            self.held_micros = self.held_until_now();
+            self.held_since = None;
+        }
+        self.find_quiet();
+    }
+
+    fn held_until_now(&self) -> u64 {
+        self.held_micros + self.held_since.map_or(0, |since| self.now.micros_since(since))
     }
 
     fn end_of(&self, deadline: Deadline) -> Timestamp {
+        if self.held_since.is_some() {
+            return Timestamp::NEVER;
+        }
         let late_max = u64::from(self.rules.stall_credit_max_ms) * 1_000;
-        deadline.at.plus_micros((self.late_micros - deadline.late_before).min(late_max))
+        let late = (self.late_micros - deadline.late_before).min(late_max);
+        deadline.at.plus_micros(late + self.held_micros - deadline.held_before)
     }
 
     fn has_passed(&self, deadline: Deadline) -> bool {

@@ -27,6 +27,8 @@ pub enum Command {
     Drain(Drain),
     /// `shutdown`.
     Shutdown,
+    /// `set_hold`.
+    Hold(bool),
 }
 
 impl Model {
@@ -40,7 +42,7 @@ impl Model {
             // There may be too many bans.
             Command::Ban(..) => is_done,
             Command::Drain(drain) => self.leave.can_be(&drain),
-            Command::LiftBan(_) | Command::SetTick(_) | Command::Shutdown => true,
+            Command::LiftBan(_) | Command::SetTick(_) | Command::Shutdown | Command::Hold(_) => true,
         };
         ensure(is_done == can_be_done, || format!("{command:?} was done: {is_done}, can be: {can_be_done}"))?;
         if is_done {
@@ -71,6 +73,7 @@ impl Model {
             Command::SetTick(tick) => self.server_tick = Some(tick),
             Command::Drain(drain) => self.drain(&drain),
             Command::Shutdown => self.shutdown(),
+            Command::Hold(hold) => self.hold(hold),
         }
     }
 

@@ -377,3 +377,41 @@ fn a_path_that_another_one_takes_and_a_timeout_are_those_of_the_rules() {
     assert!(causes.contains(&Cause::PathTaken), "{causes:?}");
     assert_caught_by(&world, |rules| rules.reconnect_window_ms = None);
 }
+
+/// A player in the game loses the network while deadlines are held for ten seconds, and has a second left when they go on.
+fn held_story() -> World {
+    let mut world = world(&config());
+    let player = world.add_logged_in(1);
+    world.run_for_ms(1_000);
+    world.cut(player);
+    world.run_for_ms(1_000);
+    for hold in [true, false] {
+        world.server.set_hold(world.now, hold);
+        world.note_command(Command::Hold(hold), true);
+        world.run_for_ms(10_000);
+    }
+    world
+}
+
+#[test]
+fn a_server_that_holds_its_deadlines_is_followed() {
+    let world = held_story();
+
+    let session = SessionId { index: 0, generation: 0 };
+    let silence: Vec<_> = world.lifecycle_of(session).filter(|event| event.kind == Kind::TimedOut).collect();
+    assert!(matches!(silence[..], [event] if event.at > Timestamp::from_millis(12_000)), "{silence:?}");
+    assert_eq!(judge(world.server.config(), &world), Ok(()));
+}
+
+#[test]
+fn deadlines_that_a_hold_does_not_move_or_that_end_in_it_are_caught() {
+    let world = held_story();
+    let is_hold = |record: &Record| matches!(record, Record::Commanded(Command::Hold(_), _));
+
+    assert!(judge_changed(&world, |records| records.retain(|(_, record)| !is_hold(record))).is_err());
+    let never_ends = |records: &mut Records| {
+        let end = records.iter().rposition(|(_, record)| is_hold(record)).expect("the end of the hold");
+        records.remove(end);
+    };
+    assert!(judge_changed(&world, never_ends).is_err());
+}

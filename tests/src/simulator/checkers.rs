@@ -45,7 +45,7 @@ pub(super) fn others(config: &Config) -> Vec<Box<dyn Checker>> {
         Box::new(ledger::Ledger::default()),
         Box::new(memory::Memory),
         Box::new(moves::Moves::default()),
-        Box::new(overdue::Overdue),
+        Box::new(overdue::Overdue::default()),
         Box::new(patience::Patience::default()),
         Box::new(programs::Programs::default()),
         Box::new(resumes::Resumes::default()),

@@ -65,11 +65,13 @@ pub enum Fault {
     Kicks,
     /// The application bans identities for a while.
     Bans,
+    /// The server's host holds the deadlines about peers for a while.
+    Holds,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Loss,
         Self::Duplication,
         Self::Reordering,
@@ -100,6 +102,7 @@ impl Fault {
         Self::Rejections,
         Self::Kicks,
         Self::Bans,
+        Self::Holds,
     ];
 }
 

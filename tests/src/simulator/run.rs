@@ -199,6 +199,7 @@ impl Run {
                 self.server.start(stage);
                 Ok(())
             }
+            Due::HoldEnd => self.server.hold(false, stage).map(drop),
             Due::Incident(number) => self.meet(self.incidents[number]),
             Due::Calm => self.calm_down(),
             Due::Leave => self.take_leave(),

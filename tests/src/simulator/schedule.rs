@@ -20,6 +20,8 @@ pub(super) enum Due {
     Turn(Party),
     /// The server starts again.
     ServerStart,
+    /// The server's host holds deadlines no longer.
+    HoldEnd,
     /// The incident of this number of the plan.
     Incident(usize),
     /// The faults stop.

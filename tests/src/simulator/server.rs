@@ -310,12 +310,25 @@ impl Server {
         Ok(true)
     }
 
-    /// The faults stop: it runs, its clock is right, nobody is banned.
+    /// Holds the deadlines about peers, or lets them go on; says whether its host is there to do so.
+    pub(super) fn hold(&mut self, hold: bool, stage: &mut Stage) -> Result<bool, Violation> {
+        let local = self.machine.local(stage.now);
+        let running = self.running.as_mut().filter(|_| !self.machine.is_asleep());
+        let Some(running) = running else { return Ok(false) };
+        running.note_call(local, stage);
+        running.manager.set_hold(local, hold);
+        stage.step.note(Happening::ServerCommanded { command: Command::Hold(hold), is_done: true });
+        self.drive(stage)?;
+        Ok(true)
+    }
+
+    /// The faults stop: it runs, its clock is right, nobody is banned, nothing is held.
     pub(super) fn calm_down(&mut self, identities: &[ClientId], stage: &mut Stage) -> Result<(), Violation> {
         self.wake(true, stage)?;
         self.start(stage);
         self.wall_error_s = 0;
         self.tell_wall_clock(stage);
+        self.hold(false, stage)?;
         if let Some(running) = &mut self.running {
             for identity in identities {
                 running.manager.lift_ban(*identity);

@@ -328,6 +328,11 @@ impl Stage {
                 self.world.server.lift_ban(client_id);
                 self.world.note_command(Command::LiftBan(client_id), true);
             }
+            HostOperation::Hold { is_on } => {
+                self.world.server.set_hold(now, is_on);
+                self.world.note_command(Command::Hold(is_on), true);
+                self.watch.deadlines_held(now, is_on);
+            }
         }
     }
 

@@ -126,6 +126,10 @@ pub(super) enum HostOperation {
     LiftBan {
         identity: u8,
     },
+    /// Deadlines about peers are held, or not.
+    Hold {
+        is_on: bool,
+    },
 }
 
 /// What the network does.

@@ -72,6 +72,10 @@ pub(in crate::simulator) enum IncidentKind {
     ServerClockStep {
         by_s: i64,
     },
+    /// The host holds the deadlines about peers for a while, as for a debugger.
+    ServerHold {
+        for_ms: u64,
+    },
     Kick {
         player: usize,
         is_told: bool,
@@ -105,7 +109,7 @@ impl Drawing<'_> {
     pub(super) fn incidents_of(&mut self, fault: Fault) -> Vec<Incident> {
         let count = match fault {
             Fault::Restarts | Fault::ServerSuspends => self.count(1, 60),
-            Fault::ServerStalls | Fault::WallClockSteps => self.count(1, 20),
+            Fault::ServerStalls | Fault::WallClockSteps | Fault::Holds => self.count(1, 20),
             _ => self.count(self.settings.peers as u64, 60),
         };
         let mut incidents: Vec<_> = (0..count).filter_map(|_| self.incident_of(fault)).collect();
@@ -174,6 +178,7 @@ impl Drawing<'_> {
             Fault::WallClockSteps => IncidentKind::ServerClockStep { by_s: self.step_s() },
             Fault::Kicks => IncidentKind::Kick { player, is_told: self.chance.percent(60) },
             Fault::Bans => IncidentKind::Ban { player, for_ms: self.span_ms(100..=15_000) },
+            Fault::Holds => IncidentKind::ServerHold { for_ms: self.span_ms(100..=20_000) },
             _ => IncidentKind::BadToken {
                 player,
                 kind: self.bad_token(fault)?,

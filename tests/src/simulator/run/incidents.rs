@@ -60,6 +60,7 @@ impl Run {
             | IncidentKind::ServerRestart { .. }
             | IncidentKind::ServerDrain { .. }
             | IncidentKind::ServerClockStep { .. }
+            | IncidentKind::ServerHold { .. }
             | IncidentKind::Kick { .. }
             | IncidentKind::Ban { .. } => self.meet_at_server(incident.what)?,
         };
@@ -91,6 +92,10 @@ impl Run {
             IncidentKind::ServerClockStep { by_s } => {
                 self.server.step_wall_clock(by_s, stage)?;
                 Ok(true)
+            }
+            IncidentKind::ServerHold { for_ms } => {
+                stage.schedule.add(stage.now.plus_millis(for_ms), Due::HoldEnd);
+                self.server.hold(true, stage)
             }
             IncidentKind::Kick { player, is_told } => {
                 self.server.kick(self.players[player].client_id, is_told, stage)
