@@ -25,7 +25,7 @@ pub enum Fault {
     Partitions,
     /// A player's address changes, and its host knows.
     NoticedMoves,
-    /// A player's port changes on the way, and its host does not know.
+    /// A player's port changes on the way, and its host has a hint of it at most.
     SilentMoves,
     /// A newcomer gets a port that somebody else just had.
     PortReuse,

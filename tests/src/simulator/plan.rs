@@ -12,7 +12,7 @@ use std::fmt;
 use rejoin::{Config, DuplicateIdentity, KeyHistory, LoginPolicy, Timestamp};
 
 pub(super) use adversary::{AdversaryPlan, AdversaryPlans};
-pub(super) use incident::{Incident, IncidentKind, Sleep};
+pub(super) use incident::{Incident, IncidentKind, Notice, Sleep};
 pub(super) use player::{PlayerPlan, Talk};
 
 use super::adversary::PLACES;

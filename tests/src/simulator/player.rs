@@ -11,7 +11,7 @@ use super::backend::{self, FETCH_PAUSE_MS, TokenKind};
 use super::clock::LocalClock;
 use super::host::Host;
 use super::machine::Machine;
-use super::plan::PlayerPlan;
+use super::plan::{Notice, PlayerPlan};
 use super::schedule::Due;
 use super::stage::Stage;
 use super::step::{Datagram, Happening, Party, Reading};
@@ -269,13 +269,18 @@ impl Player {
         self.next_token = kind;
     }
 
-    /// Its host learns that it has another address.
-    pub(super) fn notice_move(&mut self, stage: &mut Stage) -> Result<(), Violation> {
+    /// Its host learns that it has another address, or that it may have.
+    pub(super) fn notice_move(&mut self, notice: Notice, stage: &mut Stage) -> Result<(), Violation> {
         if self.machine.is_asleep() {
             return Ok(());
         }
         if let Some(process) = &mut self.process {
-            process.session.network_changed(self.machine.local(stage.now));
+            let local = self.machine.local(stage.now);
+            match notice {
+                Notice::None => return Ok(()),
+                Notice::Hint => process.session.network_may_have_changed(local),
+                Notice::Certain => process.session.network_changed(local),
+            }
         }
         self.drive(stage)
     }

@@ -33,7 +33,7 @@ pub(in crate::simulator) enum IncidentKind {
     },
     Move {
         player: usize,
-        is_noticed: bool,
+        notice: Notice,
     },
     PortReuse {
         former: usize,
@@ -84,6 +84,15 @@ pub(in crate::simulator) enum IncidentKind {
         player: usize,
         for_ms: u64,
     },
+}
+
+/// What a player's host learns of its new address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::simulator) enum Notice {
+    None,
+    /// That there may be one.
+    Hint,
+    Certain,
 }
 
 /// A host that does nothing for a while.
@@ -152,8 +161,11 @@ impl Drawing<'_> {
             Fault::Partitions => {
                 IncidentKind::Partition { player, direction: None, for_ms: self.span_ms(100..=40_000) }
             }
-            Fault::NoticedMoves => IncidentKind::Move { player, is_noticed: true },
-            Fault::SilentMoves => IncidentKind::Move { player, is_noticed: false },
+            Fault::NoticedMoves => IncidentKind::Move { player, notice: Notice::Certain },
+            Fault::SilentMoves => {
+                let notice = if self.chance.percent(25) { Notice::Hint } else { Notice::None };
+                IncidentKind::Move { player, notice }
+            }
             Fault::PortReuse => {
                 let newcomer = self.player();
                 return (newcomer != player)

@@ -25,11 +25,9 @@ impl Run {
                 }
                 true
             }
-            IncidentKind::Move { player, is_noticed } => {
+            IncidentKind::Move { player, notice } => {
                 stage.network.move_player(player);
-                if is_noticed {
-                    self.players[player].notice_move(stage)?;
-                }
+                self.players[player].notice_move(notice, stage)?;
                 true
             }
             IncidentKind::PortReuse { former, newcomer } => {
