@@ -58,7 +58,7 @@ fn report(progress: &Progress<'_>) {
     match progress {
         Progress::Failed(failure) => say(format_args!("{failure}")),
         Progress::Played { seeds, next } => {
-            say(format_args!("{seeds} seeds played; to go on: --from {next}"))
+            say(format_args!("{seeds} seeds played; to go on: --from {next}"));
         }
     }
 }
