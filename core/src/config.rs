@@ -32,6 +32,18 @@ pub enum KeyHistory {
     Fresh,
 }
 
+/// What a newcomer with a good token meets where all places are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AtCapacity {
+    /// It is denied.
+    #[default]
+    Deny,
+    /// It gets the place of the player who has been away the longest: that session ends as
+    /// [`PlaceGivenUp`](crate::lifecycle::DisconnectReason::PlaceGivenUp) when the newcomer's handshake is complete. Only a session in `ReconnectPending` gives its place up, one whose
+    /// player is in the game or on the way back never does; where there is none the newcomer is denied.
+    GiveUpLongestAway,
+}
+
 /// The settings of a [`MultiSessionManager`](crate::MultiSessionManager).
 ///
 /// Make one with [`Config::new`] and change what differs; the manager checks it when it is made. Each field says its unit, its range and,
@@ -135,6 +147,20 @@ pub struct Config {
     /// Entries in the history of each session, 0 to 255: its last transitions and refusals, for [`SessionRecord::history`](crate::ledger::SessionRecord::history). About
     /// 32 bytes each, and 400 beside them where there are any. Default 0.
     pub session_history_max: u8,
+    /// Memory that each session is sure of, whatever others do, in bytes: at least what is [fixed](Self::session_fixed_bytes) for a session and 4,096, up to
+    /// 1,073,741,824. Default 65,536.
+    pub session_quota_bytes: usize,
+    /// The most memory that one session takes, in bytes, what it has of the pool included: at least its quota, and so much that the longest message
+    /// passes; up to 4,294,967,295. Default 2,097,152.
+    pub session_cap_bytes: usize,
+    /// Memory that all sessions together take beyond their quotas, in bytes: at least so much that the longest message passes while nobody else needs any;
+    /// up to 1,099,511,627,776. A session takes of it until it has as much as is left. Default 67,108,864.
+    pub pool_bytes_max: usize,
+    /// How long a session may have memory of the pool for a message that is not complete while others are refused it, in milliseconds, 1 to
+    /// 3,600,000. Default 30,000.
+    pub pool_grant_ms: u32,
+    /// What a newcomer meets where all places are taken. Default: `Deny`.
+    pub at_capacity: AtCapacity,
 }
 
 impl Config {
@@ -181,6 +207,11 @@ impl Config {
             take_overs_max: 3,
             heartbeat_events: false,
             session_history_max: 0,
+            session_quota_bytes: 65_536,
+            session_cap_bytes: 2_097_152,
+            pool_bytes_max: 67_108_864,
+            pool_grant_ms: 30_000,
+            at_capacity: AtCapacity::default(),
         }
     }
 
@@ -239,7 +270,21 @@ impl Config {
             ("take_overs_max", self.take_overs_max.into(), 1, 1_000),
             ("token_history_max", self.token_history_max.into(), self.handshakes_max.into(), 16_777_216),
         ];
-        session.into_iter().chain(self.link_limits().ranges()).chain(server)
+        session.into_iter().chain(self.link_limits().ranges()).chain(server).chain(self.memory_ranges())
+    }
+
+    /// The memory of sessions has to suffice for the longest message, if nobody else needs any.
+    fn memory_ranges(&self) -> [(&'static str, u64, u64, u64); 4] {
+        let fixed = self.session_fixed_bytes();
+        let needed = fixed + self.link_limits().longest_message_bytes_max();
+        let pool_min = 2 * needed.saturating_sub(self.session_quota_bytes);
+        let cap_min = needed.max(self.session_quota_bytes);
+        [
+            ("session_quota_bytes", self.session_quota_bytes as u64, fixed as u64 + 4_096, 1 << 30),
+            ("session_cap_bytes", self.session_cap_bytes as u64, cap_min as u64, u32::MAX.into()),
+            ("pool_bytes_max", self.pool_bytes_max as u64, pool_min as u64, 1 << 40),
+            ("pool_grant_ms", self.pool_grant_ms.into(), 1, 3_600_000),
+        ]
     }
 
     /// The bounds of one session's queues, as the settings say.

@@ -60,11 +60,13 @@ pub enum DropReason {
     RepliesFull,
     /// A confirmed handshake that no longer fits: its session ended, or refuses a second login.
     NoLongerWelcome,
+    /// A payload whose messages would take more memory than its session may; its sender will repeat what was reliable.
+    SessionMemory,
 }
 
 impl DropReason {
     /// All causes, in the order of [`Counters::dropped`].
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Empty,
         Self::Malformed,
         Self::WrongDirection,
@@ -91,6 +93,7 @@ impl DropReason {
         Self::EventsFull,
         Self::RepliesFull,
         Self::NoLongerWelcome,
+        Self::SessionMemory,
     ];
 }
 

@@ -99,7 +99,7 @@ mod time;
 mod timers;
 mod violation;
 
-pub use config::{Config, ConfigError, KeyHistory, Payloads};
+pub use config::{AtCapacity, Config, ConfigError, KeyHistory, Payloads};
 pub use counters::{Counters, DenyReason, DropReason};
 pub use event::{Continuity, Event, LifecycleEvent};
 pub use ids::{ClientId, SessionId};
@@ -111,8 +111,8 @@ pub use netcode::{
     CONNECT_TOKEN_BYTES, ConnectToken, Key, MintError, TokenError, TokenSpec, USER_DATA_BYTES,
 };
 pub use server::{
-    BanError, Broadcast, Deadline, DeadlineCause, Drain, DrainError, DrainState, LoginError,
-    MultiSessionManager, SendError, SessionView, Transmit, UnknownSession, Verdict,
+    BanError, Broadcast, Deadline, DeadlineCause, Drain, DrainError, DrainState, LoginError, MemoryBound,
+    MemoryReport, MultiSessionManager, SendError, SessionView, Transmit, UnknownSession, Verdict,
 };
 pub use time::Timestamp;
 pub use violation::Violation;

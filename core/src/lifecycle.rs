@@ -136,6 +136,10 @@ pub enum DisconnectReason {
     PathTaken,
     /// The server drained, and its deadline came.
     Drained,
+    /// The player was away for longest when a newcomer needed its place (`Config::at_capacity`).
+    PlaceGivenUp,
+    /// The session had memory of the pool for messages that it did not complete, while others were refused it (`Config::pool_grant_ms`).
+    MemoryHeld,
 }
 
 /// Why a transition happened; part of every lifecycle event.

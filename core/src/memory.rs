@@ -83,6 +83,87 @@ pub(crate) fn shrink_idle<T>(deque: &mut VecDeque<T>) {
     }
 }
 
+/// How much memory an operation may take, in bytes.
+///
+/// An operation first says with [`plan`](Self::plan) what it needs at least. After that each of its containers finds room, and grows by more than it
+/// needs only as far as that leaves the others theirs.
+#[derive(Debug)]
+pub(crate) struct Room {
+    left: usize,
+    /// Of what is left: what the rest of the operation needs.
+    planned: usize,
+}
+
+impl Room {
+    /// So many bytes may be taken.
+    pub(crate) const fn new(bytes: usize) -> Self {
+        Self { left: bytes, planned: 0 }
+    }
+
+    /// Whether an operation that needs so much may go on.
+    pub(crate) const fn plan(&mut self, needed: usize) -> bool {
+        self.planned = needed;
+        needed <= self.left
+    }
+
+    /// Makes room for `additional` more entries of at most `len_max` in all, as [`reserve_vec`] does where there is memory for it.
+    pub(crate) fn reserve_vec<T>(&mut self, vec: &mut Vec<T>, additional: usize, len_max: usize) {
+        if let Some(more) = self.growth::<T>(vec.len(), vec.capacity(), additional, len_max) {
+            vec.reserve_exact(more);
+        }
+    }
+
+    /// As [`reserve_vec`](Self::reserve_vec).
+    pub(crate) fn reserve_deque<T>(&mut self, deque: &mut VecDeque<T>, additional: usize, len_max: usize) {
+        if let Some(more) = self.growth::<T>(deque.len(), deque.capacity(), additional, len_max) {
+            deque.reserve_exact(more);
+        }
+    }
+
+    /// Takes so much of what was planned, whatever it is for.
+    pub(crate) const fn take(&mut self, bytes: usize) {
+        self.left = self.left.saturating_sub(bytes);
+        self.planned = self.planned.saturating_sub(bytes);
+    }
+
+    fn growth<T>(&mut self, len: usize, capacity: usize, additional: usize, len_max: usize) -> Option<usize> {
+        let needed = needed_bytes::<T>(len, capacity, additional);
+        let others = self.planned.saturating_sub(needed);
+        let wanted = growth(len, capacity, additional, len_max)?;
+        // Twice as much as there was, or a quarter more, or only what it takes: seldom enough that the copying does not count.
+        let modest = wanted.min(additional + (len + additional) / 4).max(additional);
+        let cost = |more: usize| (len + more - capacity) * size_of::<T>();
+        let fits = |more: &usize| cost(*more).saturating_add(others) <= self.left;
+        let more = [wanted, modest].into_iter().find(fits).unwrap_or(additional);
+        self.left = self.left.saturating_sub(cost(more));
+        self.planned = others;
+        Some(more)
+    }
+}
+
+/// What a session gives back when it takes more memory than it is sure of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Thrift {
+    /// What empty containers have room for.
+    Idle,
+    /// What any container has room for beyond what is in it.
+    Spare,
+}
+
+impl Thrift {
+    /// Lets a queue give back what it should.
+    pub(crate) fn shrink_deque<T>(self, deque: &mut VecDeque<T>) {
+        if self == Self::Spare || deque.is_empty() {
+            deque.shrink_to_fit();
+        }
+    }
+}
+
+/// What a container of `len` entries with room for `capacity` has to take at least for `additional` more, in bytes.
+pub(crate) const fn needed_bytes<T>(len: usize, capacity: usize, additional: usize) -> usize {
+    (len + additional).saturating_sub(capacity) * size_of::<T>()
+}
+
 /// How much room to ask for beyond `len`, if there is need.
 fn growth(len: usize, capacity: usize, additional: usize, len_max: usize) -> Option<usize> {
     let needed = len.saturating_add(additional);
@@ -107,6 +188,32 @@ mod tests {
         reserve_vec(&mut vec, 100, 1_000);
         assert_eq!(vec.capacity(), 1_100);
         assert_eq!(vec_bytes(&vec), 2_200);
+    }
+
+    #[test]
+    fn within_a_room_containers_grow_generously_until_that_would_cost_another_its_need() {
+        let (mut first, mut second): (Vec<u8>, VecDeque<u64>) = (Vec::with_capacity(100), VecDeque::new());
+        first.extend([0; 100]);
+        let mut room = Room::new(100);
+        assert!(room.plan(10 + 5 * 8));
+
+        room.reserve_vec(&mut first, 10, 1_000);
+        assert_eq!(first.capacity(), 137, "a quarter more: twice as much would leave the second too little");
+        room.reserve_deque(&mut second, 5, 1_000);
+        assert_eq!((second.capacity(), room.left), (5, 23));
+
+        room.reserve_vec(&mut first, 20, 1_000);
+        assert_eq!((first.capacity(), room.left), (137, 23), "there is room already");
+        assert!(room.plan(23) && !room.plan(24));
+    }
+
+    #[test]
+    fn where_memory_is_short_containers_take_what_they_need_and_no_more() {
+        let mut vec: Vec<u16> = Vec::new();
+        let mut room = Room::new(20);
+        assert!(room.plan(20));
+        room.reserve_vec(&mut vec, 10, 1_000);
+        assert_eq!((vec.capacity(), room.left), (10, 0));
     }
 
     #[test]

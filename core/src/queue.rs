@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use crate::memory::{deque_bytes, reserve_deque};
+use crate::memory::{Room, Thrift, deque_bytes, needed_bytes, reserve_deque};
 
 /// Values with byte strings attached. Once its rings have grown, it allocates nothing.
 #[derive(Debug)]
@@ -45,6 +45,24 @@ impl<T> ByteQueue<T> {
         reserve_deque(&mut self.bytes, bytes.len(), self.bytes_max);
         self.entries.push_back((value, bytes.len()));
         self.bytes.extend(bytes);
+    }
+
+    /// Makes room for an entry; `false`, and no memory taken, if that takes more than there is.
+    pub(crate) fn make_room(&mut self, bytes: usize, room: &mut Room) -> bool {
+        let entries = needed_bytes::<(T, usize)>(self.entries.len(), self.entries.capacity(), 1);
+        let is_planned =
+            room.plan(entries + needed_bytes::<u8>(self.bytes.len(), self.bytes.capacity(), bytes));
+        if is_planned {
+            room.reserve_deque(&mut self.entries, 1, self.entries_max);
+            room.reserve_deque(&mut self.bytes, bytes, self.bytes_max);
+        }
+        is_planned
+    }
+
+    /// Gives back memory that it does not use.
+    pub(crate) fn give_back(&mut self, thrift: Thrift) {
+        thrift.shrink_deque(&mut self.entries);
+        thrift.shrink_deque(&mut self.bytes);
     }
 
     /// Forgets the first entry.

@@ -70,11 +70,13 @@ pub enum SendRefusal {
     Full,
     /// Payloads are raw, and it needs frames.
     RawPayloads,
+    /// It would take more memory than the session may.
+    NoMemory,
 }
 
 impl SendRefusal {
     /// All causes, in the order of their declaration.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::UnknownSession,
         Self::NotLoggedIn,
         Self::Size,
@@ -82,6 +84,7 @@ impl SendRefusal {
         Self::NoSuchKey,
         Self::Full,
         Self::RawPayloads,
+        Self::NoMemory,
     ];
 }
 
@@ -95,6 +98,7 @@ impl From<SendError> for SendRefusal {
             SendError::NoSuchKey => Self::NoSuchKey,
             SendError::Full { .. } => Self::Full,
             SendError::RawPayloads => Self::RawPayloads,
+            SendError::NoMemory => Self::NoMemory,
         }
     }
 }

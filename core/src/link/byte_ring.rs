@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use crate::memory::{deque_bytes, reserve_deque, shrink_idle};
+use crate::memory::{Room, Thrift, deque_bytes, needed_bytes, reserve_deque, shrink_idle};
 
 /// The two parts in which a run of bytes lies in a ring; the second is empty unless the run wraps.
 pub(crate) type TwoParts<'a> = (&'a [u8], &'a [u8]);
@@ -56,6 +56,21 @@ impl ByteRing {
     /// The memory it takes.
     pub(crate) fn memory_bytes(&self) -> usize {
         deque_bytes(&self.bytes)
+    }
+
+    /// The memory that it has to take for so many bytes more.
+    pub(crate) fn needed_bytes(&self, additional: usize) -> usize {
+        needed_bytes::<u8>(self.bytes.len(), self.bytes.capacity(), additional)
+    }
+
+    /// Makes room for so many bytes more.
+    pub(crate) fn make_room(&mut self, additional: usize, room: &mut Room) {
+        room.reserve_deque(&mut self.bytes, additional, self.bytes_max);
+    }
+
+    /// Gives back memory that it does not use.
+    pub(crate) fn give_back(&mut self, thrift: Thrift) {
+        thrift.shrink_deque(&mut self.bytes);
     }
 
     /// Removes everything.

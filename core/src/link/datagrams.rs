@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 
 use super::byte_ring::{ByteRing, TwoParts};
 use super::frame::MESSAGE_BYTES_MAX;
-use crate::memory::{deque_bytes, reserve_deque};
+use crate::memory::{Room, Thrift, deque_bytes, needed_bytes, reserve_deque};
 
 /// The message is empty or larger than one packet takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,40 @@ impl DatagramQueue {
         reserve_deque(&mut self.lengths, 1, self.queue_messages_max);
         self.lengths.push_back(len);
         Ok(())
+    }
+
+    /// Makes room for a message of so many bytes; where there is no memory for it, the oldest ones are dropped that have it. `false` if even an empty
+    /// queue finds none: then the message is [dropped](Self::drop_newest) itself.
+    pub(crate) fn make_room(&mut self, len: usize, room: &mut Room) -> bool {
+        if len > self.queue_bytes_max || self.queue_messages_max == 0 {
+            return true;
+        }
+        loop {
+            let is_admitted = self.lengths.len() < self.queue_messages_max
+                && self.bytes.len() + len <= self.queue_bytes_max;
+            let lengths = needed_bytes::<u16>(self.lengths.len(), self.lengths.capacity(), 1);
+            if is_admitted && room.plan(self.bytes.needed_bytes(len) + lengths) {
+                self.bytes.make_room(len, room);
+                room.reserve_deque(&mut self.lengths, 1, self.queue_messages_max);
+                return true;
+            }
+            if self.lengths.is_empty() {
+                return false;
+            }
+            self.pop();
+            self.dropped += 1;
+        }
+    }
+
+    /// Counts a message that was not queued because there is no memory for it.
+    pub(crate) const fn drop_newest(&mut self) {
+        self.dropped += 1;
+    }
+
+    /// Gives back memory that it does not use.
+    pub(crate) fn give_back(&mut self, thrift: Thrift) {
+        self.bytes.give_back(thrift);
+        thrift.shrink_deque(&mut self.lengths);
     }
 
     /// The oldest message.

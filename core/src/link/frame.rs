@@ -403,6 +403,7 @@ impl Frame<'_> {
 pub(crate) struct CheckedPayload<'a> {
     payload: &'a [u8],
     ack_urgency: AckUrgency,
+    has_pieces: bool,
 }
 
 impl<'a> CheckedPayload<'a> {
@@ -415,6 +416,11 @@ impl<'a> CheckedPayload<'a> {
     /// How soon the packet is to be acknowledged.
     pub(crate) const fn ack_urgency(&self) -> AckUrgency {
         self.ack_urgency
+    }
+
+    /// Whether it holds pieces of messages.
+    pub(crate) const fn has_pieces(&self) -> bool {
+        self.has_pieces
     }
 
     /// How many bytes it has.
@@ -432,6 +438,7 @@ pub(crate) fn check_form(payload: &[u8], sender: Role) -> Result<CheckedPayload<
         return Err(FrameError::OutOfRange);
     }
     let mut ack_urgency = AckUrgency::None;
+    let mut has_pieces = false;
     let mut seen = OnceSeen::default();
     for frame in FrameReader::new(payload) {
         let frame = frame?;
@@ -442,8 +449,9 @@ pub(crate) fn check_form(payload: &[u8], sender: Role) -> Result<CheckedPayload<
             return Err(FrameError::Repeated);
         }
         ack_urgency = ack_urgency.max(frame.ack_urgency());
+        has_pieces |= matches!(frame, Frame::Lane { .. } | Frame::Fragment { .. });
     }
-    Ok(CheckedPayload { payload, ack_urgency })
+    Ok(CheckedPayload { payload, ack_urgency, has_pieces })
 }
 
 /// Which of the frames that a payload holds once at most were there (P9).

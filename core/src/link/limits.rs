@@ -1,6 +1,7 @@
 //! The bounds of one link, as the settings of its end say.
 
 use super::control::ControlQueue;
+use super::datagrams::DatagramQueue;
 use super::draft::CarriedList;
 use super::frame::{LANES_MAX, PIECE_BYTES_MAX, UNORDERED_LANE};
 use super::lane::{LaneTerms, LaneWindow};
@@ -74,6 +75,18 @@ impl LinkLimits {
         LaneTerms { window: self.lane_window, message_bytes_max: self.message_bytes_max(lane) }
     }
 
+    /// What a lane that is otherwise empty takes for the longest message, in either direction, at most.
+    pub(crate) const fn longest_message_bytes_max(&self) -> usize {
+        let bytes = self.message_bytes_max as usize;
+        // Sixteen bytes for the record of each piece, and what a shared buffer takes beside its bytes.
+        bytes + bytes.div_ceil(PIECE_BYTES_MAX) * 16 + 256
+    }
+
+    /// The most memory that unreliable messages take.
+    pub(crate) const fn datagrams_bytes_max(&self) -> usize {
+        DatagramQueue::memory_bytes_max(self.datagram_queue_bytes_max, self.datagram_queue_messages_max)
+    }
+
     /// The most memory that a link with these limits takes beyond its own place.
     pub(crate) const fn memory_bytes_max(&self) -> usize {
         Traffic::memory_bytes_max(self)
@@ -87,3 +100,6 @@ impl LinkLimits {
         lane < self.ordered_lanes || lane == UNORDERED_LANE
     }
 }
+
+/// What the record of one packet takes.
+pub(crate) const RECORD_BYTES: usize = SentPackets::<CarriedList>::memory_bytes_max(1);

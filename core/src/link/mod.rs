@@ -21,6 +21,7 @@ mod outgoing;
 mod pacer;
 mod preface;
 pub(crate) mod received;
+mod room;
 pub(crate) mod rtt;
 pub(crate) mod sent;
 pub(crate) mod source;
@@ -32,7 +33,7 @@ mod varint;
 mod tests;
 
 pub use frame::UNORDERED_LANE;
-pub(crate) use limits::LinkLimits;
+pub(crate) use limits::{LinkLimits, RECORD_BYTES};
 pub use statistics::LinkStatistics;
 
 use core::ops::RangeInclusive;

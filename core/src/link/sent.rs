@@ -9,7 +9,7 @@ use core::ops::RangeInclusive;
 use super::received::{AckUrgency, MAX_ACK_DELAY_MICROS};
 use super::rtt::RttEstimator;
 use crate::Timestamp;
-use crate::memory::{deque_bytes, reserve_deque};
+use crate::memory::{Room, Thrift, deque_bytes, reserve_deque};
 
 /// A packet is lost when one so many sequences later was acknowledged (RFC 9002, section 6.1.1).
 const PACKET_THRESHOLD: u64 = 3;
@@ -17,6 +17,8 @@ const PACKET_THRESHOLD: u64 = 3;
 const PACKETS_PER_PROBE: usize = 2;
 /// The wait between probes doubles so often; a session that stays silent for long ends by its own deadline.
 const PTO_DOUBLINGS_MAX: u8 = 6;
+/// So many packets can be recorded whatever else takes memory: else nothing reliable could leave.
+const PACKETS_GUARANTEED: usize = 16;
 
 /// An acknowledgement that no correct peer sends. It changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +66,10 @@ pub(crate) struct AckedPacket {
 pub(crate) struct SentPackets<T> {
     /// Ascending by sequence. The first is never an acknowledged one.
     packets: VecDeque<SentPacket<T>>,
+    /// The most that are recorded.
     capacity: usize,
+    /// How many of them there is memory for now.
+    affordable: usize,
     /// Of the packets that are urgent.
     bytes_in_flight: u64,
     /// From the first to the last sequence of the epoch, recorded or not.
@@ -101,6 +106,7 @@ impl<T> SentPackets<T> {
         Self {
             packets: VecDeque::new(),
             capacity: if capacity == 0 { 1 } else { capacity },
+            affordable: usize::MAX,
             bytes_in_flight: 0,
             sequences: None,
             largest_acked: None,
@@ -136,7 +142,7 @@ impl<T> SentPackets<T> {
             self.last_urgent_at = now;
         }
         // An idle session has one or two packets in flight: the default growth would begin with room for four.
-        reserve_deque(&mut self.packets, 1, self.capacity);
+        reserve_deque(&mut self.packets, 1, self.capacity.min(self.affordable));
         self.packets.push_back(SentPacket {
             sequence,
             sent_at: now,
@@ -289,7 +295,40 @@ impl<T> SentPackets<T> {
 
     /// Whether the next recorded packet will displace the oldest.
     pub(crate) fn is_full(&self) -> bool {
-        self.packets.len() >= self.capacity
+        self.packets.len() >= self.capacity.min(self.affordable)
+    }
+
+    /// Sees to it that one packet more can be recorded. Where there is no memory for that, the record is full.
+    pub(crate) fn make_room(&mut self, room: &mut Room) {
+        if self.has_room(room) {
+            room.reserve_deque(&mut self.packets, 1, self.capacity);
+        }
+    }
+
+    /// Whether [`make_room`](Self::make_room) finds room; remembers it until the next time.
+    pub(crate) fn has_room(&mut self, room: &mut Room) -> bool {
+        let charge = Self::charge((self.packets.len() + 1) * size_of::<SentPacket<T>>());
+        let has_room = room.plan(charge.saturating_sub(self.charged_bytes()));
+        self.affordable = if has_room { usize::MAX } else { self.packets.capacity().max(PACKETS_GUARANTEED) };
+        has_room
+    }
+
+    /// What is charged for it beyond the [guaranteed](Self::GUARANTEED_BYTES) part.
+    pub(crate) fn charged_bytes(&self) -> usize {
+        Self::charge(deque_bytes(&self.packets))
+    }
+
+    /// The memory that a record has whatever else takes memory.
+    pub(crate) const GUARANTEED_BYTES: usize = PACKETS_GUARANTEED * size_of::<SentPacket<T>>();
+
+    /// What is charged for so much memory.
+    const fn charge(bytes: usize) -> usize {
+        bytes.saturating_sub(Self::GUARANTEED_BYTES)
+    }
+
+    /// Gives back memory that it does not use.
+    pub(crate) fn give_back(&mut self, thrift: Thrift) {
+        thrift.shrink_deque(&mut self.packets);
     }
 
     /// How many packets are recorded whose silence means nothing.

@@ -71,6 +71,11 @@ impl Admission {
         history_limits(config).memory_bytes_max()
     }
 
+    /// The part of it that is for used tokens.
+    pub(super) const fn history_bytes_max(config: &Config) -> usize {
+        HistoryLimits { pending_max: 0, ..history_limits(config) }.memory_bytes_max()
+    }
+
     pub(super) fn new(config: &Config, unix_s: u64, seeds: AdmissionSeeds) -> Self {
         let lifetime_s = u64::from(config.token_lifetime_max_s);
         let (floor_unix, former_until_unix) = match config.key_history {

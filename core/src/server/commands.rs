@@ -9,10 +9,12 @@ use crate::lifecycle::{self, DisconnectReason, Input, Step};
 use crate::link::frame::{TEXT_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::link::lane::{LaneSendError, Message};
 use crate::link::latest::LatestSendError;
+use crate::memory::Room;
 use crate::{ClientId, SessionId, Timestamp};
 
 use super::MultiSessionManager;
 use super::content::Content;
+use super::framed::Framed;
 use super::session::{Rejection, Session};
 
 /// No session has this handle, any more or ever.
@@ -61,6 +63,9 @@ pub enum SendError {
     },
     /// Payloads are raw, and this needs frames.
     RawPayloads,
+    /// It would take more memory than the session may: its quota is used up, and the pool has no more for it (`Config::pool_bytes_max`), or it has as much as
+    /// one session may (`Config::session_cap_bytes`). There is room when the peer acknowledges what waits for it, or when others need less of the pool.
+    NoMemory,
 }
 
 impl MultiSessionManager {
@@ -154,8 +159,8 @@ impl MultiSessionManager {
         self.note_send(id, sent)
     }
 
-    /// Queues an unreliable message of 1 to 1,150 bytes, or a payload of 1 to 1,200 where payloads are raw. If the queue is full the
-    /// oldest ones are dropped.
+    /// Queues an unreliable message of 1 to 1,150 bytes, or a payload of 1 to 1,200 where payloads are raw. If the queue is full, or there is no memory for
+    /// more, the oldest ones are dropped.
     pub fn send_datagram(&mut self, now: Timestamp, id: SessionId, message: &[u8]) -> Result<(), SendError> {
         self.enter(now);
         let sent = self.logged_in(id).and_then(|index| self.queue_datagram(index, message));
@@ -194,6 +199,7 @@ impl MultiSessionManager {
     }
 
     fn set_latest(&mut self, index: u32, key: u16, value: &[u8]) -> Result<(), SendError> {
+        self.with_room(index, |framed, room| framed.link.make_room_for_value(key, value, room))?;
         let session = self.table.get_mut(index).ok_or(SendError::UnknownSession)?;
         let Content::Framed(framed) = &mut session.content else { return Err(SendError::RawPayloads) };
         framed.link.set_latest(key, value).map_err(|error| match error {
@@ -229,6 +235,7 @@ impl MultiSessionManager {
         lane: u8,
         message: Message<'_>,
     ) -> Result<(), SendError> {
+        self.with_room(index, |framed, room| framed.link.make_room_for_message(lane, message, room))?;
         let session = self.table.get_mut(index).ok_or(SendError::UnknownSession)?;
         let Content::Framed(framed) = &mut session.content else { return Err(SendError::RawPayloads) };
         let max = framed.link.message_bytes_max(lane);
@@ -245,15 +252,40 @@ impl MultiSessionManager {
         if message.is_empty() || message.len() > max {
             return Err(SendError::Size { bytes: message.len(), max });
         }
+        let mut room = self.pool.room(&session.account);
         match &mut session.content {
             Content::Raw(raw) => {
-                raw.push(message);
+                raw.push(message, &mut room);
                 Ok(())
             }
             Content::Framed(framed) => {
+                if !framed.link.make_room_for_datagram(message.len(), &mut room) {
+                    return Ok(());
+                }
                 framed.link.queue_datagram(message).map_err(|_| SendError::Size { bytes: message.len(), max })
             }
         }
+    }
+
+    /// Makes room for what is to be queued to a session; an error if even what it gives back does not suffice.
+    fn with_room(
+        &mut self,
+        index: u32,
+        make_room: impl Fn(&mut Framed, &mut Room) -> bool,
+    ) -> Result<(), SendError> {
+        let has_room = |manager: &mut Self| {
+            let session = manager.table.get_mut(index).ok_or(SendError::UnknownSession)?;
+            let mut room = manager.pool.room(&session.account);
+            match &mut session.content {
+                Content::Framed(framed) => Ok(make_room(framed, &mut room)),
+                Content::Raw(_) => Err(SendError::RawPayloads),
+            }
+        };
+        if has_room(self)? {
+            return Ok(());
+        }
+        self.give_back_spare(index);
+        if has_room(self)? { Ok(()) } else { Err(SendError::NoMemory) }
     }
 }
 
@@ -300,6 +332,7 @@ impl fmt::Display for SendError {
                 write!(f, "the queue is full until the peer acknowledges {bytes_to_acknowledge} bytes")
             }
             Self::RawPayloads => f.write_str("raw payloads carry datagrams only"),
+            Self::NoMemory => f.write_str("the session has as much memory as it may"),
         }
     }
 }

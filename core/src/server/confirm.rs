@@ -15,6 +15,7 @@ use crate::{ClientId, Timestamp};
 
 use super::content::Content;
 use super::manager::{MultiSessionManager, Verdict};
+use super::pool::Account;
 use super::session::{Attempt, AttemptOrigin, NewSession, Session};
 use super::transition::EventDetail;
 
@@ -36,6 +37,7 @@ impl MultiSessionManager {
             liveness: self.clock.peer_deadline(timeout_micros),
             login_deadline: self.clock.peer_deadline(u64::from(self.config.login_timeout_ms) * 1_000),
             content: Content::new(&self.config, now),
+            account: Account::new(self.config.session_fixed_bytes()),
         };
         let index = self.table.insert(|id| Session::new(id, new, now));
         self.directory.set_client(client_id, index);

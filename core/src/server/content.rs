@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use crate::counters::DropReason;
 use crate::event::Continuity;
 use crate::link::frame::MESSAGE_BYTES_MAX;
+use crate::memory::{Room, Thrift};
 use crate::netcode::PAYLOAD_BYTES_MAX;
 use crate::queue::ByteQueue;
 use crate::{Config, Payloads, Timestamp, Violation};
@@ -34,16 +35,22 @@ impl RawContent {
         Self { queue, queue_bytes_max, queue_payloads_max, dropped: 0 }
     }
 
-    /// Queues a payload; the oldest make room for it.
-    pub(super) fn push(&mut self, payload: &[u8]) {
-        while !self.queue.is_empty()
-            && (self.queue.len() >= self.queue_payloads_max
-                || self.queue.bytes_len() + payload.len() > self.queue_bytes_max)
-        {
+    /// Queues a payload; the oldest make room for it, within the queue's bounds and the memory there is. One that finds no memory in an empty queue is
+    /// dropped.
+    pub(super) fn push(&mut self, payload: &[u8], room: &mut Room) {
+        loop {
+            let is_admitted = self.queue.len() < self.queue_payloads_max
+                && self.queue.bytes_len() + payload.len() <= self.queue_bytes_max;
+            let is_empty = self.queue.is_empty();
+            if (is_admitted || is_empty) && self.queue.make_room(payload.len(), room) {
+                return self.queue.push((), payload);
+            }
             self.queue.drop_front();
             self.dropped += 1;
+            if is_empty {
+                return;
+            }
         }
-        self.queue.push((), payload);
     }
 
     /// Gives up all payloads that wait.
@@ -131,6 +138,45 @@ impl Content {
                 limits.datagram_queue_bytes_max,
             ),
             Payloads::Framed => size_of::<Framed>() + limits.memory_bytes_max(),
+        }
+    }
+
+    /// The memory that the content of a session may always take beyond its own place with these settings.
+    pub(super) const fn fixed_bytes(config: &Config) -> usize {
+        match config.payloads {
+            Payloads::Raw => 0,
+            Payloads::Framed => size_of::<Framed>() + config.link_limits().fixed_bytes(),
+        }
+    }
+
+    /// What is charged for it beyond what is fixed.
+    pub(super) fn charged_bytes(&self) -> usize {
+        match self {
+            Self::Raw(raw) => raw.queue.memory_bytes(),
+            Self::Framed(framed) => framed.link.charged_bytes(),
+        }
+    }
+
+    /// Whether it has memory of the pool for a message that goes on.
+    pub(super) fn has_grant(&self) -> bool {
+        match self {
+            Self::Raw(_) => false,
+            Self::Framed(framed) => framed.link.has_grant(),
+        }
+    }
+
+    /// Gives back memory that it does not use.
+    pub(super) fn give_back(&mut self, thrift: Thrift) {
+        match self {
+            Self::Raw(raw) => raw.queue.give_back(thrift),
+            Self::Framed(framed) => framed.link.give_back(thrift),
+        }
+    }
+
+    /// Notes whether there is memory for the record of one packet more.
+    pub(super) fn note_room_to_send(&mut self, room: &mut Room) {
+        if let Self::Framed(framed) = self {
+            framed.link.note_room_to_send(room);
         }
     }
 

@@ -26,7 +26,7 @@ impl MultiSessionManager {
         sequence: u64,
         payload: &[u8],
     ) -> Result<(), DropReason> {
-        let Some((_, framed)) = self.framed(index) else { return Ok(()) };
+        let Some((is_logged_in, framed)) = self.framed(index) else { return Ok(()) };
         let checked = match framed.link.check(payload) {
             Ok(checked) => checked,
             Err(error) => return Err(self.count_violation(index, error.into())),
@@ -35,6 +35,9 @@ impl MultiSessionManager {
             Ok(_) => {}
             Err(DropReason::BeforeHello) if framed.is_greeted() => framed.link.end_preface(),
             Err(reason) => return Err(reason),
+        }
+        if checked.has_pieces() && is_logged_in {
+            self.make_room_for_pieces(index, &checked)?;
         }
         for frame in checked.frames() {
             if let Err(violation) = self.take_frame(index, &frame) {
@@ -61,7 +64,7 @@ impl MultiSessionManager {
         }
     }
 
-    fn take_frame(&mut self, index: u32, frame: &Frame<'_>) -> Result<(), Violation> {
+    pub(super) fn take_frame(&mut self, index: u32, frame: &Frame<'_>) -> Result<(), Violation> {
         let now = self.clock.now();
         let heartbeat_ms = self.config.heartbeat_ms;
         let Some((is_logged_in, framed)) = self.framed(index) else { return Ok(()) };
@@ -113,7 +116,7 @@ impl MultiSessionManager {
     }
 
     /// A peer that breaks the protocol more often than is tolerated loses its session.
-    fn count_violation(&mut self, index: u32, violation: Violation) -> DropReason {
+    pub(super) fn count_violation(&mut self, index: u32, violation: Violation) -> DropReason {
         self.refuse_of(index, violation);
         let violations_max = self.config.violations_max;
         if let Some((_, framed)) = self.framed(index) {

@@ -23,6 +23,7 @@ use super::drain::Leave;
 use super::due::DueSessions;
 use super::ledger::LogBudgets;
 use super::outbox::{Outbox, OutboxLimits};
+use super::pool::MemoryPool;
 use super::table::SessionTable;
 use super::way_back::ResumeMint;
 
@@ -55,6 +56,7 @@ pub struct MultiSessionManager {
     pub(super) timers: TimerWheel,
     pub(super) admission: Admission,
     pub(super) bans: Bans,
+    pub(super) pool: MemoryPool,
     pub(super) mint: ResumeMint,
     pub(super) outbox: Outbox,
     /// Sessions with output, in the order of their turns.
@@ -142,6 +144,7 @@ impl MultiSessionManager {
             timers: TimerWheel::new(now),
             admission: Admission::new(&config, unix_time_s, seeds),
             bans: Bans::new(config.bans_max as usize),
+            pool: MemoryPool::new(&config),
             mint: ResumeMint::new(config.protocol_id, config.private_key.clone(), boot_id, boot_secret),
             outbox: Outbox::new(OutboxLimits::of(&config)),
             due: DueSessions::default(),

@@ -1,6 +1,8 @@
 //! How much memory sessions and their manager take, and how much they take at most.
 
-use core::net::SocketAddr;
+mod report;
+
+pub use report::{MemoryBound, MemoryReport};
 
 use crate::Config;
 use crate::ledger::Record;
@@ -8,104 +10,63 @@ use crate::link::frame::TEXT_BYTES_MAX;
 use crate::memory::{doubling_bytes_max, vec_bytes};
 use crate::movement::Movement;
 use crate::netcode::USER_DATA_BYTES;
-use crate::timers::TimerWheel;
 
-use super::admission::Admission;
-use super::bans::Bans;
 use super::content::Content;
-use super::directory::Directory;
-use super::due::DueSessions;
 use super::inspect::SessionView;
 use super::manager::MultiSessionManager;
-use super::outbox::OutboxLimits;
 use super::session::{
     Attempt, AttemptOrigin, RESUME_HANDSHAKES_MAX, Rejection, ResumeHandshake, Session, TakeOvers,
 };
-use super::table::SessionTable;
 use super::way_back::ResumeLedger;
 
-/// How much memory these settings, if they are valid, allow.
+/// How much memory these settings, if they are valid, allow: [`memory_report`](Self::memory_report) says for what, and what happens at each bound.
 impl Config {
-    /// The most memory that one session takes, in bytes, whatever its peer sends and its application queues.
+    /// The most memory that one session takes, in bytes, whatever its peer sends and its application queues: its
+    /// [cap](Self::session_cap_bytes), or less where its own bounds do not allow that much.
     ///
-    /// Per session, where payloads are framed; `lanes` is `ordered_lanes`, *L* is `lane_queue_bytes_max` and *M* is `message_bytes_max`:
-    ///
-    /// | what | how many | bytes each |
-    /// |---|---|---|
-    /// | the session, its link, its movement | 1 | about 1,400 |
-    /// | sending halves of lanes | lanes + 1 | *L* copied, *L* shared by broadcasts, 7/8 *L* to refer to what is shared |
-    /// | pieces that are not acknowledged | (lanes + 1) × *L* / 16 | 16 |
-    /// | receiving halves of lanes | lanes | *M* of one unfinished message, 81,920 for what is held back |
-    /// | pieces held back | lanes × 255 | 32 |
-    /// | unreliable messages | 1 | `datagram_queue_bytes_max`, and an eighth of it for their lengths |
-    /// | latest-wins values | 1 | 2 × `latest_queue_bytes_max`, and 16,384 to know what is under way |
-    /// | keys of such values | `latest_keys` | 50 |
-    /// | packets in flight | `packets_in_flight_max` | about 140 |
-    /// | states | 1 | 1,150 |
-    /// | take-overs within a minute | `take_overs_max` + 1 | 8 |
-    /// | counters of refusals, once there are any | 1 | about 400 |
-    /// | transitions and refusals | `session_history_max` | 32 |
-    /// | handshakes on the way back | 4, and 1 that is complete | 56, and 480 |
-    ///
-    /// A lane that is not used takes nothing, and a queue that became empty gives back what it had beyond 65,536 bytes, as an unfinished
-    /// message does when it is complete: the figure is for a session whose peer and application fill everything at once. An ordinary one
-    /// takes a few kilobytes.
+    /// That is for a session whose peer and application fill everything at once. An ordinary one takes a few kilobytes.
     #[must_use]
     pub const fn session_bytes_max(&self) -> usize {
-        let attempt_bytes = size_of::<Attempt>() + USER_DATA_BYTES;
-        size_of::<Session>()
-            + Content::memory_bytes_max(self)
-            + size_of::<Movement>()
-            + Movement::memory_bytes_max()
-            + attempt_bytes
-            + doubling_bytes_max::<ResumeHandshake>(RESUME_HANDSHAKES_MAX)
-            + ResumeLedger::memory_bytes_max()
-            + TakeOvers::memory_bytes_max(self.take_overs_max as usize)
-            + size_of::<Rejection>()
-            + Record::memory_bytes_max(self.session_history_max)
-            // Of a rejection and of a farewell.
-            + 2 * TEXT_BYTES_MAX
+        let unbounded = self.session_bytes_unbounded();
+        if unbounded < self.session_cap_bytes { unbounded } else { self.session_cap_bytes }
     }
 
-    /// The most memory that a manager with these settings takes, in bytes: all sessions at their
-    /// [bound](Self::session_bytes_max), and beside them
-    ///
-    /// | what | how many | bytes each |
-    /// |---|---|---|
-    /// | counters and histories of sessions whose end waits to be polled | `sessions_max` + 1 | about 400, and 32 × `session_history_max` |
-    /// | slots, timers, turns | `sessions_max` | about 60, up to twice that where it is no power of two |
-    /// | addresses and identities of sessions | 7 × `sessions_max` | about 140 |
-    /// | used tokens | `token_history_max` | about 300 |
-    /// | handshakes under way | `handshakes_max` | about 800 |
-    /// | bans | `bans_max` | about 45 |
-    /// | events | 1 | 2 × `event_queue_bytes_max`; more, where one payload may set free more that was held back |
-    /// | lifecycle events that wait to be polled | 8 × `sessions_max` | about 110, with user data |
-    /// | answers to handshakes | 1 | 3 × `reply_queue_bytes_max` |
-    /// | goodbyes that wait to leave | 2 × `sessions_max` | about 480 |
+    /// The memory that is fixed for a session, in bytes, and counts as its own from the beginning: for what is never refused, so that no session is ever at a
+    /// standstill.
+    #[must_use]
+    pub const fn session_fixed_bytes(&self) -> usize {
+        size_of::<Session>() + Content::fixed_bytes(self) + session_beside_content_bytes_max(self)
+    }
+
+    /// What a session would take if memory had no bounds but those of its queues.
+    pub(super) const fn session_bytes_unbounded(&self) -> usize {
+        size_of::<Session>() + Content::memory_bytes_max(self) + session_beside_content_bytes_max(self)
+    }
+
+    /// The most memory that a manager with these settings takes, in bytes: the ceiling. It is the sum of the server's part of the
+    /// [report](Self::memory_report).
     ///
     /// It holds for a host that polls events and datagrams as the laws of the [`MultiSessionManager`] ask.
     #[must_use]
     pub fn memory_bytes_max(&self) -> usize {
-        let sessions_max = self.sessions_max as usize;
-        [
-            size_of::<MultiSessionManager>(),
-            sessions_max.saturating_mul(self.session_bytes_max()),
-            SessionTable::memory_bytes_max(sessions_max, self.session_history_max),
-            DueSessions::memory_bytes_max(sessions_max),
-            TimerWheel::memory_bytes_max(sessions_max),
-            Directory::memory_bytes_max(sessions_max),
-            Admission::memory_bytes_max(self),
-            Bans::memory_bytes_max(self.bans_max as usize),
-            OutboxLimits::of(self).memory_bytes_max(),
-            PUBLIC_ADDRESSES_MAX * size_of::<SocketAddr>(),
-        ]
-        .into_iter()
-        .fold(0, usize::saturating_add)
+        self.memory_report().total_bytes()
     }
 }
 
-/// As [`Config::validate`] checks.
-const PUBLIC_ADDRESSES_MAX: usize = 32;
+/// What a session takes at most beside its place and its content.
+const fn session_beside_content_bytes_max(config: &Config) -> usize {
+    size_of::<Movement>()
+        + Movement::memory_bytes_max()
+        + size_of::<Attempt>()
+        + USER_DATA_BYTES
+        + doubling_bytes_max::<ResumeHandshake>(RESUME_HANDSHAKES_MAX)
+        + ResumeLedger::memory_bytes_max()
+        + TakeOvers::memory_bytes_max(config.take_overs_max as usize)
+        + size_of::<Rejection>()
+        + Record::memory_bytes_max(config.session_history_max)
+        // Of a rejection and of a farewell.
+        + 2 * TEXT_BYTES_MAX
+}
 
 impl MultiSessionManager {
     /// The memory this manager takes, in bytes, all sessions and queues included; never more than [`Config::memory_bytes_max`].
@@ -123,6 +84,7 @@ impl MultiSessionManager {
             + self.directory.memory_bytes()
             + self.admission.memory_bytes()
             + self.bans.memory_bytes()
+            + self.pool.memory_bytes()
             + self.outbox.memory_bytes()
             + vec_bytes(&self.config.public_addresses)
     }
@@ -130,10 +92,17 @@ impl MultiSessionManager {
 
 impl SessionView<'_> {
     /// The memory this session takes, in bytes, by what its queues have room for; never more than [`Config::session_bytes_max`]. Of a
-    /// message that was broadcast it counts its part.
+    /// message that was broadcast it counts its part, while all of it counts where memory is refused.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         size_of::<Session>() + self.0.memory_bytes()
+    }
+
+    /// The memory that counts as this session's own, in bytes, against its quota, its cap and the pool: what is fixed for it, what its queues have room
+    /// for, and what is promised to them. Never less than [`memory_bytes`](Self::memory_bytes).
+    #[must_use]
+    pub const fn charged_bytes(&self) -> usize {
+        self.0.account.total_bytes()
     }
 }
 

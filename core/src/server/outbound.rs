@@ -67,6 +67,7 @@ impl MultiSessionManager {
     fn poll_payload(&mut self, index: u32, buffer: &mut [u8]) -> Option<Transmit> {
         let now = self.clock.now();
         let session = self.table.get_mut(index)?;
+        let mut room = self.pool.room(&session.account);
         let is_logged_in = session.is_logged_in();
         let Session { id, client_id, connection, content, login, movement, tokens, timeout_micros, .. } =
             session;
@@ -79,6 +80,7 @@ impl MultiSessionManager {
             Content::Framed(framed) => framed,
         };
         let heartbeats_before = framed.link.heartbeats_sent();
+        framed.link.make_room_to_send(&mut room);
         let (link, lane_epoch, lanes_kept) = framed.split();
         let mut source = ServerFrames {
             id: *id,
@@ -157,14 +159,19 @@ fn transmit(connection: &mut Connection, seal: impl FnOnce(&mut Connection) -> u
 /// What a goodbye says (P8); `None` where the peer is not told, because it said so itself, cannot be reached, or shall not know.
 fn code_of(reason: DisconnectReason) -> Option<u8> {
     match reason {
-        DisconnectReason::Disconnected(_) | DisconnectReason::Banned => Some(goodbye_code::HOST),
+        DisconnectReason::Disconnected(_) | DisconnectReason::Banned | DisconnectReason::MemoryHeld => {
+            Some(goodbye_code::HOST)
+        }
         DisconnectReason::Shutdown => Some(goodbye_code::SHUTDOWN),
         DisconnectReason::LoginRefused => Some(goodbye_code::LOGIN_REFUSED),
         DisconnectReason::LoginTimeout => Some(goodbye_code::LOGIN_TIMEOUT),
         DisconnectReason::Superseded => Some(goodbye_code::SUPERSEDED),
         DisconnectReason::ProtocolViolation => Some(goodbye_code::PROTOCOL_VIOLATION),
         DisconnectReason::Contested => Some(goodbye_code::CONTESTED),
-        DisconnectReason::ReconnectExpired => Some(goodbye_code::RECONNECT_EXPIRED),
+        // For its player both come to the same: it was away for too long.
+        DisconnectReason::ReconnectExpired | DisconnectReason::PlaceGivenUp => {
+            Some(goodbye_code::RECONNECT_EXPIRED)
+        }
         DisconnectReason::Drained => Some(goodbye_code::DRAINED),
         DisconnectReason::PeerLeft
         | DisconnectReason::TimedOut

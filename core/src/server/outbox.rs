@@ -80,12 +80,27 @@ impl OutboxLimits {
         self.replies_bytes_max / REPLY_BYTES_MIN
     }
 
-    /// The most memory that an outbox with these bounds takes.
-    pub(super) const fn memory_bytes_max(&self) -> usize {
+    /// The most memory that events take, without those of sessions' lifecycles.
+    pub(super) const fn events_bytes_max(&self) -> usize {
         ByteQueue::<Event>::memory_bytes_max(self.events_max, self.event_payload_bytes_max)
-            + ByteQueue::<SocketAddr>::memory_bytes_max(self.replies_max(), self.replies_bytes_max)
+            - self.lifecycle_bytes_max()
+    }
+
+    /// The most memory that answers to handshakes take.
+    pub(super) const fn replies_bytes_max(&self) -> usize {
+        ByteQueue::<SocketAddr>::memory_bytes_max(self.replies_max(), self.replies_bytes_max)
+    }
+
+    /// The most memory that the events of lifecycles and the goodbyes of all sessions take.
+    pub(super) const fn per_session_bytes_max(&self) -> usize {
+        self.lifecycle_bytes_max()
             + doubling_bytes_max::<Farewell>(self.farewells_max)
             + self.farewells_max * TEXT_BYTES_MAX
+    }
+
+    const fn lifecycle_bytes_max(&self) -> usize {
+        let sessions = self.farewells_max / FAREWELLS_PER_SESSION;
+        ByteQueue::<Event>::memory_bytes_max(sessions * LIFECYCLE_EVENTS_MAX, sessions * LIFECYCLE_BYTES_MAX)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{ClientId, SessionId, Timestamp};
 
 use super::clock::{Clock, PeerDeadline};
 use super::content::Content;
+use super::pool::Account;
 use super::transition::CurrentState;
 use super::way_back::ResumeLedger;
 
@@ -54,6 +55,8 @@ pub(super) struct Session {
     pub(super) take_overs: TakeOvers,
 
     pub(super) content: Content,
+    /// What it has of the memory of all.
+    pub(super) account: Account,
     /// From the login on.
     pub(super) movement: Option<Box<Movement>>,
     pub(super) login: Login,
@@ -159,6 +162,7 @@ pub(super) struct NewSession {
     pub(super) liveness: PeerDeadline,
     pub(super) login_deadline: PeerDeadline,
     pub(super) content: Content,
+    pub(super) account: Account,
 }
 
 impl Session {
@@ -180,6 +184,7 @@ impl Session {
             reuse_reported: 0,
             take_overs: TakeOvers::default(),
             content: new.content,
+            account: new.account,
             movement: None,
             login: Login {
                 deadline: new.login_deadline,

@@ -140,7 +140,8 @@ impl MultiSessionManager {
         if is_planted(PlantedBug::EventAfterDisconnected) {
             self.note_heartbeat(index);
         }
-        let Some(session) = self.table.end(index) else { return };
+        let Some(mut session) = self.table.end(index) else { return };
+        self.pool.release(index, &mut session.account);
         self.directory.clear_client(session.client_id, index);
         let address = session.connection.address();
         if !is_planted(PlantedBug::IndexNotCleaned) {

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 
 use super::{Message, SHARED_BYTES_MIN};
 use crate::link::byte_ring::{ByteRing, TwoParts};
-use crate::memory::{deque_bytes, reserve_deque, shrink_idle};
+use crate::memory::{Room, Thrift, deque_bytes, needed_bytes, reserve_deque, shrink_idle};
 
 /// A queue of message bytes: some copied into a ring of the lane's own, some in buffers that other lanes keep too.
 ///
@@ -15,6 +15,8 @@ pub(super) struct KeptBytes {
     copied: ByteRing,
     /// The messages that were not copied, oldest first.
     shared: VecDeque<SharedMessage>,
+    /// What their buffers take, as if nobody else kept them.
+    shared_bytes: usize,
     /// The position of the oldest byte that is still here.
     start: u64,
     len: usize,
@@ -35,13 +37,25 @@ impl SharedMessage {
     }
 }
 
+/// What a shared buffer of so many bytes takes.
+const fn buffer_bytes(len: usize) -> usize {
+    (BUFFER_HEADER_BYTES + len).next_multiple_of(size_of::<usize>())
+}
+
 /// What a shared buffer takes beside its bytes: how often it is referred to.
 const BUFFER_HEADER_BYTES: usize = 2 * size_of::<usize>();
 
 impl KeptBytes {
     /// An empty queue whose owner keeps at most `bytes_max` bytes in it.
     pub(super) const fn new(bytes_max: usize) -> Self {
-        Self { copied: ByteRing::new(bytes_max), shared: VecDeque::new(), start: 0, len: 0, bytes_max }
+        Self {
+            copied: ByteRing::new(bytes_max),
+            shared: VecDeque::new(),
+            shared_bytes: 0,
+            start: 0,
+            len: 0,
+            bytes_max,
+        }
     }
 
     /// How many bytes it holds; shared ones count in full.
@@ -63,6 +77,7 @@ impl KeptBytes {
                     copied_after: self.copied.end(),
                     bytes: Arc::clone(bytes),
                 });
+                self.shared_bytes += buffer_bytes(bytes.len());
             }
         }
         self.len += message.bytes().len();
@@ -77,7 +92,9 @@ impl KeptBytes {
         self.len -= len;
         if is_shared {
             let start = self.start;
-            self.shared.pop_front_if(|first| first.end() <= start);
+            if let Some(gone) = self.shared.pop_front_if(|first| first.end() <= start) {
+                self.shared_bytes -= buffer_bytes(gone.bytes.len());
+            }
             shrink_idle(&mut self.shared);
         } else {
             self.copied.pop(len);
@@ -90,18 +107,50 @@ impl KeptBytes {
         self.len = 0;
         self.copied.clear();
         self.shared.clear();
+        self.shared_bytes = 0;
         shrink_idle(&mut self.shared);
     }
 
     /// The memory it takes; a shared buffer counts with the part that falls to each who keeps it.
     pub(super) fn memory_bytes(&self) -> usize {
         let part = |message: &SharedMessage| {
-            let buffer_bytes =
-                (BUFFER_HEADER_BYTES + message.bytes.len()).next_multiple_of(size_of::<usize>());
-            buffer_bytes.div_ceil(Arc::strong_count(&message.bytes))
+            buffer_bytes(message.bytes.len()).div_ceil(Arc::strong_count(&message.bytes))
         };
         let buffers: usize = self.shared.iter().map(part).sum();
         self.copied.memory_bytes() + deque_bytes(&self.shared) + buffers
+    }
+
+    /// What is charged for it: a shared buffer counts in full, whoever else keeps it.
+    pub(super) fn charged_bytes(&self) -> usize {
+        self.copied.memory_bytes() + deque_bytes(&self.shared) + self.shared_bytes
+    }
+
+    /// What would be charged for a message in addition, at least.
+    pub(super) fn needed_bytes(&self, message: Message<'_>) -> usize {
+        match message {
+            Message::Borrowed(bytes) => self.copied.needed_bytes(bytes.len()),
+            Message::Shared(bytes) => {
+                let records = needed_bytes::<SharedMessage>(self.shared.len(), self.shared.capacity(), 1);
+                records + buffer_bytes(bytes.len())
+            }
+        }
+    }
+
+    /// Makes room for a message.
+    pub(super) fn make_room(&mut self, message: Message<'_>, room: &mut Room) {
+        match message {
+            Message::Borrowed(bytes) => self.copied.make_room(bytes.len(), room),
+            Message::Shared(bytes) => {
+                room.take(buffer_bytes(bytes.len()));
+                room.reserve_deque(&mut self.shared, 1, self.bytes_max / SHARED_BYTES_MIN);
+            }
+        }
+    }
+
+    /// Gives back memory that it does not use.
+    pub(super) fn give_back(&mut self, thrift: Thrift) {
+        self.copied.give_back(thrift);
+        thrift.shrink_deque(&mut self.shared);
     }
 
     /// The most memory that a queue of at most `bytes_max` bytes takes: its ring keeps its size while shared messages wait.

@@ -1,10 +1,15 @@
 //! The receiving half of a lane.
 
+mod foresight;
+
+pub(super) use foresight::Foresight;
+
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::{LaneTerms, LaneWindow, Piece};
-use crate::memory::{deque_bytes, reserve_deque, reserve_vec, vec_bytes};
+use crate::link::frame::PIECE_BYTES_MAX;
+use crate::memory::{Thrift, deque_bytes, reserve_deque, reserve_vec, vec_bytes};
 
 /// The memory for what is held back. What it has beside the window is the distance between two times at which holes are closed, so
 /// that an arriving byte moves at most four others, however it arrives.
@@ -52,6 +57,8 @@ pub(crate) struct ReliableReceiver {
     held_len: usize,
     /// What has come of a message that goes on: bytes that arrived, whatever else the peer promised.
     unfinished: Vec<u8>,
+    /// Memory that is promised to `unfinished` until nothing waits on the lane, beyond its session's quota.
+    granted_bytes: usize,
     duplicates: u64,
     /// How many bytes holes cost so far.
     #[cfg(test)]
@@ -67,6 +74,20 @@ impl ReliableReceiver {
         terms: LaneTerms,
         mut deliver: impl FnMut(&[u8]),
     ) -> LaneArrival {
+        let arrival = self.take(number, piece, terms, &mut deliver);
+        if self.is_idle() {
+            self.granted_bytes = 0;
+        }
+        arrival
+    }
+
+    fn take(
+        &mut self,
+        number: u64,
+        piece: Piece<'_>,
+        terms: LaneTerms,
+        deliver: &mut impl FnMut(&[u8]),
+    ) -> LaneArrival {
         let LaneTerms { window, message_bytes_max } = terms;
         let Some(ahead) = number.checked_sub(self.next_number) else { return self.duplicate() };
         if ahead >= window.pieces() {
@@ -78,13 +99,13 @@ impl ReliableReceiver {
         if self.unfinished.len() + piece.bytes.len() > message_bytes_max {
             return LaneArrival::TooLong;
         }
-        let mut delivered = u64::from(join(&mut self.unfinished, piece, terms, &mut deliver));
+        let mut delivered = u64::from(join(&mut self.unfinished, piece, terms, deliver));
         self.next_number = self.next_number.saturating_add(1);
         while let Some(held) = self.take_held() {
             if self.unfinished.len() + held.len > message_bytes_max {
                 return LaneArrival::TooLong;
             }
-            delivered += u64::from(self.join_held(held, terms, &mut deliver));
+            delivered += u64::from(self.join_held(held, terms, deliver));
         }
         LaneArrival::Delivered(delivered)
     }
@@ -96,6 +117,12 @@ impl ReliableReceiver {
         self.held_bytes.clear();
         self.held_len = 0;
         self.unfinished = Vec::new();
+        self.granted_bytes = 0;
+    }
+
+    /// Whether nothing waits, for an earlier piece or for the rest of its message.
+    const fn is_idle(&self) -> bool {
+        self.unfinished.is_empty() && self.held_len == 0
     }
 
     /// Bytes that wait: for an earlier piece, or for the rest of their message.
@@ -124,6 +151,41 @@ impl ReliableReceiver {
     #[cfg(test)]
     pub(crate) const fn moved_bytes(&self) -> u64 {
         self.moved_bytes
+    }
+
+    /// What is charged for it: also the memory that is promised to what has to come before what is held back.
+    pub(crate) fn charged_bytes(&self, terms: LaneTerms) -> usize {
+        let newest = self.held.back().map(|held| held.number);
+        let promised = self.promised_bytes(self.unfinished.len(), self.next_number, newest, terms);
+        deque_bytes(&self.held) + vec_bytes(&self.held_bytes) + vec_bytes(&self.unfinished).max(promised)
+    }
+
+    /// Whether it has memory of the pool for a message that goes on.
+    pub(crate) const fn has_grant(&self) -> bool {
+        self.granted_bytes > 0
+    }
+
+    /// The memory that has to be there for `unfinished` bytes and all that comes up to the newest piece held back, so that none of it is ever refused.
+    fn promised_bytes(&self, unfinished: usize, next: u64, newest: Option<u64>, terms: LaneTerms) -> usize {
+        let pieces = newest.map_or(0, |newest| newest.saturating_sub(next).saturating_add(1));
+        let bytes = usize::try_from(pieces).unwrap_or(usize::MAX).saturating_mul(PIECE_BYTES_MAX);
+        let joined = if pieces == 0 { 0 } else { unfinished + bytes.min(terms.window.bytes()) };
+        joined.min(terms.message_bytes_max).max(self.granted_bytes)
+    }
+
+    /// Gives back memory that it does not use.
+    pub(crate) fn give_back(&mut self, thrift: Thrift) {
+        if self.held.is_empty() {
+            self.held_bytes = Vec::new();
+        } else if thrift == Thrift::Spare {
+            self.close_holes();
+            self.held_bytes.shrink_to_fit();
+        }
+        thrift.shrink_deque(&mut self.held);
+        // A message that goes on would take it again with its next piece.
+        if self.unfinished.is_empty() {
+            self.unfinished = Vec::new();
+        }
     }
 
     fn duplicate(&mut self) -> LaneArrival {

@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 use super::{KeptBytes, LaneWindow, Message};
 use crate::link::byte_ring::TwoParts;
 use crate::link::frame::PIECE_BYTES_MAX;
-use crate::memory::{deque_bytes, reserve_deque, shrink_idle};
+use crate::memory::{Room, Thrift, deque_bytes, needed_bytes, reserve_deque, shrink_idle};
 use crate::planted::{PlantedBug, is_planted};
 
 /// Why a message was not queued.
@@ -202,9 +202,43 @@ impl ReliableSender {
         self.bytes.len()
     }
 
+    /// Makes room for a message; `false`, and nothing changed, if that takes more memory than there is. Whether the queue's own bounds have room for it
+    /// is for [`push`](Self::push) to say.
+    pub(crate) fn make_room(&mut self, message: Message<'_>, room: &mut Room) -> bool {
+        let pieces = message.bytes().len().div_ceil(PIECE_BYTES_MAX);
+        let records = needed_bytes::<Record>(self.records.len(), self.records.capacity(), pieces);
+        let is_planned = room.plan(self.bytes.needed_bytes(message) + records);
+        if is_planned {
+            self.bytes.make_room(message, room);
+            room.reserve_deque(&mut self.records, pieces, self.queue_pieces_max);
+        }
+        is_planned
+    }
+
+    /// Whether the queue's bounds let this message in.
+    pub(crate) fn admits(&self, message: Message<'_>) -> bool {
+        let bytes = message.bytes().len();
+        let pieces = bytes.div_ceil(PIECE_BYTES_MAX);
+        bytes > 0
+            && bytes <= self.queue_bytes_max
+            && pieces <= self.queue_pieces_max
+            && self.bytes_in_the_way_of(bytes, pieces) == 0
+    }
+
     /// The memory it takes.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.bytes.memory_bytes() + deque_bytes(&self.records)
+    }
+
+    /// What is charged for it.
+    pub(crate) fn charged_bytes(&self) -> usize {
+        self.bytes.charged_bytes() + deque_bytes(&self.records)
+    }
+
+    /// Gives back memory that it does not use.
+    pub(crate) fn give_back(&mut self, thrift: Thrift) {
+        self.bytes.give_back(thrift);
+        thrift.shrink_deque(&mut self.records);
     }
 
     /// The most memory that a lane with these bounds takes.

@@ -2,19 +2,27 @@
 
 use alloc::vec::Vec;
 
+use smallvec::SmallVec;
+
+use super::receiver::Foresight;
 use super::{
     LaneArrival, LaneSendError, LaneTerms, LaneWindow, Message, OutgoingPiece, Piece, ReliableReceiver,
     ReliableSender, UnorderedReceiver,
 };
 use crate::link::LinkLimits;
 use crate::link::frame::UNORDERED_LANE;
-use crate::memory::vec_bytes;
+use crate::memory::{Room, Thrift, vec_bytes};
 
 /// Lanes in the order of their numbers; those that were never used are not among them.
 #[derive(Debug)]
 struct LaneMap<T>(Vec<(u8, T)>);
 
 impl<T> LaneMap<T> {
+    fn get(&self, lane: u8) -> Option<&T> {
+        let place = self.place(lane).ok()?;
+        self.0.get(place).map(|(_, half)| half)
+    }
+
     fn get_mut(&mut self, lane: u8) -> Option<&mut T> {
         let place = self.place(lane).ok()?;
         self.0.get_mut(place).map(|(_, half)| half)
@@ -71,6 +79,38 @@ impl LaneSenders {
             return Err(LaneSendError::Size);
         }
         self.lanes.get_or_insert_with(lane, make).push(message)
+    }
+
+    /// Makes room for a message on a lane; `false`, and no memory taken, if that takes more than there is. A message that
+    /// [`push`](Self::push) refuses anyway needs none.
+    pub(crate) fn make_room(
+        &mut self,
+        lane: u8,
+        message: Message<'_>,
+        limits: &LinkLimits,
+        room: &mut Room,
+    ) -> bool {
+        if message.bytes().len() > limits.message_bytes_max(lane) {
+            return true;
+        }
+        let make = || ReliableSender::new(limits.lane_queue_bytes_max, limits.lane_queue_pieces_max);
+        let sender = self.lanes.get_or_insert_with(lane, make);
+        !sender.admits(message) || sender.make_room(message, room)
+    }
+
+    /// What is charged for the lanes, beside their places.
+    pub(crate) fn charged_bytes(&self) -> usize {
+        self.lanes.values().map(ReliableSender::charged_bytes).sum()
+    }
+
+    /// The most that the places of all lanes take.
+    pub(crate) const fn places_bytes_max(limits: &LinkLimits) -> usize {
+        (limits.ordered_lanes as usize + 1) * size_of::<(u8, ReliableSender)>()
+    }
+
+    /// Gives back memory that they do not use.
+    pub(crate) fn give_back(&mut self, thrift: Thrift) {
+        self.lanes.values_mut().for_each(|sender| sender.give_back(thrift));
     }
 
     /// The piece to be sent next, of the lane whose turn it is among those that have one `is_wanted` says yes to.
@@ -158,6 +198,69 @@ impl LaneReceivers {
         self.ordered
             .get_or_insert_with(lane, ReliableReceiver::default)
             .receive(number, piece, terms, deliver)
+    }
+
+    /// Makes room for what these pieces of one payload will make the lanes keep; `false`, and nothing changed, if that takes more memory than there is.
+    ///
+    /// `quota_bytes` is what of it the session is sure of. A lane that needs more is granted its longest message at once: if lanes took what they need piece
+    /// by piece, each of two might have half of a message, and wait for ever for what the other has.
+    pub(crate) fn make_room<'a>(
+        &mut self,
+        pieces: impl Iterator<Item = (u8, u64, Piece<'a>)>,
+        limits: &LinkLimits,
+        quota_bytes: usize,
+        room: &mut Room,
+    ) -> bool {
+        let none = ReliableReceiver::default();
+        let mut foreseen: SmallVec<[(u8, Foresight); 4]> = SmallVec::new();
+        for (lane, number, piece) in pieces.filter(|(lane, ..)| *lane < limits.ordered_lanes) {
+            let receiver = self.ordered.get(lane).unwrap_or(&none);
+            let place = foreseen.iter().position(|(other, _)| *other == lane).unwrap_or_else(|| {
+                foreseen.push((lane, receiver.foresight()));
+                foreseen.len() - 1
+            });
+            // The place was found, or has just been filled.
+            receiver.foresee(&mut foreseen[place].1, number, piece, limits.lane_terms(lane));
+        }
+        let needed_bytes = |with_grant| -> usize {
+            let of_lane = |(lane, foresight): &(u8, Foresight)| {
+                let receiver = self.ordered.get(*lane).unwrap_or(&none);
+                receiver.needed_bytes(foresight, limits.lane_terms(*lane), with_grant)
+            };
+            foreseen.iter().map(of_lane).sum()
+        };
+        let needed = needed_bytes(false);
+        let with_grant = needed > quota_bytes;
+        let is_planned = room.plan(if with_grant { needed_bytes(true) } else { needed });
+        if is_planned && needed > 0 {
+            for (lane, foresight) in foreseen {
+                let receiver = self.ordered.get_or_insert_with(lane, ReliableReceiver::default);
+                receiver.make_room_for(&foresight, limits.lane_terms(lane), with_grant, room);
+            }
+        }
+        is_planned
+    }
+
+    /// What is charged for the lanes, beside their places.
+    pub(crate) fn charged_bytes(&self, limits: &LinkLimits) -> usize {
+        let of_lane =
+            |(lane, receiver): &(u8, ReliableReceiver)| receiver.charged_bytes(limits.lane_terms(*lane));
+        self.ordered.0.iter().map(of_lane).sum()
+    }
+
+    /// The most that the places of all lanes take.
+    pub(crate) const fn places_bytes_max(limits: &LinkLimits) -> usize {
+        limits.ordered_lanes as usize * size_of::<(u8, ReliableReceiver)>()
+    }
+
+    /// Whether a lane has a grant of the pool.
+    pub(crate) fn has_grant(&self) -> bool {
+        self.ordered.values().any(ReliableReceiver::has_grant)
+    }
+
+    /// Gives back memory that they do not use.
+    pub(crate) fn give_back(&mut self, thrift: Thrift) {
+        self.ordered.values_mut().for_each(|receiver| receiver.give_back(thrift));
     }
 
     /// Expects number 0 next on each lane and drops what is held back (P24).

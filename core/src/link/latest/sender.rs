@@ -5,10 +5,12 @@ use alloc::vec::Vec;
 
 use super::store::ValueStore;
 use crate::link::frame::VALUE_BYTES_MAX;
-use crate::memory::{deque_bytes, reserve_deque, reserve_vec, vec_bytes};
+use crate::memory::{Room, Thrift, deque_bytes, needed_bytes, reserve_deque, reserve_vec, vec_bytes};
 
 /// The most sendings whose fate is remembered at a time; 4 bytes each. What is beyond waits until the oldest are settled.
 pub(super) const SENDINGS_MAX: usize = 4_096;
+/// So many can be remembered whatever else takes memory: else values could not leave.
+const SENDINGS_GUARANTEED: usize = 16;
 
 /// Why a value was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,10 +87,15 @@ pub(crate) struct LatestSender {
     sendings: VecDeque<Option<u16>>,
     /// The number of the first of them; they are counted from 1.
     first_sending: u64,
+    /// How many sendings are remembered at a time.
+    sendings_max: usize,
     replaced: u64,
 }
 
 impl LatestSender {
+    /// The memory that a sender has whatever else takes memory.
+    pub(crate) const GUARANTEED_BYTES: usize = SENDINGS_GUARANTEED * size_of::<Option<u16>>();
+
     /// A sender whose values together, with 4 bytes beside each, have at most `queue_bytes_max` bytes.
     pub(crate) const fn new(queue_bytes_max: usize) -> Self {
         Self {
@@ -97,6 +104,7 @@ impl LatestSender {
             line: VecDeque::new(),
             sendings: VecDeque::new(),
             first_sending: 1,
+            sendings_max: SENDINGS_MAX,
             replaced: 0,
         }
     }
@@ -110,7 +118,7 @@ impl LatestSender {
         if value.len() > VALUE_BYTES_MAX {
             return Err(LatestSendError::Size);
         }
-        let replaced = self.slot(key).filter(|slot| slot.progress != Progress::Acknowledged);
+        let replaced = self.unacknowledged(key);
         let replaced_position = replaced.map(|slot| slot.position);
         let bytes_to_acknowledge = self.store.bytes_in_the_way_of(value.len(), replaced_position);
         if bytes_to_acknowledge > 0 {
@@ -131,7 +139,7 @@ impl LatestSender {
 
     /// The value that is to be sent next, if one may.
     pub(crate) fn next_to_send(&self) -> Option<OutgoingValue<'_>> {
-        let key = *self.line.front().filter(|_| self.sendings.len() < SENDINGS_MAX)?;
+        let key = *self.line.front().filter(|_| self.sendings.len() < self.sendings_max)?;
         let slot = self.slot(key)?;
         Some(OutgoingValue { key, version: slot.version, bytes: self.store.get(slot.position) })
     }
@@ -144,7 +152,7 @@ impl LatestSender {
             slot.progress = Progress::InFlight;
             slot.newest_sending = number;
         }
-        reserve_deque(&mut self.sendings, 1, SENDINGS_MAX);
+        reserve_deque(&mut self.sendings, 1, self.sendings_max);
         self.sendings.push_back(key);
         number
     }
@@ -193,6 +201,62 @@ impl LatestSender {
         self.slots.clear();
     }
 
+    /// Makes room for a value; `false`, and no memory taken, if that takes more than there is. Whether its own bound has room for it is for
+    /// [`set`](Self::set) to say.
+    pub(crate) fn make_room(&mut self, key: u16, value: &[u8], keys: u16, room: &mut Room) -> bool {
+        let replaced = self.unacknowledged(key).map(|slot| slot.position);
+        if value.len() > VALUE_BYTES_MAX || self.store.bytes_in_the_way_of(value.len(), replaced) > 0 {
+            return true;
+        }
+        let wanted = usize::from(key) + 1;
+        let more = wanted.saturating_sub(self.slots.len());
+        let places = wanted.max(self.slots.len()).saturating_sub(self.line.len());
+        let slots = needed_bytes::<Slot>(self.slots.len(), self.slots.capacity(), more)
+            + needed_bytes::<u16>(self.line.len(), self.line.capacity(), places);
+        let Self { store, slots: of_keys, .. } = self;
+        let values = store.needed_bytes(value.len(), |moved, position| move_value(of_keys, moved, position));
+        let is_planned = room.plan(slots + values);
+        if is_planned {
+            room.reserve_vec(&mut self.slots, more, keys.into());
+            room.reserve_deque(&mut self.line, places, keys.into());
+            self.store.take_room(value.len(), room);
+        }
+        is_planned
+    }
+
+    /// Sees to it that the values that wait can be remembered as they leave. Where there is no memory for that, they wait longer.
+    pub(crate) fn make_room_to_send(&mut self, room: &mut Room) {
+        if self.has_room_to_send(room) {
+            let wanted = self.line.len().min(SENDINGS_MAX.saturating_sub(self.sendings.len()));
+            room.reserve_deque(&mut self.sendings, wanted, SENDINGS_MAX);
+        }
+    }
+
+    /// Whether [`make_room_to_send`](Self::make_room_to_send) finds room; remembers it until the next time.
+    pub(crate) fn has_room_to_send(&mut self, room: &mut Room) -> bool {
+        let wanted = (self.sendings.len() + self.line.len()).min(SENDINGS_MAX);
+        let charge = sendings_charge(wanted * size_of::<Option<u16>>());
+        let has_room = room.plan(charge.saturating_sub(sendings_charge(deque_bytes(&self.sendings))));
+        self.sendings_max =
+            if has_room { SENDINGS_MAX } else { self.sendings.capacity().max(SENDINGS_GUARANTEED) };
+        has_room
+    }
+
+    /// What is charged for it beyond the [guaranteed](Self::GUARANTEED_BYTES) part.
+    pub(crate) fn charged_bytes(&self) -> usize {
+        let sendings = deque_bytes(&self.sendings);
+        self.memory_bytes() - sendings + sendings_charge(sendings)
+    }
+
+    /// Gives back memory that it does not use.
+    pub(crate) fn give_back(&mut self, thrift: Thrift) {
+        let Self { store, slots, sendings, .. } = self;
+        if thrift == Thrift::Spare || store.used_bytes() == 0 {
+            store.give_back(|moved, position| move_value(slots, moved, position));
+        }
+        thrift.shrink_deque(sendings);
+    }
+
     /// How many bytes the values that are kept have, with 4 bytes beside each.
     pub(crate) const fn queue_bytes(&self) -> usize {
         self.store.used_bytes()
@@ -216,6 +280,11 @@ impl LatestSender {
         ValueStore::memory_bytes_max(queue_bytes_max)
             + keys as usize * (size_of::<Slot>() + size_of::<u16>())
             + SENDINGS_MAX * size_of::<Option<u16>>()
+    }
+
+    /// The key's newest value, if it has not arrived.
+    fn unacknowledged(&self, key: u16) -> Option<&Slot> {
+        self.slot(key).filter(|slot| slot.progress != Progress::Acknowledged)
     }
 
     fn slot(&self, key: u16) -> Option<&Slot> {
@@ -242,11 +311,7 @@ impl LatestSender {
             }
             store.remove(position);
         }
-        store.insert(key, value, |moved, position| {
-            if let Some(slot) = slots.get_mut(usize::from(moved)) {
-                slot.position = position;
-            }
-        })
+        store.insert(key, value, |moved, position| move_value(slots, moved, position))
     }
 
     /// The key has something to send.
@@ -270,5 +335,17 @@ impl LatestSender {
 
     fn next_sending(&self) -> u64 {
         self.first_sending.saturating_add(self.sendings.len() as u64)
+    }
+}
+
+/// What is charged for memory that sendings take.
+const fn sendings_charge(bytes: usize) -> usize {
+    bytes.saturating_sub(LatestSender::GUARANTEED_BYTES)
+}
+
+/// The value of a key has another position.
+fn move_value(slots: &mut [Slot], key: u16, position: usize) {
+    if let Some(slot) = slots.get_mut(usize::from(key)) {
+        slot.position = position;
     }
 }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::memory::{IDLE_BYTES_MAX, reserve_vec, vec_bytes};
+use crate::memory::{IDLE_BYTES_MAX, Room, needed_bytes, reserve_vec, vec_bytes};
 
 /// What stands before each value: its key and its length, two bytes each.
 const HEADER_BYTES: usize = 4;
@@ -96,6 +96,28 @@ impl ValueStore {
     /// The most memory that a store with this bound takes.
     pub(super) const fn memory_bytes_max(used_bytes_max: usize) -> usize {
         2 * used_bytes_max
+    }
+
+    /// The memory that it has to take for a value of `len` bytes, once its gaps are closed where that pays.
+    pub(super) fn needed_bytes(&mut self, len: usize, on_moved: impl FnMut(u16, usize)) -> usize {
+        let needed = needed_bytes::<u8>(self.bytes.len(), self.bytes.capacity(), HEADER_BYTES + len);
+        if needed == 0 || self.bytes.len() < 2 * self.used_bytes {
+            return needed;
+        }
+        self.close_gaps(on_moved);
+        needed_bytes::<u8>(self.bytes.len(), self.bytes.capacity(), HEADER_BYTES + len)
+    }
+
+    /// Takes the memory for a value of `len` bytes.
+    pub(super) fn take_room(&mut self, len: usize, room: &mut Room) {
+        let bytes_max = Self::memory_bytes_max(self.used_bytes_max);
+        room.reserve_vec(&mut self.bytes, HEADER_BYTES + len, bytes_max);
+    }
+
+    /// Gives back the memory that it does not use.
+    pub(super) fn give_back(&mut self, on_moved: impl FnMut(u16, usize)) {
+        self.close_gaps(on_moved);
+        self.bytes.shrink_to_fit();
     }
 
     fn make_room(&mut self, needed: usize, on_moved: impl FnMut(u16, usize)) {

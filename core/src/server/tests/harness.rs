@@ -49,6 +49,15 @@ pub(super) fn token_login_config() -> Config {
     Config { login: LoginPolicy::TokenIsLogin, ..framed_config() }
 }
 
+/// A session is sure of so much beyond what is fixed, and the pool has no more than one message needs.
+pub(super) fn tight_config() -> Config {
+    let config = Config { message_bytes_max: 20_000, lane_queue_bytes_max: 20_000, ..framed_config() };
+    let session_quota_bytes = config.session_fixed_bytes() + TIGHT_QUOTA_BYTES;
+    Config { session_quota_bytes, pool_bytes_max: 2 * (21_000 - TIGHT_QUOTA_BYTES), ..config }
+}
+
+pub(super) const TIGHT_QUOTA_BYTES: usize = 8_000;
+
 /// The server end of a test.
 pub(super) struct Harness {
     pub(super) manager: MultiSessionManager,
@@ -294,7 +303,17 @@ impl Harness {
         for view in self.manager.sessions() {
             let (taken, most) = (view.memory_bytes(), config.session_bytes_max());
             assert!(taken <= most, "a session takes {taken} bytes, of {most}");
+            let charged = view.charged_bytes();
+            assert!(taken <= charged, "a session takes {taken} bytes, and is charged for {charged}");
         }
+        let excess = |view: SessionView<'_>| view.charged_bytes().saturating_sub(config.session_quota_bytes);
+        let taken = self.manager.pool_bytes_taken();
+        assert_eq!(
+            self.manager.sessions().map(excess).sum::<usize>(),
+            taken,
+            "what is beyond quotas is of the pool"
+        );
+        assert!(taken <= config.pool_bytes_max, "{taken} bytes of the pool");
     }
 
     /// What the manager says it takes is what it has allocated, beyond its own place, give or take `tolerance_bytes`.

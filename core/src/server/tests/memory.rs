@@ -324,7 +324,11 @@ fn a_session_that_is_full_is_not_far_from_what_a_session_may_take() {
 
 #[test]
 fn an_idle_session_gives_back_what_an_attack_made_it_take() {
-    let mut siege = Siege::new(Config { lane_queue_bytes_max: 1_000_000, ..narrow_config() });
+    let mut siege = Siege::new(Config {
+        lane_queue_bytes_max: 1_000_000,
+        session_cap_bytes: 10_000_000,
+        ..narrow_config()
+    });
     let before = siege.bytes(0);
     siege.each(|server, _, id| {
         fill_lanes(server, id, &[1; 1_150]);

@@ -100,21 +100,12 @@ fn announce(addresses: &[SocketAddr]) {
 
 /// Says how much memory the network can make this process use.
 fn tell_bounds(config: &Config) {
+    let report = config.memory_report();
     output::remark(&format!(
-        "rejoin: at most {} KiB of memory for each session, and {} KiB for all {} with everything beside them\n",
+        "rejoin: at most {} KiB of memory in all, and {} KiB for a session\n{report}\n",
+        report.total_bytes().div_ceil(1_024),
         config.session_bytes_max().div_ceil(1_024),
-        config.memory_bytes_max().div_ceil(1_024),
-        config.sessions_max
     ));
-    log::info!(
-        "at most {} sessions, each with {} lanes of {} reliable and {} unreliable bytes queued; {} handshakes, {} bytes of events",
-        config.sessions_max,
-        config.ordered_lanes,
-        config.lane_queue_bytes_max,
-        config.datagram_queue_bytes_max,
-        config.handshakes_max,
-        config.event_queue_bytes_max
-    );
 }
 
 /// Says what was refused, in one line, if anything was. Duplicates of move inputs are sent by intent.

@@ -7,7 +7,7 @@ use crate::link::frame::Hello;
 use crate::server::way_back::ResumeContent;
 use crate::{ClientId, Config, DropReason, DuplicateIdentity, Verdict, Violation};
 
-use super::super::harness::{Harness, client_address, framed_config, raw_config};
+use super::super::harness::{Harness, client_address, framed_config, raw_config, tight_config};
 use super::super::peer::Peer;
 use super::super::ticket::Ticket;
 use super::{Scene, play};
@@ -65,6 +65,7 @@ fn scene(reason: DropReason) -> Scene {
         DropReason::EventsFull => second_payload_for_a_small_queue(),
         DropReason::RepliesFull => third_request_for_a_small_queue(),
         DropReason::NoLongerWelcome => rival_of_a_player(),
+        DropReason::SessionMemory => second_gap_with_memory_for_one(),
     }
 }
 
@@ -227,4 +228,14 @@ pub(super) fn rival_of_a_player() -> Scene {
     server.call(|manager, now| manager.accept_login(now, id)).unwrap();
     let hello = rival.hello();
     (server, rival.address, hello)
+}
+
+/// A message that waits for earlier ones, after one on another lane that had the memory for as many.
+fn second_gap_with_memory_for_one() -> Scene {
+    let mut server = Harness::new(tight_config());
+    let mut anna = server.player(ANNA, 1);
+    let [first, second] =
+        [0, 1].map(|lane| anna.frames(|writer| assert!(writer.write_lane(lane, 10, (b"early", &[])))));
+    assert!(matches!(server.take(anna.address, &first), Verdict::Accepted(_)));
+    (server, anna.address, second)
 }

@@ -11,7 +11,7 @@ use crate::{
     SessionId, Timestamp, UnknownSession,
 };
 
-use super::super::harness::{Harness, client_address, framed_config, raw_config};
+use super::super::harness::{Harness, client_address, framed_config, raw_config, tight_config};
 
 const ANNA: u64 = 11;
 const BEN: u64 = 22;
@@ -40,6 +40,7 @@ fn each_reason_why_something_cannot_be_sent_is_reached() {
             SendError::Full { .. } => 4,
             SendError::RawPayloads => 5,
             SendError::NoSuchKey => 6,
+            SendError::NoMemory => 7,
         }
     }
     let mut server = Harness::new(Config { lane_queue_bytes_max: 1_200, ..framed_config() });
@@ -50,8 +51,13 @@ fn each_reason_why_something_cannot_be_sent_is_reached() {
     let mut raw = Harness::raw();
     raw.raw_player(ANNA, 1);
     let raw_anna = raw.id_of(ANNA);
+    let mut tight = Harness::new(tight_config());
+    let _carl = tight.player(BEN, 1);
+    let carl = tight.id_of(BEN);
+    let long = vec![7; 19_000];
     let mut expected = server.manager.counters().clone();
     server.manager.send(server.now, anna, 0, &[7; 1_000]).unwrap();
+    tight.manager.send(tight.now, carl, 0, &long).unwrap();
 
     let refusals = [
         server.manager.send(server.now, stale, 0, b"x"),
@@ -61,6 +67,7 @@ fn each_reason_why_something_cannot_be_sent_is_reached() {
         server.manager.send(server.now, anna, 0, &[7; 201]),
         raw.manager.send(raw.now, raw_anna, 0, b"x"),
         server.manager.send_latest(server.now, anna, 256, b"x"),
+        tight.manager.send(tight.now, carl, 1, &long),
     ]
     .map(Result::unwrap_err);
 
@@ -74,19 +81,24 @@ fn each_reason_why_something_cannot_be_sent_is_reached() {
             SendError::Full { bytes_to_acknowledge: 1_000 },
             SendError::RawPayloads,
             SendError::NoSuchKey,
+            SendError::NoMemory,
         ]
     );
-    assert_complete(refusals.map(place), 7);
+    assert_complete(refusals.map(place), 8);
     assert_complete(refusals.map(|error| SendRefusal::from(error) as usize), SendRefusal::ALL.len());
-    let of_raw = raw.manager.counters().refused(SendRefusal::RawPayloads);
+    let counted_elsewhere = [SendRefusal::RawPayloads, SendRefusal::NoMemory];
+    let of_others = counted_elsewhere.map(|refusal| {
+        [&raw, &tight].map(|server| server.manager.counters().refused(refusal)).iter().sum::<u64>()
+    });
     let of_framed =
-        refusals.map(SendRefusal::from).into_iter().filter(|cause| *cause != SendRefusal::RawPayloads);
+        refusals.map(SendRefusal::from).into_iter().filter(|cause| !counted_elsewhere.contains(cause));
     of_framed.for_each(|refusal| expected.refuse(refusal));
     expected.sends_requested += 7;
     expected.sends_queued += 1;
-    assert_eq!((server.manager.counters(), of_raw), (&expected, 1));
+    assert_eq!((server.manager.counters(), of_others), (&expected, [1, 1]));
     server.close();
     raw.close();
+    tight.close();
 }
 
 #[test]
@@ -182,6 +194,7 @@ fn every_mistake_is_told_in_words_of_its_own_and_with_its_figures() {
         (SendError::NoSuchKey.to_string(), &["key"]),
         (full.to_string(), &["1000 bytes"]),
         (SendError::RawPayloads.to_string(), &["raw"]),
+        (SendError::NoMemory.to_string(), &["memory"]),
         (out_of_range.to_string(), &["tick_hz", "0", "1 to 1000"]),
         (ConfigError::PublicAddresses { count: 33 }.to_string(), &["33", "1 to 32"]),
         (ConfigError::UnreachableAddress(client_address(1)).to_string(), &["198.51.100.7:1"]),
