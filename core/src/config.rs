@@ -150,11 +150,11 @@ pub struct Config {
     /// Memory that each session is sure of, whatever others do, in bytes: at least what is [fixed](Self::session_fixed_bytes) for a session and 4,096, up to
     /// 1,073,741,824. Default 65,536.
     pub session_quota_bytes: usize,
-    /// The most memory that one session takes, in bytes, what it has of the pool included: at least its quota, and so much that the longest message
-    /// passes; up to 4,294,967,295. Default 2,097,152.
+    /// The most memory that one session takes, in bytes, what it has of the pool included: at least its quota and, where sessions need the pool, the longest
+    /// message; up to 4,294,967,295. Default 2,097,152.
     pub session_cap_bytes: usize,
-    /// Memory that all sessions together take beyond their quotas, in bytes: at least so much that the longest message passes while nobody else needs any;
-    /// up to 1,099,511,627,776. A session takes of it until it has as much as is left. Default 67,108,864.
+    /// Memory that all sessions together take beyond their quotas, in bytes: at least twice the longest message where sessions need the pool; up to
+    /// 1,099,511,627,776. A session takes of it until it has as much as is left. Default 67,108,864.
     pub pool_bytes_max: usize,
     /// How long a session may have memory of the pool for a message that is not complete while others are refused it, in milliseconds, 1 to
     /// 3,600,000. Default 30,000.
@@ -273,16 +273,16 @@ impl Config {
         session.into_iter().chain(self.link_limits().ranges()).chain(server).chain(self.memory_ranges())
     }
 
-    /// The memory of sessions has to suffice for the longest message, if nobody else needs any.
+    /// Where sessions need the pool, it suffices for the longest message of one whose quota is full, if nobody else needs any of it.
     fn memory_ranges(&self) -> [(&'static str, u64, u64, u64); 4] {
-        let fixed = self.session_fixed_bytes();
-        let needed = fixed + self.link_limits().longest_message_bytes_max();
-        let pool_min = 2 * needed.saturating_sub(self.session_quota_bytes);
-        let cap_min = needed.max(self.session_quota_bytes);
+        let quota = self.session_quota_bytes;
+        let needs_pool = self.payloads == Payloads::Framed && self.session_bytes_unbounded() > quota;
+        let longest = if needs_pool { self.link_limits().longest_message_bytes_max() } else { 0 };
+        let (quota_min, cap_min) = (self.session_fixed_bytes() + 4_096, quota + longest);
         [
-            ("session_quota_bytes", self.session_quota_bytes as u64, fixed as u64 + 4_096, 1 << 30),
+            ("session_quota_bytes", quota as u64, quota_min as u64, 1 << 30),
             ("session_cap_bytes", self.session_cap_bytes as u64, cap_min as u64, u32::MAX.into()),
-            ("pool_bytes_max", self.pool_bytes_max as u64, pool_min as u64, 1 << 40),
+            ("pool_bytes_max", self.pool_bytes_max as u64, 2 * longest as u64, 1 << 40),
             ("pool_grant_ms", self.pool_grant_ms.into(), 1, 3_600_000),
         ]
     }
@@ -301,6 +301,15 @@ impl Config {
             latest_queue_bytes_max: self.latest_queue_bytes_max,
             packets_in_flight_max: self.packets_in_flight_max,
             bandwidth_max_bytes_per_s: self.bandwidth_max_bytes_per_s,
+        }
+    }
+
+    /// Slots of sessions at most: that of a session which gave its place up is free only when its end was seen.
+    pub(crate) const fn slots_max(&self) -> usize {
+        let sessions = self.sessions_max as usize;
+        match self.at_capacity {
+            AtCapacity::Deny => sessions,
+            AtCapacity::GiveUpLongestAway => 2 * sessions,
         }
     }
 

@@ -1,10 +1,11 @@
 //! Every index by which a session is found: the one place that holds them.
 
+use alloc::collections::BTreeSet;
 use core::net::SocketAddr;
 
-use crate::ClientId;
 use crate::hash::{KeyedMap, keyed_map};
-use crate::memory::map_bytes_max;
+use crate::memory::{map_bytes_max, tree_bytes, tree_bytes_max};
+use crate::{ClientId, Timestamp};
 
 use super::session::RESUME_HANDSHAKES_MAX;
 
@@ -30,11 +31,13 @@ impl AddressEntry {
 pub(super) struct Directory {
     places: KeyedMap<SocketAddr, AddressEntry>,
     clients: KeyedMap<ClientId, u32>,
+    /// Sessions that wait for their player, and nobody is on the way: the longest away first.
+    away: BTreeSet<(Timestamp, u32)>,
 }
 
 impl Directory {
     pub(super) fn new(hash_key: [u8; 16]) -> Self {
-        Self { places: keyed_map(hash_key), clients: keyed_map(hash_key) }
+        Self { places: keyed_map(hash_key), clients: keyed_map(hash_key), away: BTreeSet::new() }
     }
 
     pub(super) fn place(&self, address: SocketAddr) -> AddressEntry {
@@ -83,15 +86,38 @@ impl Directory {
         self.update(address, |place| clear(&mut place.resume, index));
     }
 
+    /// Notes since when the player of a session has been away, nobody being on the way back.
+    pub(super) fn set_away(&mut self, since: Timestamp, index: u32) {
+        self.away.insert((since, index));
+    }
+
+    pub(super) fn clear_away(&mut self, since: Timestamp, index: u32) {
+        self.away.remove(&(since, index));
+    }
+
+    /// The session that has waited for its player for longest.
+    pub(super) fn longest_away(&self) -> Option<u32> {
+        self.away.first().map(|&(_, index)| index)
+    }
+
     /// The memory it takes.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.places.allocation_size() + self.clients.allocation_size()
+        self.places.allocation_size()
+            + self.clients.allocation_size()
+            + tree_bytes::<(Timestamp, u32)>(self.away.len())
     }
 
     /// The most memory it takes with so many sessions: each has a path, an attempt, and the addresses it asks to come back from.
     pub(super) const fn memory_bytes_max(sessions: usize) -> usize {
         map_bytes_max::<SocketAddr, AddressEntry>(sessions * (2 + RESUME_HANDSHAKES_MAX))
             + map_bytes_max::<ClientId, u32>(sessions)
+            + tree_bytes_max::<(Timestamp, u32)>(sessions)
+    }
+
+    /// How many sessions are listed as away, for leak checks.
+    #[cfg(test)]
+    pub(super) fn away_len(&self) -> usize {
+        self.away.len()
     }
 
     /// How many addresses and identities are indexed, for leak checks.

@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 use smallvec::SmallVec;
 
 use crate::ClientId;
-use crate::config::Config;
+use crate::config::{AtCapacity, Config};
 use crate::counters::{DenyReason, DropReason};
 use crate::event::Event;
 use crate::ledger::AttemptEnd;
@@ -167,7 +167,31 @@ impl MultiSessionManager {
         if self.leave.denies_newcomers() {
             return Some(DenyReason::Draining);
         }
-        (self.table.taken() >= self.config.sessions_max as usize).then_some(DenyReason::Full)
+        (!self.has_place()).then_some(DenyReason::Full)
+    }
+
+    /// Whether a newcomer finds a free place, or one that is given up for it.
+    ///
+    /// The slot of a session that gives its place up is taken until the application has seen its end, so that there are more slots than places then.
+    fn has_place(&self) -> bool {
+        let (taken, places) = (self.table.taken(), self.config.sessions_max as usize);
+        match self.config.at_capacity {
+            AtCapacity::Deny => taken < places,
+            AtCapacity::GiveUpLongestAway => {
+                let is_one_free = self.table.live() < places || self.directory.longest_away().is_some();
+                taken < self.config.slots_max() && is_one_free
+            }
+        }
+    }
+
+    /// Ends the session that gives its place up to a newcomer, if one has to.
+    fn free_place(&mut self) {
+        if self.table.live() < self.config.sessions_max as usize {
+            return;
+        }
+        if let Some(index) = self.directory.longest_away() {
+            self.end(index, DisconnectReason::PlaceGivenUp);
+        }
     }
 
     pub(super) fn handle_response(
@@ -249,15 +273,13 @@ impl MultiSessionManager {
         let mapping = self.admission.consume(token_mac, from).ok_or(DropReason::ResponseUnexpected)?;
         let connection = self.connection_of(from, &mapping);
         let timeout_micros = timeout_micros(&self.config, mapping.timeout_seconds);
-        match self.directory.client(client_id) {
-            Some(index) => {
-                let user_data = Box::new(*mapping.user_data);
-                let origin = AttemptOrigin::Backend { timeout_micros, user_data };
-                self.begin_attempt(index, connection, origin, response);
-            }
-            None => {
-                self.open_session(client_id, connection, timeout_micros, &mapping.user_data);
-            }
+        if let Some(index) = self.directory.client(client_id) {
+            let user_data = Box::new(*mapping.user_data);
+            let origin = AttemptOrigin::Backend { timeout_micros, user_data };
+            self.begin_attempt(index, connection, origin, response);
+        } else {
+            self.free_place();
+            self.open_session(client_id, connection, timeout_micros, &mapping.user_data);
         }
         Ok(Verdict::Answered)
     }

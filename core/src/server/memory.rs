@@ -39,7 +39,7 @@ impl Config {
     }
 
     /// What a session would take if memory had no bounds but those of its queues.
-    pub(super) const fn session_bytes_unbounded(&self) -> usize {
+    pub(crate) const fn session_bytes_unbounded(&self) -> usize {
         size_of::<Session>() + Content::memory_bytes_max(self) + session_beside_content_bytes_max(self)
     }
 

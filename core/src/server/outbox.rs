@@ -55,7 +55,7 @@ const FAREWELLS_PER_SESSION: usize = 2;
 impl OutboxLimits {
     /// As the settings say.
     pub(super) const fn of(config: &Config) -> Self {
-        let sessions_max = config.sessions_max as usize;
+        let sessions_max = config.slots_max();
         let lanes = config.ordered_lanes as usize;
         let window = LaneWindow::new(config.lane_window_bytes);
         // What one payload may set free beside its own content.

@@ -69,6 +69,8 @@ pub(super) struct Session {
     pub(super) liveness: PeerDeadline,
     /// Runs while the session is away.
     pub(super) reconnect: Option<PeerDeadline>,
+    /// Since when that is.
+    pub(super) away_since: Option<Timestamp>,
 }
 
 /// A handshake of this identity that is complete but not confirmed. It ends without trace unless it is.
@@ -197,6 +199,7 @@ impl Session {
             last_live: now,
             liveness: new.liveness,
             reconnect: None,
+            away_since: None,
         }
     }
 

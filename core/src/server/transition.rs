@@ -95,6 +95,7 @@ impl MultiSessionManager {
         let window_micros = u64::from(self.config.reconnect_window_ms.unwrap_or(0)) * 1_000;
         let window = self.clock.peer_deadline(window_micros);
         let now = self.clock.now();
+        self.list_if_away(index, edge.to);
         let Some(session) = self.table.get_mut(index) else { return };
         match edge.to {
             SessionState::LoggedIn => {
@@ -126,6 +127,22 @@ impl MultiSessionManager {
             | SessionState::LoginFailed
             | SessionState::TimedOut
             | SessionState::Reconnecting => {}
+        }
+    }
+
+    /// A session that rests in `ReconnectPending` may have to give its place up; a way back that fails does not make it wait anew.
+    fn list_if_away(&mut self, index: u32, state: SessionState) {
+        let now = self.clock.now();
+        let Some(session) = self.table.get_mut(index) else { return };
+        if state == SessionState::ReconnectPending {
+            self.directory.set_away(*session.away_since.get_or_insert(now), index);
+            return;
+        }
+        if let Some(since) = session.away_since {
+            self.directory.clear_away(since, index);
+        }
+        if !state.is_away() {
+            session.away_since = None;
         }
     }
 

@@ -106,9 +106,10 @@ impl Config {
         let unbounded = self.session_bytes_unbounded();
         let own = unbounded.min(self.session_quota_bytes);
         let shared = sessions.saturating_mul(unbounded - own).min(self.pool_bytes_max);
-        let places = SessionTable::memory_bytes_max(sessions, self.session_history_max)
-            + DueSessions::memory_bytes_max(sessions)
-            + TimerWheel::memory_bytes_max(sessions)
+        let slots = self.slots_max();
+        let places = SessionTable::memory_bytes_max(slots, self.session_history_max)
+            + DueSessions::memory_bytes_max(slots)
+            + TimerWheel::memory_bytes_max(slots)
             + Directory::memory_bytes_max(sessions)
             + MemoryPool::memory_bytes_max(sessions)
             + outbox.per_session_bytes_max();

@@ -49,14 +49,14 @@ pub(super) fn token_login_config() -> Config {
     Config { login: LoginPolicy::TokenIsLogin, ..framed_config() }
 }
 
-/// A session is sure of so much beyond what is fixed, and the pool has no more than one message needs.
+/// A session is sure of so much beyond what is fixed, and the pool has hardly more than it must.
 pub(super) fn tight_config() -> Config {
     let config = Config { message_bytes_max: 20_000, lane_queue_bytes_max: 20_000, ..framed_config() };
     let session_quota_bytes = config.session_fixed_bytes() + TIGHT_QUOTA_BYTES;
-    Config { session_quota_bytes, pool_bytes_max: 2 * (21_000 - TIGHT_QUOTA_BYTES), ..config }
+    Config { session_quota_bytes, pool_bytes_max: 42_000, ..config }
 }
 
-pub(super) const TIGHT_QUOTA_BYTES: usize = 8_000;
+pub(super) const TIGHT_QUOTA_BYTES: usize = 5_000;
 
 /// The server end of a test.
 pub(super) struct Harness {
@@ -268,6 +268,8 @@ impl Harness {
     fn check_index(&self) {
         let (addresses, identities) = self.manager.directory.len();
         assert_eq!(identities, self.manager.len());
+        let waiting = self.manager.sessions().filter(|view| view.state() == SessionState::ReconnectPending);
+        assert_eq!(self.manager.directory.away_len(), waiting.count(), "who waits for its player is listed");
         assert_eq!(self.laws.live(), self.manager.len(), "events tell of every session");
         for view in self.manager.sessions() {
             assert_eq!(self.state_of(view.client_id().0), Some(view.state()));

@@ -115,10 +115,15 @@ impl Peer {
 
     /// A heartbeat, with an acknowledgement of everything.
     pub(super) fn heartbeat(&mut self) -> Vec<u8> {
+        self.frames_with_ack(|writer| assert!(writer.write_heartbeat(1)))
+    }
+
+    /// Frames behind an acknowledgement of everything.
+    pub(super) fn frames_with_ack(&mut self, write: impl FnOnce(&mut FrameWriter<'_>)) -> Vec<u8> {
         let ranges = self.received_ranges();
         self.frames(|writer| {
             writer.write_ack(0, ranges.into_iter());
-            assert!(writer.write_heartbeat(1));
+            write(writer);
         })
     }
 
