@@ -340,3 +340,54 @@ fn an_idle_session_gives_back_what_an_attack_made_it_take() {
     assert_eq!(siege.server.session_of(1).statistics().message_bytes_queued, 0);
     assert!(after < before + 4 * 2 * 65_536 + 40_000, "from {before} to {after}");
 }
+
+/// As [`narrow_config`], with memory for a part of it only.
+fn starved_config() -> Config {
+    let config = Config { latest_keys: 300, latest_queue_bytes_max: 9_000, ..narrow_config() };
+    let session_quota_bytes = config.session_fixed_bytes() + 10_000;
+    Config { session_quota_bytes, session_cap_bytes: 300_000, pool_bytes_max: 400_000, ..config }
+}
+
+/// Everything that a peer and an application can make a session keep, all at once.
+fn fill_every_bound(server: &mut Harness, peer: &mut Peer, id: SessionId) {
+    leave_gaps(server, peer, 200);
+    never_end(server, peer);
+    for key in 0..300 {
+        let packet = peer.frames(|writer| assert!(writer.write_latest(key, 1, &[5; 20])));
+        server.read(peer.address, &packet);
+        let _ = server.measured(|manager, now| manager.send_latest(now, id, key, &[8; 50]));
+    }
+    for message in [&[1; 16][..], &[3; 1_150], &[3; 9_000]] {
+        fill_lanes(server, id, message);
+    }
+    for tick in 0..100 {
+        server.measured(|manager, now| manager.send_datagram(now, id, &[2; 300])).unwrap();
+        server.measured(|manager, now| manager.publish_state(now, id, tick, &[4; 1_150])).unwrap();
+    }
+}
+
+#[test]
+fn those_who_fill_every_bound_together_stay_below_the_ceiling_and_are_reckoned() {
+    let mut server = Harness::new(starved_config());
+    let mut players: Vec<_> = (1..=8_u16).map(|port| server.player(port.into(), port)).collect();
+    let ids: Vec<_> = (1..=8).map(|client_id| server.id_of(client_id)).collect();
+    let config = server.manager.config().clone();
+
+    for (peer, id) in players.iter_mut().zip(&ids) {
+        fill_every_bound(&mut server, peer, *id);
+        server.check_reckoning(server.manager.memory_bytes() / 20);
+    }
+
+    let taken = server.manager.memory_bytes();
+    assert!(server.manager.pool_bytes_taken() * 10 > config.pool_bytes_max * 9, "the pool is used up");
+    assert!(server.dropped(DropReason::SessionMemory) > 0);
+    // Everybody has what is sure, whoever came first.
+    for id in &ids {
+        let view = server.manager.session(*id).expect("a session");
+        assert!(view.charged_bytes() * 10 > config.session_quota_bytes * 8, "{}", view.charged_bytes());
+    }
+    let mut players: Vec<&mut Peer> = players.iter_mut().collect();
+    server.live(&mut players, 120_000);
+    server.check_reckoning(server.manager.memory_bytes() / 20);
+    assert!(server.manager.memory_bytes() < taken, "what is acknowledged is given back");
+}
