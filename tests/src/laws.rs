@@ -34,7 +34,7 @@ pub use holds::Holds;
 pub use key_use::KeyUse;
 pub use ledger::{check_client_counters, check_counters, check_history, check_ledger};
 pub use lifecycle::Lifecycles;
-pub use memory::check_memory;
+pub use memory::{check_memory, check_session_memory};
 pub use nonces::Nonces;
 pub use once::TakenOnce;
 pub use overdue::check_nobody_overdue;

@@ -33,6 +33,7 @@
 //!   (the verdict says so), holds a move. Each is believed only where a payload of that session has just been opened, and if the state fits.
 //! * Which free slot a session gets, and which of several deadlines of one moment fires first.
 //! * Which resume tokens are void after a session was handed over: how many were given is sealed. Those of spent generations it knows.
+//! * Which session had memory of the pool for longest: how long messages are is sealed. That another one is in need of it at that moment it sees.
 //! * What `poll_timeout` asked for, against which the lateness of a host is measured. That a deadline was asked for is not: one that
 //!   passes without a call is noticed.
 //!

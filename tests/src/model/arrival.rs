@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use rejoin::lifecycle::{DisconnectReason, LifecycleEventKind, SessionState};
-use rejoin::{ClientId, DenyReason, DuplicateIdentity, SessionId};
+use rejoin::{AtCapacity, ClientId, DenyReason, DuplicateIdentity, SessionId};
 
 use super::Model;
 use super::session::{Attempt, Origin, Path, Session, Token};
@@ -46,6 +46,7 @@ impl Model {
                     self.attempt_ends(session);
                 } else {
                     let timeout_micros = self.timeout_micros(timeout_s);
+                    self.free_place();
                     self.open(token.client_id, Path::new(from, token.id), timeout_micros)?;
                 }
             }
@@ -112,7 +113,31 @@ impl Model {
         } else if self.leave.denies_newcomers() {
             Some(DenyReason::Draining)
         } else {
-            (taken >= self.rules.sessions_max as usize).then_some(DenyReason::Full)
+            let places = self.rules.sessions_max as usize;
+            let is_full = match self.rules.at_capacity {
+                AtCapacity::Deny => taken >= places,
+                AtCapacity::GiveUpLongestAway => {
+                    let has_place = self.sessions.len() < places || self.longest_away().is_some();
+                    taken >= 2 * places || !has_place
+                }
+            };
+            is_full.then_some(DenyReason::Full)
+        }
+    }
+
+    /// Whoever waits for its player for longest, while nobody is on the way.
+    fn longest_away(&self) -> Option<SessionId> {
+        let away =
+            self.sessions.iter().filter(|(_, session)| session.state == SessionState::ReconnectPending);
+        away.min_by_key(|(id, session)| (session.away_since, id.index)).map(|(id, _)| *id)
+    }
+
+    /// Where all places are taken, one is given up.
+    fn free_place(&mut self) {
+        if self.sessions.len() >= self.rules.sessions_max as usize
+            && let Some(id) = self.longest_away()
+        {
+            self.end(id, DisconnectReason::PlaceGivenUp);
         }
     }
 
@@ -142,6 +167,7 @@ impl Model {
             silence: self.deadline(timeout_micros),
             login: self.deadline(u64::from(self.rules.login_timeout_ms) * 1_000),
             window: None,
+            away_since: None,
             logins: 0,
             spent: 0,
             confirmed: 0,

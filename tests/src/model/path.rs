@@ -62,9 +62,9 @@ impl Model {
     }
 
     fn packet_on_path(&mut self, id: SessionId, packet: &Packet) {
-        use DropReason::{BadHello, BeforeHello, EventsFull, Violation};
+        use DropReason::{BadHello, BeforeHello, EventsFull, SessionMemory, Violation};
         let is_opened = matches!(packet.verdict, Verdict::Accepted(_))
-            || packet.is_dropped_for(&[BadHello, BeforeHello, EventsFull, Violation]);
+            || packet.is_dropped_for(&[BadHello, BeforeHello, EventsFull, SessionMemory, Violation]);
         let Some(session) = self.sessions.get_mut(&id).filter(|_| is_opened) else { return };
         let is_newest = session.path.note(packet.sequence);
         if packet.kind == DISCONNECT {
@@ -74,7 +74,20 @@ impl Model {
         if is_newest {
             self.lives(id);
         }
+        self.make_room(id);
         self.take_content(id, packet);
+    }
+
+    /// A session that had memory of the pool for too long ends where another one needs it. Who has how much is sealed.
+    fn make_room(&mut self, for_whom: SessionId) {
+        let held = Cause::Ended(DisconnectReason::MemoryHeld);
+        let told = self.next_told().filter(|told| told.cause == held && told.session != for_whom);
+        let Some(holder) = told.map(|told| told.session) else { return };
+        let since = self.sessions.get(&holder).map(|session| session.since);
+        let may_hold_until = since.map(|since| since.plus_millis(self.rules.pool_grant_ms.into()));
+        if may_hold_until.is_some_and(|until| until <= self.now) {
+            self.end(holder, DisconnectReason::MemoryHeld);
+        }
     }
 
     /// A sign of life: the time for silence begins anew, and who was away on this path is back.
@@ -159,16 +172,18 @@ impl Model {
 impl Model {
     /// A packet under keys that wait for their first one. Says which session it belongs to in the end.
     fn first_packet(&mut self, id: SessionId, packet: &Packet) -> Result<SessionId, Violation> {
-        use DropReason::{BadHello, BeforeHello, NoLongerWelcome, Violation};
+        use DropReason::{BadHello, BeforeHello, NoLongerWelcome, SessionMemory, Violation};
         let is_accepted = matches!(packet.verdict, Verdict::Accepted(_));
-        if is_accepted || packet.is_dropped_for(&[BadHello, BeforeHello, NoLongerWelcome, Violation]) {
+        if is_accepted
+            || packet.is_dropped_for(&[BadHello, BeforeHello, NoLongerWelcome, SessionMemory, Violation])
+        {
             self.note_first(id, packet);
         }
         if is_accepted && packet.kind == DISCONNECT {
             self.waiting_peer_leaves(id, packet.from);
             return Ok(id);
         }
-        if !is_accepted && !packet.is_dropped_for(&[NoLongerWelcome, Violation]) {
+        if !is_accepted && !packet.is_dropped_for(&[NoLongerWelcome, SessionMemory, Violation]) {
             return Ok(id);
         }
         let is_attempt =
@@ -185,6 +200,7 @@ impl Model {
         })?;
         let Some(owner) = owner else { return Ok(id) };
         self.lives(owner);
+        self.make_room(owner);
         self.take_content(owner, packet);
         Ok(owner)
     }

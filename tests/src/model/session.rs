@@ -77,6 +77,7 @@ pub(super) struct Session {
     pub(super) silence: Deadline,
     pub(super) login: Deadline,
     pub(super) window: Option<Deadline>,
+    pub(super) away_since: Option<Timestamp>,
     pub(super) logins: u32,
     /// The highest generation of its resume tokens that opened a handshake.
     pub(super) spent: u64,

@@ -209,10 +209,12 @@ impl Shadow {
 
 /// Whether a packet with this verdict was opened, or may have been.
 const fn says_something(verdict: Verdict) -> bool {
-    use DropReason::{BadHello, BeforeHello, EventsFull, NoLongerWelcome, Violation};
+    use DropReason::{BadHello, BeforeHello, EventsFull, NoLongerWelcome, SessionMemory, Violation};
     matches!(
         verdict,
         Verdict::Accepted(_)
-            | Verdict::Dropped(BadHello | BeforeHello | EventsFull | NoLongerWelcome | Violation)
+            | Verdict::Dropped(
+                BadHello | BeforeHello | EventsFull | NoLongerWelcome | SessionMemory | Violation
+            )
     )
 }

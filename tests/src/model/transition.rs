@@ -66,8 +66,10 @@ impl Model {
         self.go(id, State::ReconnectPending, Kind::ReconnectScheduled, cause);
         let window_ms = self.rules.reconnect_window_ms.unwrap_or(0);
         let window = self.deadline(u64::from(window_ms) * 1_000);
+        let now = self.now;
         if let Some(session) = self.sessions.get_mut(&id) {
             session.window.get_or_insert(window);
+            session.away_since.get_or_insert(now);
         }
     }
 
@@ -95,6 +97,7 @@ impl Model {
     pub(super) fn comes_back(&mut self, id: SessionId, cause: Cause, continuity: Continuity) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.window = None;
+        session.away_since = None;
         let previous = std::mem::replace(&mut session.state, State::LoggedIn);
         let client_id = session.client_id;
         self.reconnects += 1;

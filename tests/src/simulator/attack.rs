@@ -41,6 +41,8 @@ pub enum Attack {
     GapHeldOpen,
     /// Values of one key after the other.
     KeysWithoutEnd,
+    /// Whatever makes a session keep memory, on every lane and under every key at once.
+    FillEveryBound,
     /// Inputs with ticks from anywhere, and distances that lead below zero.
     WildMoves,
     /// Packets with nothing in them.
@@ -77,7 +79,7 @@ pub enum Attack {
 
 impl Attack {
     /// All of them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::ReplayAtOnce,
         Self::ReplayLater,
         Self::ReplayFromOwn,
@@ -96,6 +98,7 @@ impl Attack {
         Self::EndlessMessage,
         Self::GapHeldOpen,
         Self::KeysWithoutEnd,
+        Self::FillEveryBound,
         Self::WildMoves,
         Self::EmptyFlood,
         Self::CutFrames,

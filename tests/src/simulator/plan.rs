@@ -9,7 +9,7 @@ mod player;
 
 use std::fmt;
 
-use rejoin::{Config, DuplicateIdentity, KeyHistory, LoginPolicy, Timestamp};
+use rejoin::{AtCapacity, Config, DuplicateIdentity, KeyHistory, LoginPolicy, Timestamp};
 
 pub(super) use adversary::{AdversaryPlan, AdversaryPlans};
 pub(super) use incident::{Incident, IncidentKind, Notice, Sleep};
@@ -150,6 +150,12 @@ impl ServerPlan {
         if chance.percent(30) {
             config.session_history_max = u8::try_from(chance.between(1..=255)).unwrap_or(u8::MAX);
         }
+        if chance.percent(50) {
+            config.at_capacity = AtCapacity::GiveUpLongestAway;
+        }
+        if chance.percent(40) {
+            make_memory_short(&mut config, chance);
+        }
         Self {
             config,
             first_key_is_fresh: chance.percent(30),
@@ -165,6 +171,17 @@ impl ServerPlan {
             token_timeout_s: token_timeout_s.into(),
         }
     }
+}
+
+/// Sessions are sure of little, and the pool has not much more than the longest message of one of them needs, which is no longer than what honest ones say.
+fn make_memory_short(config: &mut Config, chance: &mut Chance) {
+    let mut number = |range| usize::try_from(chance.between(range)).unwrap_or(0);
+    config.message_bytes_max = 8_192;
+    config.lane_window_bytes = 16_384;
+    config.session_quota_bytes = config.session_fixed_bytes() + number(4_096..=32_768);
+    config.session_cap_bytes = config.session_quota_bytes + number(16_384..=131_072);
+    config.pool_bytes_max = number(20_000..=100_000);
+    config.pool_grant_ms = u32::try_from(number(500..=5_000)).unwrap_or(1);
 }
 
 impl fmt::Display for Plan {

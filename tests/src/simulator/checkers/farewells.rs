@@ -67,8 +67,9 @@ fn farewell_of(event: &LifecycleEvent, user_data: &[u8]) -> Option<Vec<u8>> {
             DisconnectReason::Superseded => (SUPERSEDED, &[]),
             DisconnectReason::ProtocolViolation => (6, &[]),
             DisconnectReason::Contested => (7, &[]),
-            DisconnectReason::ReconnectExpired => (8, &[]),
+            DisconnectReason::ReconnectExpired | DisconnectReason::PlaceGivenUp => (8, &[]),
             DisconnectReason::Drained => (9, &[]),
+            DisconnectReason::MemoryHeld => (1, &[]),
             _ => return None,
         },
         // By a token of the backend, whose user data comes with it.

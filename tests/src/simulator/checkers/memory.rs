@@ -1,6 +1,6 @@
 //! Memory stays within what the settings say.
 
-use crate::laws::{Violation, check_memory, ensure};
+use crate::laws::{Violation, check_memory, check_session_memory, ensure};
 use crate::simulator::checker::{Checker, View};
 use crate::simulator::step::Step;
 
@@ -11,12 +11,10 @@ pub(super) struct Memory;
 impl Checker for Memory {
     fn check(&mut self, step: &Step, view: &View<'_>) -> Result<(), Violation> {
         let Some(manager) = view.server.manager() else { return Ok(()) };
-        let most = manager.config().session_bytes_max();
-        for session in step.sessions() {
-            let taken = manager.session(session).map_or(0, |found| found.memory_bytes());
-            ensure(taken <= most, || format!("session {session} takes {taken} bytes, and may take {most}"))?;
-        }
-        Ok(())
+        let (taken, most) = (manager.pool_bytes_taken(), manager.config().pool_bytes_max);
+        ensure(taken <= most, || format!("{taken} bytes of the pool are taken, of {most}"))?;
+        let mut touched = step.sessions().into_iter().filter_map(|session| manager.session(session));
+        touched.try_for_each(|session| check_session_memory(session, manager.config()))
     }
 
     fn check_whole(&mut self, view: &View<'_>) -> Result<(), Violation> {

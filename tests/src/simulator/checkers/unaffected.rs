@@ -5,7 +5,7 @@
 //! 2. A sealed packet that a player sent, and that arrives unchanged, for the first time, from the address it was sent from, is taken, if
 //!    that address is still the path of the session which took its last packet from there, of the same process under the same key, and the
 //!    packet is one of the last 256 of its player, which the replay window covers. Only where the host read several datagrams at once may
-//!    the event queue be full; then the sender repeats what was reliable.
+//!    the event queue be full, and only a session that uses its own quota up may have no memory for more; then the sender repeats what was reliable.
 //! 3. A player's request or response that arrives unchanged from its own address is never refused for want of room: no adversary has so many
 //!    tokens that handshakes, the history of tokens or the queue of answers were full. And nobody is denied a place while there is one.
 //! 4. Neither end breaks the protocol, as the other sees it, and no honest session or program ends for that. Apart from time and the application, it changes only with what its own player
@@ -40,6 +40,8 @@ use crate::simulator::step::{Datagram, Happening, Party, ProcessId, Reading, Ste
 use crate::world::{PRIVATE_KEY, PROTOCOL_ID};
 use remembered::{Remembered, fingerprint};
 
+/// What the pieces of one payload take beside the message that they belong to: their bytes while they wait, and the records of those.
+const PAYLOAD_NEED_MAX: usize = 1_200 + 300 * 32;
 /// How many of the newest packets a replay window tells apart.
 const REPLAY_WINDOW: u64 = 256;
 const BROKE_THE_PROTOCOL: ClientEvent =
@@ -195,6 +197,9 @@ impl Unaffected {
                 })
             }
             _ if sent.has_arrived || (reason == DropReason::EventsFull && reads.count > 1) => Ok(()),
+            _ if reason == DropReason::SessionMemory && is_short_of_memory(datagram.from, reads, view) => {
+                Ok(())
+            }
             _ => {
                 let was_due = self.lives(datagram, sent, view);
                 ensure(!was_due, || {
@@ -273,6 +278,17 @@ impl Unaffected {
             format!("somebody was denied a place where {taken} of {places} were taken")
         })
     }
+}
+
+/// Whether the session at an address may have been refused memory: what it is sure of does not hold one message more, and what comes with that.
+///
+/// Where the server read several datagrams, what it had then may have been given back since.
+fn is_short_of_memory(address: SocketAddr, reads: &Reads, view: &View<'_>) -> bool {
+    let Some(manager) = view.server.manager() else { return false };
+    let config = manager.config();
+    let charged = manager.session_at(address).map_or(0, |session| session.charged_bytes());
+    let message = config.message_bytes_max as usize + PAYLOAD_NEED_MAX;
+    reads.count > 1 || charged + message > config.session_quota_bytes
 }
 
 /// What the server read in one step.

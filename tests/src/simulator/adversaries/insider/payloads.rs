@@ -54,6 +54,7 @@ pub(super) fn payload(attack: Attack, seat: &mut Seat, chance: &mut Chance) -> V
                 if chance.percent(95) { next(&mut seat.counts[2]) % KEYS } else { chance.below(70_000) };
             frames.byte(kind::LATEST).varint(key).varint(far.max(1)).string(&PIECE[..piece_bytes(chance)])
         }
+        Attack::FillEveryBound => fill(frames, seat, chance),
         Attack::WildMoves => {
             let tick = if chance.percent(30) { u64::MAX } else { far };
             let begun = frames.byte(kind::MOVES).varint(tick).varint(3).string(b"run");
@@ -90,6 +91,26 @@ pub(super) fn payload(attack: Attack, seat: &mut Seat, chance: &mut Chance) -> V
         }
     };
     frames.into_bytes()
+}
+
+/// On each lane pieces that wait for many before them, or one more piece of a message without an end; and values of the last keys.
+fn fill(frames: Frames, seat: &mut Seat, chance: &mut Chance) -> Frames {
+    let number = next(&mut seat.counts[4]);
+    let ahead = 5 + chance.below(200);
+    let frames = (0..4_u8).fold(frames, |frames, lane| {
+        if chance.percent(70) {
+            frames.byte(kind::LANE).byte(lane).varint(number % 50 + ahead).string(&PIECE[..8])
+        } else {
+            frames.byte(kind::FRAGMENT).byte(lane).varint(number / 4).string(&PIECE[..8])
+        }
+    });
+    let frames =
+        frames.byte(kind::LATEST).varint(KEYS - 1 - number % KEYS).varint(number + 1).string(b"kept");
+    frames
+        .byte(kind::FRAGMENT)
+        .byte(u8::try_from(number % 4).unwrap_or(0))
+        .varint(number / 4)
+        .string(&PIECE[..900])
 }
 
 fn frames_of(bytes: &[u8]) -> Frames {

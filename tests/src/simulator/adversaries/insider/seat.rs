@@ -47,7 +47,7 @@ pub(super) struct Seat {
     /// Whether it has said something else before its hello.
     pub(super) has_stammered: bool,
     /// How often each attack of one kind was made, for those that go on from one to the next.
-    pub(super) counts: [u64; 4],
+    pub(super) counts: [u64; 5],
     to_server: KeyBytes,
     to_client: KeyBytes,
     next_sequence: u64,
@@ -76,7 +76,7 @@ impl Seat {
             tokens: Vec::new(),
             speaks_at: now,
             has_stammered: false,
-            counts: [0; 4],
+            counts: [0; 5],
             to_server: token.client_to_server,
             to_client: token.server_to_client,
             next_sequence: 0,
