@@ -2,7 +2,7 @@
 
 use arbitrary::Arbitrary;
 use rejoin::client::ClientConfig;
-use rejoin::{Config, DuplicateIdentity, KeyHistory, LoginPolicy};
+use rejoin::{AtCapacity, Config, DuplicateIdentity, KeyHistory, LoginPolicy};
 
 use crate::world::{Conditions, Logins, config};
 
@@ -49,7 +49,22 @@ impl Settings {
         config.move_ticks_ahead_max = 256 - u64::from(self.limits);
         self.set_times(&mut config);
         self.set_queues(&mut config);
+        if self.flag(6) {
+            self.make_memory_short(&mut config);
+        }
+        if self.flag(7) {
+            config.at_capacity = AtCapacity::GiveUpLongestAway;
+        }
         config
+    }
+
+    fn make_memory_short(&self, config: &mut Config) {
+        let more = usize::from(self.queues) * 64;
+        config.message_bytes_max = 8_192;
+        config.session_quota_bytes = config.session_fixed_bytes() + 4_096 + more;
+        config.session_cap_bytes = config.session_quota_bytes + 10_000 + more;
+        config.pool_bytes_max = 20_000 + more;
+        config.pool_grant_ms = 1_000;
     }
 
     fn set_times(&self, config: &mut Config) {
