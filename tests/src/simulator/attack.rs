@@ -117,24 +117,29 @@ impl Attack {
         Self::TwinMove,
     ];
 
+    /// Those that stand between these two, both included, in the order of their declaration.
+    fn all_from(first: Self, last: Self) -> &'static [Self] {
+        &Self::ALL[first as usize..=last as usize]
+    }
+
     /// What somebody can do who hears everything.
     pub(super) fn of_sniffer() -> &'static [Self] {
-        &Self::ALL[..5]
+        Self::all_from(Self::ReplayAtOnce, Self::Reflection)
     }
 
     /// What somebody can do who sends from any address.
     pub(super) fn of_spoofer() -> &'static [Self] {
-        &Self::ALL[5..12]
+        Self::all_from(Self::RandomBytes, Self::SequenceAhead)
     }
 
     /// What somebody can do who has good tokens.
     pub(super) fn of_insider() -> &'static [Self] {
-        &Self::ALL[12..31]
+        Self::all_from(Self::AckNeverSent, Self::ResumeAgain)
     }
 
     /// What somebody can do who plays on two devices.
     pub(super) fn of_twins() -> &'static [Self] {
-        &Self::ALL[31..]
+        Self::all_from(Self::TwinLogin, Self::TwinMove)
     }
 }
 
@@ -194,9 +199,8 @@ mod tests {
         for (times, attack) in Attack::ALL.into_iter().enumerate() {
             assert_eq!(counts.of(attack), times as u64, "{attack}");
         }
-        assert_eq!(Attack::of_sniffer().last(), Some(&Attack::Reflection));
-        assert_eq!(Attack::of_spoofer().last(), Some(&Attack::SequenceAhead));
-        assert_eq!(Attack::of_insider().last(), Some(&Attack::ResumeAgain));
-        assert_eq!(Attack::of_twins().last(), Some(&Attack::TwinMove));
+        let of_somebody =
+            [Attack::of_sniffer(), Attack::of_spoofer(), Attack::of_insider(), Attack::of_twins()];
+        assert_eq!(of_somebody.concat(), Attack::ALL);
     }
 }
