@@ -14,6 +14,8 @@ use crate::simulator::step::Datagram;
 use crate::world::{Chance, server_address};
 
 const SHORT: Settings = Settings { seconds: 8, peers: 3 };
+/// Long enough for one session to be taken over again and again.
+const LONG: Settings = Settings { seconds: 40, ..SHORT };
 const SEEDS: u64 = 12;
 
 /// One that does so, from the beginning to the end.
@@ -46,9 +48,13 @@ fn all_silent() -> AdversaryPlans {
 
 /// What comes of some seeds with these adversaries: no law is broken, and everybody honest is in at the end.
 fn play(adversaries: &AdversaryPlans) -> Outcome {
+    play_for(SHORT, adversaries)
+}
+
+fn play_for(settings: Settings, adversaries: &AdversaryPlans) -> Outcome {
     let mut sum = Outcome::default();
     for seed in 0..SEEDS {
-        let plan = Plan { adversaries: adversaries.clone(), ..Plan::new(seed, SHORT) };
+        let plan = Plan { adversaries: adversaries.clone(), ..Plan::new(seed, settings) };
         let outcome = Run::new(plan, None).play().unwrap_or_else(|failure| panic!("{failure}"));
         sum.attacks.add(&outcome.attacks);
         sum.tally.add(&outcome.tally);
@@ -97,7 +103,7 @@ fn what_a_spoofer_makes_up_does_not_open() {
 #[test]
 fn two_devices_contest_a_session_and_show_tokens_that_were_used() {
     let attacks = Attack::of_twins();
-    let outcome = play(&AdversaryPlans { twins: loud(attacks), ..all_silent() });
+    let outcome = play_for(LONG, &AdversaryPlans { twins: loud(attacks), ..all_silent() });
     assert_seen(&outcome, attacks, &[DropReason::ResumeSpent]);
     assert!(outcome.tally.contested > 0, "no session was contested");
     assert!(outcome.tally.tokens_reused > 0, "nobody was told of a token that was shown again");
