@@ -27,6 +27,8 @@ pub(super) struct Handshake {
     address_index: usize,
     stage: Stage,
     next_send: Timestamp,
+    /// Whether the question left that goes ahead of the next request.
+    is_preceded: bool,
     /// When the address counts as silent.
     address_deadline: Timestamp,
 }
@@ -104,8 +106,14 @@ pub(super) enum HandshakeStep<'a> {
 
 impl Handshake {
     pub(super) fn new(held: HeldToken, now: Timestamp) -> Self {
-        let mut handshake =
-            Self { held, address_index: 0, stage: Stage::Requesting, next_send: now, address_deadline: now };
+        let mut handshake = Self {
+            held,
+            address_index: 0,
+            stage: Stage::Requesting,
+            next_send: now,
+            is_preceded: false,
+            address_deadline: now,
+        };
         handshake.try_address(0, now);
         handshake
     }
@@ -239,12 +247,20 @@ impl Handshake {
             None => self.write_request(buffer)?,
         };
         self.next_send = now.plus_millis(SEND_INTERVAL_MS);
+        self.is_preceded = false;
         (len > 0).then_some(len)
     }
 
-    /// Whether a request goes out now and nobody has answered one.
-    pub(super) fn is_request_due(&self, now: Timestamp) -> bool {
-        matches!(self.stage, Stage::Requesting) && now >= self.next_send
+    /// Whether a request goes out now, nobody has answered one, and no question went ahead of this one.
+    pub(super) fn is_question_due(&self, now: Timestamp) -> bool {
+        matches!(self.stage, Stage::Requesting) && now >= self.next_send && !self.is_preceded
+    }
+
+    /// Whether this is the moment for the question that goes ahead of the request: there is one for each.
+    pub(super) fn take_question_due(&mut self, now: Timestamp) -> bool {
+        let is_due = self.is_question_due(now);
+        self.is_preceded |= is_due;
+        is_due
     }
 
     /// Whether requests go out, alone or in turn with responses.

@@ -267,12 +267,14 @@ impl ClientSession {
             }
             return transmit;
         }
-        // While the path merely looks dead its question goes ahead of the request, so that the answer comes before the challenge.
-        if self.is_looking_beside() {
-            self.poll_path(now, buffer).or_else(|| self.poll_handshake(now, buffer))
-        } else {
-            self.poll_handshake(now, buffer).or_else(|| self.poll_path(now, buffer))
+        // While the path merely looks dead a question goes ahead of each request, so that its answer comes before the challenge.
+        if self.is_looking_beside()
+            && self.handshake.as_mut().is_some_and(|handshake| handshake.take_question_due(now))
+            && let Some(question) = self.poll_path(now, buffer)
+        {
+            return Some(question);
         }
+        self.poll_handshake(now, buffer).or_else(|| self.poll_path(now, buffer))
     }
 
     fn poll_handshake(&mut self, now: Timestamp, buffer: &mut [u8]) -> Option<Transmit> {

@@ -123,13 +123,18 @@ impl Bench {
     /// What leaves now.
     pub(super) fn drain(&mut self) -> Vec<Sent> {
         let mut sent = Vec::new();
-        let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        while let Some(transmit) = self.client.poll_transmit(self.now, &mut buffer) {
-            let bytes = buffer[..transmit.len].to_vec();
-            sent.push(Sent { at: self.now, to: transmit.to, bytes });
+        while let Some(next) = self.poll_transmit() {
+            sent.push(next);
             assert!(sent.len() < 1_000, "output comes to an end");
         }
         sent
+    }
+
+    /// What leaves next.
+    pub(super) fn poll_transmit(&mut self) -> Option<Sent> {
+        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        let transmit = self.client.poll_transmit(self.now, &mut buffer)?;
+        Some(Sent { at: self.now, to: transmit.to, bytes: buffer[..transmit.len].to_vec() })
     }
 
     /// Lets time pass as a host would: from deadline to deadline. Returns what was sent, and checks that no deadline spins.

@@ -98,6 +98,23 @@ fn p37_after_three_unanswered_questions_another_path_is_looked_for_and_nobody_is
 }
 
 #[test]
+fn a_question_goes_ahead_of_each_request_once_however_often_the_host_comes_back_between_the_two() {
+    let (mut bench, backend, _) = looks_dead(&[1, 2]);
+    bench.run_for_ms(99);
+
+    bench.now = bench.now.plus_millis(1);
+    let mut sent = Vec::new();
+    for _ in 0..10 {
+        bench.client.handle_timeout(bench.now);
+        sent.extend(bench.poll_transmit());
+    }
+
+    let is_request: Vec<bool> = sent.iter().map(|sent| sent.is_request_of(&resume_token(1))).collect();
+    assert_eq!(is_request, [false, true]);
+    assert!(sent[0].open(&backend).is_some());
+}
+
+#[test]
 fn the_old_path_is_used_as_before_while_another_one_is_looked_for() {
     let (mut bench, backend, _) = looks_dead(&[1]);
 
