@@ -90,6 +90,12 @@ impl Link {
         self.traffic.get().is_some_and(|queues| queues.lanes_in.has_grant())
     }
 
+    /// Whether the next packet can be recorded without more memory.
+    pub(crate) fn is_ready_to_send(&self) -> bool {
+        let is_ready = |queues: &Queues| queues.latest_out.is_ready_to_send();
+        self.sent.is_ready() && self.traffic.get().is_none_or(is_ready)
+    }
+
     /// Sees to it that the next packet can be recorded; where there is no memory for that, what is reliable waits.
     pub(crate) fn make_room_to_send(&mut self, room: &mut Room) {
         self.sent.make_room(room);
@@ -98,12 +104,11 @@ impl Link {
         }
     }
 
-    /// Notes whether [`make_room_to_send`](Self::make_room_to_send) would find room.
-    pub(crate) fn note_room_to_send(&mut self, room: &mut Room) {
-        self.sent.has_room(room);
-        if let Some(queues) = self.traffic.get_mut() {
-            queues.latest_out.has_room_to_send(room);
-        }
+    /// Notes, and says, whether [`make_room_to_send`](Self::make_room_to_send) would find room.
+    pub(crate) fn note_room_to_send(&mut self, room: &mut Room) -> bool {
+        let has_room = self.sent.has_room(room);
+        let values = self.traffic.get_mut().map(|queues| queues.latest_out.has_room_to_send(room));
+        has_room && values != Some(false)
     }
 
     /// Gives back memory that it does not use.

@@ -298,16 +298,22 @@ impl<T> SentPackets<T> {
         self.packets.len() >= self.capacity.min(self.affordable)
     }
 
+    /// Whether one packet more can be recorded without more memory.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.packets.len() < self.packets.capacity()
+    }
+
     /// Sees to it that one packet more can be recorded. Where there is no memory for that, the record is full.
     pub(crate) fn make_room(&mut self, room: &mut Room) {
-        if self.has_room(room) {
+        if self.has_room(room) && self.packets.len() < self.capacity {
             room.reserve_deque(&mut self.packets, 1, self.capacity);
         }
     }
 
     /// Whether [`make_room`](Self::make_room) finds room; remembers it until the next time.
     pub(crate) fn has_room(&mut self, room: &mut Room) -> bool {
-        let charge = Self::charge((self.packets.len() + 1) * size_of::<SentPacket<T>>());
+        let wanted = (self.packets.len() + 1).min(self.capacity);
+        let charge = Self::charge(wanted * size_of::<SentPacket<T>>());
         let has_room = room.plan(charge.saturating_sub(self.charged_bytes()));
         self.affordable = if has_room { usize::MAX } else { self.packets.capacity().max(PACKETS_GUARANTEED) };
         has_room

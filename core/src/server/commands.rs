@@ -252,6 +252,7 @@ impl MultiSessionManager {
         if message.is_empty() || message.len() > max {
             return Err(SendError::Size { bytes: message.len(), max });
         }
+        session.account.unsettle();
         let mut room = self.pool.room(&session.account);
         match &mut session.content {
             Content::Raw(raw) => {
@@ -275,6 +276,7 @@ impl MultiSessionManager {
     ) -> Result<(), SendError> {
         let has_room = |manager: &mut Self| {
             let session = manager.table.get_mut(index).ok_or(SendError::UnknownSession)?;
+            session.account.unsettle();
             let mut room = manager.pool.room(&session.account);
             match &mut session.content {
                 Content::Framed(framed) => Ok(make_room(framed, &mut room)),

@@ -173,10 +173,11 @@ impl Content {
         }
     }
 
-    /// Notes whether there is memory for the record of one packet more.
-    pub(super) fn note_room_to_send(&mut self, room: &mut Room) {
-        if let Self::Framed(framed) = self {
-            framed.link.note_room_to_send(room);
+    /// Notes, and says, whether there is memory for what has to be remembered of one packet more.
+    pub(super) fn note_room_to_send(&mut self, room: &mut Room) -> bool {
+        match self {
+            Self::Raw(_) => true,
+            Self::Framed(framed) => framed.link.note_room_to_send(room),
         }
     }
 

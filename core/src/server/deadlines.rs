@@ -94,7 +94,7 @@ impl MultiSessionManager {
 
     /// After anything happened to a session: lists it if it has output, and sees to it that its timer is early enough.
     pub(super) fn touch(&mut self, index: u32) {
-        self.settle_memory(index);
+        self.settle_if_needed(index);
         let now = self.clock.now();
         let heartbeat_micros = self.heartbeat_micros();
         let Some(session) = self.table.get(index) else { return };

@@ -67,10 +67,19 @@ impl MultiSessionManager {
     fn poll_payload(&mut self, index: u32, buffer: &mut [u8]) -> Option<Transmit> {
         let now = self.clock.now();
         let session = self.table.get_mut(index)?;
-        let mut room = self.pool.room(&session.account);
         let is_logged_in = session.is_logged_in();
-        let Session { id, client_id, connection, content, login, movement, tokens, timeout_micros, .. } =
-            session;
+        let Session {
+            id,
+            client_id,
+            connection,
+            content,
+            account,
+            login,
+            movement,
+            tokens,
+            timeout_micros,
+            ..
+        } = session;
         let framed = match content {
             Content::Raw(raw) => {
                 return transmit(connection, |connection| {
@@ -80,7 +89,10 @@ impl MultiSessionManager {
             Content::Framed(framed) => framed,
         };
         let heartbeats_before = framed.link.heartbeats_sent();
-        framed.link.make_room_to_send(&mut room);
+        if !framed.link.is_ready_to_send() {
+            account.unsettle();
+            framed.link.make_room_to_send(&mut self.pool.room(account));
+        }
         let (link, lane_epoch, lanes_kept) = framed.split();
         let mut source = ServerFrames {
             id: *id,

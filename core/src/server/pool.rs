@@ -3,7 +3,8 @@
 //! A session is *charged* for what its containers have room for, and for what is promised to them (see `link/room.rs`). Up to its quota
 //! (`Config::session_quota_bytes`) it takes memory whatever others do; what is beyond comes from the pool (`Config::pool_bytes_max`), up to
 //! `Config::session_cap_bytes`. Each operation that lets a container grow asks for [room](MemoryPool::room) before it does, and
-//! [`settle`](MultiSessionManager::settle) notes afterwards what it came to; so all sessions together never take more than their quotas and the pool.
+//! [`settle_memory`](MultiSessionManager::settle_memory) notes afterwards what it came to; so all sessions together never take more than their quotas and
+//! the pool. What is given back is noted by the next of them, and at once where the pool has a part in it: most packets make nothing grow, and cost nothing here.
 //!
 //! # Nobody waits for ever
 //!
@@ -39,6 +40,8 @@ pub(super) struct Account {
     fixed_bytes: usize,
     /// What is charged beyond what is fixed.
     charged_bytes: usize,
+    /// Whether something may have grown since that was noted, or the link lives with less room than it wants.
+    is_unsettled: bool,
     grant: Option<Grant>,
 }
 
@@ -144,7 +147,12 @@ impl MemoryPool {
 impl Account {
     /// That of a session for which so much is fixed.
     pub(super) const fn new(fixed_bytes: usize) -> Self {
-        Self { fixed_bytes, charged_bytes: 0, grant: None }
+        Self { fixed_bytes, charged_bytes: 0, is_unsettled: true, grant: None }
+    }
+
+    /// To be called when something may grow.
+    pub(super) const fn unsettle(&mut self) {
+        self.is_unsettled = true;
     }
 
     /// What counts as the session's own.
@@ -160,7 +168,15 @@ impl MultiSessionManager {
         self.pool.taken_bytes()
     }
 
-    /// After an operation: notes what it made the session take. Beyond its quota a session keeps no memory that is of no use.
+    /// After an operation: notes what it made the session take, if it may have made it take more, or if the pool has a part in it.
+    pub(super) fn settle_if_needed(&mut self, index: u32) {
+        let Some(account) = self.table.get(index).map(|session| &session.account) else { return };
+        if account.is_unsettled || account.grant.is_some() || self.pool.excess(account) > 0 {
+            self.settle_memory(index);
+        }
+    }
+
+    /// Notes what a session takes. Beyond its quota it keeps no memory that is of no use.
     pub(super) fn settle_memory(&mut self, index: u32) {
         let Some(session) = self.table.get_mut(index) else { return };
         let Session { content, account, .. } = session;
@@ -179,7 +195,7 @@ impl MultiSessionManager {
         let has_grant = account.grant.is_some() || charged_bytes > self.pool.quota_bytes;
         let granted = (has_grant && content.has_grant()).then(grant);
         self.pool.note_grant(index, account, granted);
-        content.note_room_to_send(&mut self.pool.room(account));
+        account.is_unsettled = !content.note_room_to_send(&mut self.pool.room(account));
     }
 
     /// Makes room for what a payload will make its session keep (rules 2 to 5).
@@ -188,6 +204,10 @@ impl MultiSessionManager {
         index: u32,
         payload: &CheckedPayload<'_>,
     ) -> Result<(), DropReason> {
+        if self.has_quota_for_pieces(index, payload) {
+            return Ok(());
+        }
+        self.settle_memory(index);
         if self.has_room_for_pieces(index, payload) {
             return Ok(());
         }
@@ -202,9 +222,18 @@ impl MultiSessionManager {
         Err(DropReason::SessionMemory)
     }
 
+    fn has_quota_for_pieces(&mut self, index: u32, payload: &CheckedPayload<'_>) -> bool {
+        let Some(session) = self.table.get_mut(index) else { return false };
+        let Session { content: Content::Framed(framed), account, .. } = session else { return true };
+        account.unsettle();
+        let quota_left = self.pool.quota_left(account);
+        framed.link.make_room_for_pieces(payload, quota_left, &mut Room::new(quota_left))
+    }
+
     fn has_room_for_pieces(&mut self, index: u32, payload: &CheckedPayload<'_>) -> bool {
         let Some(session) = self.table.get_mut(index) else { return false };
         let Session { content: Content::Framed(framed), account, .. } = session else { return true };
+        account.unsettle();
         let mut room = self.pool.room(account);
         framed.link.make_room_for_pieces(payload, self.pool.quota_left(account), &mut room)
     }

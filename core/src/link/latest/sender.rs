@@ -224,6 +224,11 @@ impl LatestSender {
         is_planned
     }
 
+    /// Whether the values that wait can be remembered as they leave, without more memory.
+    pub(crate) fn is_ready_to_send(&self) -> bool {
+        self.sendings.len() + self.line.len() <= self.sendings.capacity()
+    }
+
     /// Sees to it that the values that wait can be remembered as they leave. Where there is no memory for that, they wait longer.
     pub(crate) fn make_room_to_send(&mut self, room: &mut Room) {
         if self.has_room_to_send(room) {
