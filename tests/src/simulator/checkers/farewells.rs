@@ -60,7 +60,7 @@ fn farewell_of(event: &LifecycleEvent, user_data: &[u8]) -> Option<Vec<u8>> {
     let (code, words): (u8, &[u8]) = match event.cause {
         Cause::Ended(reason) => match reason {
             DisconnectReason::Disconnected(_) => (1, WORDS_OF_KICK),
-            DisconnectReason::Banned => (1, &[]),
+            DisconnectReason::Banned | DisconnectReason::MemoryHeld => (1, &[]),
             DisconnectReason::Shutdown => (2, &[]),
             DisconnectReason::LoginRefused => (3, WORDS_OF_REJECTION),
             DisconnectReason::LoginTimeout => (4, &[]),
@@ -69,7 +69,6 @@ fn farewell_of(event: &LifecycleEvent, user_data: &[u8]) -> Option<Vec<u8>> {
             DisconnectReason::Contested => (7, &[]),
             DisconnectReason::ReconnectExpired | DisconnectReason::PlaceGivenUp => (8, &[]),
             DisconnectReason::Drained => (9, &[]),
-            DisconnectReason::MemoryHeld => (1, &[]),
             _ => return None,
         },
         // By a token of the backend, whose user data comes with it.

@@ -13,7 +13,7 @@ impl Checker for Memory {
         let Some(manager) = view.server.manager() else { return Ok(()) };
         let (taken, most) = (manager.pool_bytes_taken(), manager.config().pool_bytes_max);
         ensure(taken <= most, || format!("{taken} bytes of the pool are taken, of {most}"))?;
-        let mut touched = step.sessions().into_iter().filter_map(|session| manager.session(session));
+        let mut touched = step.sessions().filter_map(|session| manager.session(session));
         touched.try_for_each(|session| check_session_memory(session, manager.config()))
     }
 
