@@ -94,6 +94,7 @@ mod planted;
 #[cfg(feature = "planted-bugs")]
 pub mod planted;
 mod queue;
+mod rate;
 mod server;
 mod time;
 mod timers;
