@@ -62,11 +62,13 @@ pub enum DropReason {
     NoLongerWelcome,
     /// A payload whose messages would take more memory than its session may; its sender will repeat what was reliable.
     SessionMemory,
+    /// A session packet from an unknown port of an IP address that has sessions, when there was no budget left to search for its own.
+    SearchesSpent,
 }
 
 impl DropReason {
     /// All causes, in the order of [`Counters::dropped`].
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Empty,
         Self::Malformed,
         Self::WrongDirection,
@@ -94,6 +96,7 @@ impl DropReason {
         Self::RepliesFull,
         Self::NoLongerWelcome,
         Self::SessionMemory,
+        Self::SearchesSpent,
     ];
 }
 
@@ -161,6 +164,10 @@ pub struct Counters {
     pub attempts_begun: u64,
     /// Those that were confirmed, and did.
     pub attempts_confirmed: u64,
+    /// How often a session was asked whether its port is another one.
+    pub path_trials: u64,
+    /// How often it was, and the session followed.
+    pub paths_moved: u64,
     refused: CauseCounts<{ Refusal::COUNT }>,
 }
 

@@ -68,6 +68,18 @@ pub enum Event {
         /// How many sessions the deadline or the shutdown ended; the others had ended by themselves.
         ended: u32,
     },
+    /// The path of a session goes by another port of the same IP address, because a router gave its player a new one, and the session
+    /// has followed. Told once for each move, never dropped.
+    PathMoved {
+        /// The session.
+        session: SessionId,
+        /// When.
+        at: Timestamp,
+        /// The port that its packets went to until now.
+        from_port: u16,
+        /// The port that they go to.
+        to_port: u16,
+    },
     /// The host came back later than the core had asked for; deadlines were shifted by as much, within the configured cap.
     Stalled {
         /// How late, in milliseconds.

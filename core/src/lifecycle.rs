@@ -164,7 +164,7 @@ pub enum Cause {
     AttemptUnconfirmed,
     /// A resume handshake completed.
     ResumeHandshake,
-    /// A live packet arrived on the old path.
+    /// A live packet arrived on the old path, or the path moved to another port.
     Revived,
     /// A resume handshake was confirmed after the path had been lost.
     Resumed,
@@ -226,6 +226,8 @@ pub enum Input {
     LivePacket,
     /// Another session's handshake was confirmed from this session's address.
     PathTaken,
+    /// The peer is at another port of the same IP address, and hears there alone.
+    PathMoved,
     /// A resume handshake of this session completed.
     ResumeCompleted,
     /// That handshake is confirmed.
@@ -349,6 +351,9 @@ pub fn step(state: Option<SessionState>, input: Input, policy: LifecyclePolicy) 
         }
         (_, Input::PathTaken) if away => Step::Stay,
         (_, Input::PathTaken) => Step::Go(end(DisconnectReason::PathTaken)),
+
+        (_, Input::PathMoved) if away => Step::Go(reconnected(Cause::Revived)),
+        (_, Input::PathMoved) => Step::Stay,
 
         (S::ReconnectPending, Input::ResumeCompleted) => {
             Step::Go(to(S::Reconnecting, LifecycleEventKind::ReconnectStarted, Cause::ResumeHandshake))

@@ -38,7 +38,7 @@ pub fn frames(input: &[u8]) {
 fn check_bounds(frame: &Frame<'_>, sender: Role) {
     let (is_client, is_server) = (sender == Role::Client, sender == Role::Server);
     match *frame {
-        Frame::Hello(_) => assert!(is_client),
+        Frame::Hello(_) | Frame::PathResponse { .. } => assert!(is_client),
         Frame::Welcome(welcome) => {
             assert!(is_server && (1..=LANES_MAX).contains(&welcome.ordered_lanes));
             assert!(welcome.message_bytes_max > 0 && welcome.lane_window_bytes >= 16_384);
@@ -46,7 +46,7 @@ fn check_bounds(frame: &Frame<'_>, sender: Role) {
         Frame::Ack(ack) => check_ack(&ack),
         Frame::Heartbeat { .. } | Frame::HeartbeatResponse(_) => {}
         Frame::Login { credential, .. } => assert!(is_client && credential.len() <= CREDENTIAL_BYTES_MAX),
-        Frame::LoginAccepted { .. } | Frame::State(_) => assert!(is_server),
+        Frame::LoginAccepted { .. } | Frame::PathChallenge { .. } | Frame::State(_) => assert!(is_server),
         Frame::LoginRejected(rejected) => assert!(is_server && rejected.text.len() <= TEXT_BYTES_MAX),
         Frame::ResumeToken(token) => {
             assert!(is_server && token.generation > 0 && (1..=32).contains(&token.address_count));
@@ -120,6 +120,8 @@ fn write(frame: &Frame<'_>, to: &mut FrameWriter<'_>) -> bool {
         Frame::ResumeToken(token) => to.write_resume_token(&token),
         Frame::Goodbye { code, detail } => to.write_goodbye(code, detail),
         Frame::Draining(draining) => to.write_draining(&draining),
+        Frame::PathChallenge { value } => to.write_path_challenge(value),
+        Frame::PathResponse { value } => to.write_path_response(value),
         Frame::Lane { lane, number, message } => {
             to.write_lane(lane, number, message.split_at(message.len() / 2))
         }

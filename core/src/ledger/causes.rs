@@ -187,6 +187,7 @@ impl IgnoredInput {
             | Input::LoginRejected { .. }
             | Input::LivePacket
             | Input::PathTaken
+            | Input::PathMoved
             | Input::AttemptEnded
             | Input::Ended(_) => None,
         }
@@ -224,6 +225,7 @@ impl DroppedEvent {
             | Event::Datagram { .. }
             | Event::Latest { .. }
             | Event::Move { .. }
+            | Event::PathMoved { .. }
             | Event::Drained { .. } => None,
         }
     }

@@ -16,7 +16,7 @@ const REJECT: LifecyclePolicy = LifecyclePolicy { duplicate: DuplicateIdentity::
 const GOODBYE: Input = Input::Ended(DisconnectReason::PeerLeft);
 
 /// Every input, those with a number in each of the ways the number matters.
-const INPUTS: [(&str, Input); 17] = [
+const INPUTS: [(&str, Input); 18] = [
     ("handshake completed", Input::HandshakeCompleted),
     ("confirmed", Input::Confirmed),
     ("login requested", Input::LoginRequested { attempts_left: 1 }),
@@ -28,6 +28,7 @@ const INPUTS: [(&str, Input); 17] = [
     ("liveness deadline", Input::LivenessDeadline),
     ("live packet", Input::LivePacket),
     ("path taken", Input::PathTaken),
+    ("path moved", Input::PathMoved),
     ("resume completed", Input::ResumeCompleted),
     ("resume confirmed", Input::ResumeConfirmed),
     ("attempt ended", Input::AttemptEnded),
@@ -155,6 +156,7 @@ const TABLE: &[Row] = {
         ),
         row(&[S::LoggedIn], Input::LivenessDeadline, without_window, &[TIMED_OUT, ended(R::TimedOut)]),
         row(AWAY, Input::LivePacket, any, &[(S::LoggedIn, E::Reconnected, C::Revived)]),
+        row(AWAY, Input::PathMoved, any, &[(S::LoggedIn, E::Reconnected, C::Revived)]),
         row(
             &[S::LoggedIn],
             Input::PathTaken,
@@ -218,7 +220,7 @@ fn every_pair_of_state_and_input_does_what_the_table_says_and_nothing_else() {
         assert_eq!(path_of(step(state, input, policy)), expected, "{state:?} + {input:?} under {policy:?}");
         pairs += 1;
     }
-    assert_eq!(pairs, 8 * 9 * 17);
+    assert_eq!(pairs, 8 * 9 * 18);
 }
 
 #[test]

@@ -29,7 +29,8 @@ impl Link {
     fn output_due(&self) -> Option<Timestamp> {
         let content_due = if self.preface.crowds_out() { None } else { self.content_due() };
         let heartbeat_due = self.heartbeat.output_due(self.received.largest_received_at());
-        let due = [self.preface.due(), heartbeat_due, self.received.ack_due(), content_due]
+        let response_due = self.path_responses.first().map(|_| Timestamp::ZERO);
+        let due = [self.preface.due(), response_due, heartbeat_due, self.received.ack_due(), content_due]
             .into_iter()
             .flatten()
             .min()?;

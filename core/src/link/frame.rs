@@ -25,6 +25,8 @@ pub(crate) const VALUE_BYTES_MAX: usize = 1_150;
 pub(crate) const CREDENTIAL_BYTES_MAX: usize = 1_024;
 /// The most bytes of a rejection's text and of a goodbye's detail.
 pub(crate) const TEXT_BYTES_MAX: usize = 255;
+/// The bytes of a path challenge, and of its response.
+pub(crate) const PATH_CHALLENGE_BYTES: usize = 1 + 8;
 /// The most bytes of a resume token frame (P7).
 pub(crate) const RESUME_TOKEN_BYTES_MAX: usize = 1_175;
 /// The most ranges after the first that an ack names (P10).
@@ -290,6 +292,16 @@ pub(crate) enum Frame<'a> {
         /// The host's own bytes, at most [`TEXT_BYTES_MAX`].
         detail: &'a [u8],
     },
+    /// 0x0B
+    PathChallenge {
+        /// Comes back in the response as it is (P40).
+        value: u64,
+    },
+    /// 0x0C
+    PathResponse {
+        /// The challenge's value (P41).
+        value: u64,
+    },
     /// 0x0D
     Draining(Draining),
     /// 0x10
@@ -334,11 +346,14 @@ impl Frame<'_> {
     /// Whether `sender` may send it (P5).
     const fn may_come_from(&self, sender: Role) -> bool {
         match self {
-            Self::Hello(_) | Self::Login { .. } | Self::Moves(_) => matches!(sender, Role::Client),
+            Self::Hello(_) | Self::Login { .. } | Self::PathResponse { .. } | Self::Moves(_) => {
+                matches!(sender, Role::Client)
+            }
             Self::Welcome(_)
             | Self::LoginAccepted { .. }
             | Self::LoginRejected(_)
             | Self::ResumeToken(_)
+            | Self::PathChallenge { .. }
             | Self::Draining(_)
             | Self::State(_) => matches!(sender, Role::Server),
             Self::Ack(_)
@@ -370,15 +385,19 @@ impl Frame<'_> {
             | Self::LoginAccepted { .. }
             | Self::LoginRejected(_)
             | Self::ResumeToken(_)
-            | Self::Draining(_)
-            | Self::Goodbye { .. } => false,
+            | Self::Goodbye { .. }
+            | Self::PathChallenge { .. }
+            | Self::PathResponse { .. }
+            | Self::Draining(_) => false,
         }
     }
 
     /// How soon it wants to be acknowledged (P12).
     const fn ack_urgency(&self) -> AckUrgency {
         match self {
-            Self::Ack(_) | Self::Goodbye { .. } => AckUrgency::None,
+            Self::Ack(_) | Self::Goodbye { .. } | Self::PathChallenge { .. } | Self::PathResponse { .. } => {
+                AckUrgency::None
+            }
             Self::Heartbeat { .. }
             | Self::HeartbeatResponse(_)
             | Self::Datagram { .. }
@@ -490,6 +509,8 @@ mod kind {
     pub(super) const LOGIN_REJECTED: u8 = 0x08;
     pub(super) const RESUME_TOKEN: u8 = 0x09;
     pub(super) const GOODBYE: u8 = 0x0A;
+    pub(super) const PATH_CHALLENGE: u8 = 0x0B;
+    pub(super) const PATH_RESPONSE: u8 = 0x0C;
     pub(super) const DRAINING: u8 = 0x0D;
     pub(super) const LANE: u8 = 0x10;
     pub(super) const DATAGRAM: u8 = 0x11;

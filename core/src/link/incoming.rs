@@ -75,6 +75,11 @@ impl Link {
         self.heartbeat.handle_heartbeat(now, stamp);
     }
 
+    /// Takes a path challenge: its response leaves with the next packet, at once (P41).
+    pub(crate) fn handle_path_challenge(&mut self, value: u64) {
+        self.path_responses.insert(value);
+    }
+
     /// Takes the response to a heartbeat; returns the round trip without the peer's delay, in microseconds, or `None` if
     /// it answers nothing that this end sent in this key epoch.
     pub(crate) fn handle_heartbeat_response(

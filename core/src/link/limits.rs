@@ -5,6 +5,7 @@ use super::datagrams::DatagramQueue;
 use super::draft::CarriedList;
 use super::frame::{LANES_MAX, PIECE_BYTES_MAX, UNORDERED_LANE};
 use super::lane::{LaneTerms, LaneWindow};
+use super::path_responses::OwedPathResponses;
 use super::received::ReceivedPackets;
 use super::sent::SentPackets;
 use super::traffic::Traffic;
@@ -93,6 +94,7 @@ impl LinkLimits {
             + SentPackets::<CarriedList>::memory_bytes_max(self.packets_in_flight_max as usize)
             + ReceivedPackets::memory_bytes_max()
             + ControlQueue::memory_bytes_max()
+            + OwedPathResponses::memory_bytes_max()
     }
 
     /// Whether the session has this lane (P50, P56).

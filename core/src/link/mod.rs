@@ -19,6 +19,7 @@ pub(crate) mod latest;
 mod limits;
 mod outgoing;
 mod pacer;
+mod path_responses;
 mod preface;
 pub(crate) mod received;
 mod room;
@@ -48,6 +49,7 @@ use frame::{Role, Welcome};
 use heartbeat::Heartbeat;
 use lane::LaneWindow;
 use pacer::Pacer;
+use path_responses::OwedPathResponses;
 use preface::Preface;
 use received::{MAX_ACK_DELAY_MICROS, ReceivedPackets};
 use rtt::RttEstimator;
@@ -57,7 +59,7 @@ use traffic::Traffic;
 /// How many packets one probe time-out may send, whatever the windows say (RFC 9002, section 6.2.4).
 const PACKETS_PER_PROBE: u8 = 2;
 /// How often a client repeats its hello until it is answered (P20).
-const HELLO_INTERVAL_MICROS: u64 = 100_000;
+const HELLO_INTERVAL_MICROS: u32 = 100_000;
 
 /// How far the lanes, datagrams, latest values, states and moves of a key epoch are open (P27).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +84,7 @@ pub(crate) struct Link {
     openness: Openness,
     preface: Preface,
     heartbeat: Heartbeat,
+    path_responses: OwedPathResponses,
     received: ReceivedPackets,
     sent: SentPackets<CarriedList>,
     rtt: RttEstimator,
@@ -139,6 +142,7 @@ impl Link {
             openness: Openness::Closed,
             preface: Preface::default(),
             heartbeat: Heartbeat::new(role, now),
+            path_responses: OwedPathResponses::default(),
             received: ReceivedPackets::default(),
             sent: SentPackets::new(limits.packets_in_flight_max.into()),
             rtt: RttEstimator::new(),
@@ -194,6 +198,7 @@ impl Link {
         self.probe_packets = 0;
         self.preface.end();
         self.heartbeat.connection_replaced(now);
+        self.path_responses.clear();
         self.openness = Openness::Closed;
         self.packets_without_message = 0;
     }
@@ -258,6 +263,27 @@ impl Link {
         self.heartbeat.start(now, interval_ms);
     }
 
+    /// The peer is at another port of the same machine: what is under way to the former one is lost, which says nothing about how
+    /// much the path carries.
+    pub(crate) fn path_moved(&mut self) {
+        let Self { sent, controls, traffic, state, .. } = self;
+        let mut requeue = Requeue { controls, traffic, state };
+        let lost = sent.abandon_all(|carried| {
+            requeue.all(carried);
+        });
+        self.totals.packets_lost += u64::from(lost);
+    }
+
+    /// Whether the peer has yet to show that it knows the answer to its hello (P21).
+    pub(crate) const fn is_in_preface(&self) -> bool {
+        self.preface.repeats()
+    }
+
+    /// The smoothed round-trip time, or what is assumed before the first sample.
+    pub(crate) fn round_trip_micros(&self) -> u64 {
+        self.rtt.smoothed_micros()
+    }
+
     /// Finds lost packets and sends probes where the peer is silent (P14).
     pub(crate) fn handle_timeout(&mut self, now: Timestamp) {
         self.detect_lost(now, self.is_window_used(now));
@@ -277,6 +303,7 @@ impl Link {
             + self.sent.memory_bytes()
             + self.received.memory_bytes()
             + self.controls.memory_bytes()
+            + self.path_responses.memory_bytes()
     }
 
     /// Asks for a heartbeat now, before it is due: a question whether the peer is there.

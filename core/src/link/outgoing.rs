@@ -76,6 +76,7 @@ impl Link {
             draft.raise_urgency(AckUrgency::Urgent);
         }
         let preface_len = draft.writer.len();
+        self.write_path_responses(&mut draft);
         self.write_controls(&mut draft, source);
         self.reserve_for_message(now, &mut draft);
         self.write_ack(now, &mut draft);
@@ -98,6 +99,32 @@ impl Link {
             return 0;
         }
         self.heartbeat.on_packet_sent(now, holds_heartbeat);
+        self.record(now, sequence, len, draft);
+        len
+    }
+
+    /// Answers path challenges ahead of everything else: what the peer does next waits for it.
+    fn write_path_responses(&mut self, draft: &mut Draft<'_>) {
+        while let Some(value) = self.path_responses.first()
+            && draft.writer.write_path_response(value)
+        {
+            self.path_responses.on_first_sent();
+        }
+    }
+
+    /// Writes a payload with a path challenge alone, to be sent as the netcode payload packet of this `sequence`, whatever else
+    /// waits; returns its length.
+    pub(crate) fn write_path_challenge(
+        &mut self,
+        now: Timestamp,
+        sequence: u64,
+        value: u64,
+        out: &mut [u8; PAYLOAD_BYTES_MAX],
+    ) -> usize {
+        let mut draft = Draft::new(out);
+        let is_written = draft.writer.write_path_challenge(value);
+        debug_assert!(is_written, "a challenge fits an empty packet");
+        let len = draft.writer.len();
         self.record(now, sequence, len, draft);
         len
     }

@@ -6,14 +6,14 @@ use crate::Timestamp;
 #[derive(Debug, Default)]
 pub(crate) struct Preface {
     repeats: bool,
-    interval_micros: Option<u64>,
+    interval_micros: Option<u32>,
     due: Option<Timestamp>,
     crowds_out: bool,
 }
 
 impl Preface {
     /// Puts it into every packet from now on: one at once, and, if an interval is given, one at least so often.
-    pub(crate) const fn begin(&mut self, now: Timestamp, interval_micros: Option<u64>) {
+    pub(crate) const fn begin(&mut self, now: Timestamp, interval_micros: Option<u32>) {
         *self = Self { repeats: true, interval_micros, due: Some(now), crowds_out: false };
     }
 
@@ -39,7 +39,7 @@ impl Preface {
 
     /// To be called for each packet that is sent.
     pub(crate) fn on_packet_sent(&mut self, now: Timestamp) {
-        self.due = self.interval_micros.map(|interval_micros| now.plus_micros(interval_micros));
+        self.due = self.interval_micros.map(|interval_micros| now.plus_micros(interval_micros.into()));
     }
 
     /// To be called when it left no room for anything that waits; that waits for its end, then.

@@ -293,6 +293,16 @@ impl<T> SentPackets<T> {
         self.pto_doublings = 0;
     }
 
+    /// Forgets all packets that are not settled: they went where nobody hears. That some arrived all the same is nothing to act on.
+    pub(crate) fn abandon_all(&mut self, each_unacked: impl FnMut(T)) -> u32 {
+        let packets = self.packets.iter().filter(|packet| !packet.acked).count();
+        self.packets.drain(..).filter_map(|packet| packet.carried).for_each(each_unacked);
+        self.bytes_in_flight = 0;
+        self.urgent_in_flight = 0;
+        self.pto_doublings = 0;
+        u32::try_from(packets).unwrap_or(u32::MAX)
+    }
+
     /// Whether the next recorded packet will displace the oldest.
     pub(crate) fn is_full(&self) -> bool {
         self.packets.len() >= self.capacity.min(self.affordable)

@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use super::aead::MAC_BYTES;
 use super::packet::{self, Header, Packet};
 use super::replay::ReplayWindow;
 use super::{Key, PAYLOAD_BYTES_MAX};
@@ -67,6 +68,21 @@ impl Connection {
     /// Sends to another address from now on; keys and sequences stay.
     pub(crate) const fn set_address(&mut self, address: SocketAddr) {
         self.address = address;
+    }
+
+    /// The highest sequence that has arrived.
+    pub(crate) const fn newest_received(&self) -> Option<u64> {
+        self.replay.most_recent()
+    }
+
+    /// Whether a packet opens under the peer's key, whatever its sequence. It changes nothing but `datagram`, which is overwritten.
+    pub(crate) fn opens(&self, header: &Header, datagram: &mut [u8]) -> bool {
+        packet::open(datagram, header, self.protocol_id, &self.receive_key).is_some()
+    }
+
+    /// How long the next packet is if it holds a payload of so many bytes.
+    pub(crate) fn payload_packet_bytes(&self, payload_bytes: usize) -> usize {
+        packet::body_offset(self.next_sequence) + payload_bytes + MAC_BYTES
     }
 
     /// The key that the peer's packets open with.

@@ -90,6 +90,7 @@ impl MultiSessionManager {
         if let Some(session) = self.table.get_mut(index) {
             session.is_confirmed = true;
         }
+        self.join_ip(index);
         self.take_path(from, index);
         self.apply(index, Input::Confirmed);
     }
@@ -206,12 +207,27 @@ impl MultiSessionManager {
         session.last_sent = now;
         session.content.connection_replaced(now, continuity);
         self.directory.clear_path(former.address(), index);
+        self.directory.leave_ip(former.address().ip(), index);
+        self.end_trial(index);
+        self.join_ip(index);
         self.take_path(to, index);
         Some(former)
     }
 
+    /// Lets packets from other ports of its IP address be looked for in the session. A client of raw payloads answers no challenge, and
+    /// is not followed.
+    fn join_ip(&mut self, index: u32) {
+        let follows = |session: &&Session| session.content.is_framed() && self.config.port_searches_per_s > 0;
+        if let Some(session) = self.table.get(index).filter(follows) {
+            self.directory.join_ip(session.connection.address().ip(), index);
+        }
+    }
+
     /// Makes `address` the path of the session in slot `index`. A session that is displaced loses its path, not itself.
     fn take_path(&mut self, address: SocketAddr, index: u32) {
+        if let Some(other) = self.directory.place(address).trial {
+            self.end_trial(other);
+        }
         if let Some(displaced) = self.directory.set_path(address, index) {
             self.apply(displaced, Input::PathTaken);
             self.resume_attempt_goes_on(displaced);

@@ -100,6 +100,14 @@ impl Content {
         }
     }
 
+    /// Whether both ends know that the keys are in use. Never where payloads are raw.
+    pub(super) fn is_epoch_open(&self) -> bool {
+        match self {
+            Self::Raw(_) => false,
+            Self::Framed(framed) => framed.is_greeted() && !framed.link.is_in_preface(),
+        }
+    }
+
     /// Whether payloads are framed.
     pub(super) const fn is_framed(&self) -> bool {
         matches!(self, Self::Framed(_))

@@ -12,6 +12,7 @@ impl MultiSessionManager {
     /// Handles every deadline of the session in slot `index` that has passed.
     pub(super) fn fire(&mut self, index: u32) {
         self.fire_login(index);
+        self.fire_trial(index);
         self.fire_liveness(index);
         self.fire_attempt(index);
         self.fire_reconnect(index);
@@ -34,7 +35,7 @@ impl MultiSessionManager {
         }
     }
 
-    fn has_passed(&self, deadline: PeerDeadline) -> bool {
+    pub(super) fn has_passed(&self, deadline: PeerDeadline) -> bool {
         deadline.ends_at(&self.clock) <= self.clock.now()
     }
 

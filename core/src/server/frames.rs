@@ -82,6 +82,7 @@ impl MultiSessionManager {
             Frame::HeartbeatResponse(response) => {
                 framed.link.handle_heartbeat_response(now, &response);
             }
+            Frame::PathResponse { value } => self.handle_path_response(index, value),
             Frame::Login { attempt, credential } => self.handle_login(index, attempt, credential),
             Frame::Goodbye { .. } => self.end(index, DisconnectReason::PeerLeft),
             _ if frame.needs_login() && !is_logged_in => return Err(Violation::DataBeforeLogin),
@@ -99,6 +100,7 @@ impl MultiSessionManager {
             | Frame::LoginRejected(_)
             | Frame::ResumeToken(_)
             | Frame::Draining(_)
+            | Frame::PathChallenge { .. }
             | Frame::State(_) => return Err(Violation::WrongRole),
         }
         Ok(())

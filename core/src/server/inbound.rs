@@ -42,49 +42,59 @@ impl MultiSessionManager {
         datagram: &mut [u8],
     ) -> Result<Verdict, DropReason> {
         let place = self.directory.place(from);
-        match (place.path, place.attempt) {
-            (None, None) => Err(DropReason::UnknownAddress),
-            (Some(index), None) => self.receive_on_path(index, header, datagram),
-            (None, Some(index)) => self.receive_unconfirmed(index, from, header, datagram),
-            (Some(path), Some(attempt)) => {
+        match (place.path, place.trial, place.attempt) {
+            (None, None, None) => self.receive_from_unknown_port(from, header, datagram),
+            (None, None, Some(index)) => self.receive_unconfirmed(index, from, header, datagram),
+            (Some(index), _, None) => self.receive_on_path(index, from, header, datagram),
+            (Some(index), _, attempt) | (None, Some(index), attempt) => {
                 // A failed open destroys the buffer, so the first of two keys works on a copy.
                 let mut copy = packet_buffer();
                 let copy = copy.get_mut(..datagram.len()).ok_or(DropReason::Malformed)?;
                 copy.copy_from_slice(datagram);
-                match self.receive_on_path(path, header, copy) {
-                    Err(DropReason::Unopened | DropReason::Replayed) => {
-                        self.receive_unconfirmed(attempt, from, header, datagram)
-                    }
-                    other => other,
-                }
+                let reason = match self.receive_on_path(index, from, header, copy) {
+                    Err(reason @ (DropReason::Unopened | DropReason::Replayed)) => reason,
+                    other => return other,
+                };
+                let other_owner = match attempt {
+                    Some(attempt) => self.receive_unconfirmed(attempt, from, header, datagram),
+                    // The port may be another player's now, whose port moved as well.
+                    None => self.receive_from_unknown_port(from, header, datagram),
+                };
+                other_owner.map_err(|other| if other == DropReason::UnknownAddress { reason } else { other })
             }
         }
     }
 
-    /// A packet on the path of a session whose handshake is confirmed.
-    fn receive_on_path(
+    /// A packet on the path of a session whose handshake is confirmed, or from its port on trial.
+    pub(super) fn receive_on_path(
         &mut self,
         index: u32,
+        from: SocketAddr,
         header: &Header,
         datagram: &mut [u8],
     ) -> Result<Verdict, DropReason> {
         let room = self.check_room_for_events(index, header);
         let session = self.table.get_mut(index).ok_or(DropReason::UnknownAddress)?;
-        let id = session.id;
+        let (id, is_on_trial) = (session.id, session.is_on_trial(from));
+        let bytes = datagram.len();
         let received = session.connection.receive(header, datagram).map_err(drop_reason)?;
+        if is_on_trial {
+            self.note_on_trial(index, bytes, received.is_newest);
+        }
+        let shows_life = received.is_newest && !is_on_trial;
         let taken = match received.packet {
             Packet::Disconnect => {
                 self.end(index, DisconnectReason::PeerLeft);
                 Ok(())
             }
             Packet::KeepAlive { .. } => {
-                self.note_life(index, received.is_newest);
+                self.note_life(index, shows_life);
                 self.note_heartbeat(index);
                 Ok(())
             }
             Packet::Payload(payload) => {
                 // Life is noted even where the content has no room: one peer that fills the queue silences nobody.
-                self.note_life(index, received.is_newest);
+                self.note_life(index, shows_life);
                 room.and_then(|()| self.take_payload(index, received.sequence, payload))
             }
             Packet::Denied | Packet::Challenge { .. } | Packet::Response { .. } => {

@@ -24,6 +24,7 @@ use super::due::DueSessions;
 use super::ledger::LogBudgets;
 use super::outbox::{Outbox, OutboxLimits};
 use super::pool::MemoryPool;
+use super::search_budget::SearchBudget;
 use super::table::SessionTable;
 use super::way_back::ResumeMint;
 
@@ -57,6 +58,7 @@ pub struct MultiSessionManager {
     pub(super) admission: Admission,
     pub(super) bans: Bans,
     pub(super) pool: MemoryPool,
+    pub(super) search_budget: SearchBudget,
     pub(super) mint: ResumeMint,
     pub(super) outbox: Outbox,
     /// Sessions with output, in the order of their turns.
@@ -150,6 +152,7 @@ impl MultiSessionManager {
             due: DueSessions::default(),
             counters: Counters::default(),
             log_budgets: LogBudgets::default(),
+            search_budget: SearchBudget::new(config.port_searches_per_s, now, draw(&mut rng)),
             rng,
             server_tick: None,
             leave: Leave::default(),
@@ -295,6 +298,13 @@ impl MultiSessionManager {
             self.reads_first = true;
             self.push_event_or_drop(Event::Stalled { late_ms });
         }
+    }
+
+    /// Two random numbers of the manager's own that differ.
+    pub(super) fn draw_two(&mut self) -> [u64; 2] {
+        let first = self.draw_u64();
+        let second = self.draw_u64();
+        [first, if second == first { !first } else { second }]
     }
 
     /// A random number of the manager's own.

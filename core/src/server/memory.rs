@@ -14,9 +14,11 @@ use crate::netcode::USER_DATA_BYTES;
 use super::content::Content;
 use super::inspect::SessionView;
 use super::manager::MultiSessionManager;
+use super::search_budget::SearchBudget;
 use super::session::{
     Attempt, AttemptOrigin, RESUME_HANDSHAKES_MAX, Rejection, ResumeHandshake, Session, TakeOvers,
 };
+use super::trial_path::TrialPath;
 use super::way_back::ResumeLedger;
 
 /// How much memory these settings, if they are valid, allow: [`memory_report`](Self::memory_report) says for what, and what happens at each bound.
@@ -59,6 +61,7 @@ const fn session_beside_content_bytes_max(config: &Config) -> usize {
         + Movement::memory_bytes_max()
         + size_of::<Attempt>()
         + USER_DATA_BYTES
+        + size_of::<TrialPath>()
         + doubling_bytes_max::<ResumeHandshake>(RESUME_HANDSHAKES_MAX)
         + ResumeLedger::memory_bytes_max()
         + TakeOvers::memory_bytes_max(config.take_overs_max as usize)
@@ -85,6 +88,7 @@ impl MultiSessionManager {
             + self.admission.memory_bytes()
             + self.bans.memory_bytes()
             + self.pool.memory_bytes()
+            + SearchBudget::memory_bytes()
             + self.outbox.memory_bytes()
             + vec_bytes(&self.config.public_addresses)
     }
@@ -119,6 +123,7 @@ impl Session {
         self.content.memory_bytes()
             + movement
             + self.attempt.as_deref().map_or(0, Attempt::memory_bytes)
+            + self.trial.as_deref().map_or(0, size_of_val::<TrialPath>)
             + vec_bytes(&self.resume_handshakes)
             + self.tokens.memory_bytes()
             + self.take_overs.memory_bytes()

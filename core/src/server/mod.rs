@@ -3,7 +3,8 @@
 //! ```text
 //! datagram ─▶ inbound ─▶ admission ─▶ (request, challenge, response)
 //!                │            └─▶ confirm ─▶ transition ─▶ events
-//!                └─▶ session's connection ─▶ content ─▶ events
+//!                ├─▶ session's connection ─▶ content ─▶ events
+//!                └─▶ moved_port ─▶ (challenges) ─▶ session's connection
 //! command ─▶ commands ─▶ transition, content
 //! time ─▶ deadlines ─▶ transition, content
 //! outbound ◀─ due sessions, outbox
@@ -31,12 +32,15 @@ mod inspect;
 mod ledger;
 mod manager;
 mod memory;
+mod moved_port;
 mod outbound;
 mod outbox;
 mod pool;
+mod search_budget;
 mod session;
 mod table;
 mod transition;
+mod trial_path;
 mod way_back;
 
 #[cfg(test)]

@@ -47,6 +47,10 @@ impl MultiSessionManager {
             session.next_keep_alive = now.plus_micros(UNCONFIRMED_KEEP_ALIVE_MICROS);
             return transmit(&mut session.connection, |connection| connection.seal(&keep_alive, buffer));
         }
+        if let Some(challenge) = self.poll_path_challenge(index, buffer) {
+            return Some(challenge);
+        }
+        let session = self.table.get_mut(index)?;
         if !session.has_live_path() {
             return None;
         }
@@ -159,6 +163,7 @@ impl Session {
     pub(super) fn has_output(&self, now: Timestamp, heartbeat_micros: u64) -> bool {
         self.attempt.as_ref().is_some_and(|attempt| attempt.next_keep_alive <= now)
             || (!self.is_confirmed && self.next_keep_alive <= now)
+            || self.next_challenge() <= now
             || (self.has_live_path() && self.content.has_output(now, self.last_sent, heartbeat_micros))
     }
 }

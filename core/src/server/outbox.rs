@@ -41,8 +41,9 @@ pub(super) struct OutboxLimits {
     farewells_max: usize,
 }
 
-/// Events of one session that are never refused, before the host polls again: it opens, logs in, falls silent, comes back, ends.
-const LIFECYCLE_EVENTS_MAX: usize = 8;
+/// Events of one session that are never refused, before the host polls again: it opens, logs in, falls silent, moves, comes back,
+/// ends.
+const LIFECYCLE_EVENTS_MAX: usize = 9;
 /// The bytes that belong to them: what its tokens say.
 const LIFECYCLE_BYTES_MAX: usize = 2 * USER_DATA_BYTES;
 /// The most events that the frames of one payload bring about by themselves: move inputs, of two bytes each.

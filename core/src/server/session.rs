@@ -17,6 +17,7 @@ use super::clock::{Clock, PeerDeadline};
 use super::content::Content;
 use super::pool::Account;
 use super::transition::CurrentState;
+use super::trial_path::TrialPath;
 use super::way_back::ResumeLedger;
 
 /// Keep-alives to a peer that has not confirmed its handshake (netcode standard: ten a second).
@@ -43,6 +44,8 @@ pub(super) struct Session {
     pub(super) last_sent: Timestamp,
     pub(super) timeout_micros: u64,
 
+    /// Another port from which packets of the session come.
+    pub(super) trial: Option<Box<TrialPath>>,
     /// A completed handshake that would replace the connection.
     pub(super) attempt: Option<Box<Attempt>>,
     /// Resume handshakes that were challenged and have not answered, the newest last.
@@ -179,6 +182,7 @@ impl Session {
             next_keep_alive: now,
             last_sent: now,
             timeout_micros: new.timeout_micros,
+            trial: None,
             attempt: None,
             resume_handshakes: Vec::new(),
             tokens: ResumeLedger::default(),
@@ -261,7 +265,8 @@ impl Session {
         let path = if self.is_away() { self.reconnect } else { Some(self.liveness) };
         let login = (!self.is_logged_in()).then_some(self.login.deadline);
         let attempt = self.attempt.as_ref().map(|attempt| attempt.deadline);
-        [path, login, attempt]
+        let trial = self.trial.as_ref().and_then(|trial| trial.deadline());
+        [path, login, attempt, trial]
             .into_iter()
             .flatten()
             .map(|deadline| deadline.ends_at(clock))
@@ -279,6 +284,7 @@ impl Session {
         if !self.is_confirmed {
             consider(self.next_keep_alive);
         }
+        consider(self.next_challenge());
         if self.has_live_path() {
             consider(self.content.next_deadline(self.last_sent, heartbeat_micros));
         }

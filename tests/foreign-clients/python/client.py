@@ -17,6 +17,7 @@ from recovery import Owed, Recovery, Sent, SentAck
 OPENING_EVERY_S = 0.1
 REDUNDANCY = 4
 PROMPT = {frames.HELLO, frames.WELCOME, frames.LANE, frames.FRAGMENT, frames.DRAINING, *range(frames.LOGIN, frames.GOODBYE)}
+UNACKNOWLEDGED = {frames.ACK, frames.GOODBYE, frames.PATH_CHALLENGE, frames.PATH_RESPONSE}  # P12
 
 
 @dataclass
@@ -60,6 +61,7 @@ class Client:
         self.recovery, self.owed = Recovery(), Owed()
         self.is_open, self.beat_at, self.heard_at = False, 0.0, 0.0
         self.once, self.queue = [], deque(self.repeated.values())
+        self.path_responses = deque(maxlen=2)
 
     # What the game calls.
 
@@ -134,7 +136,7 @@ class Client:
             return  # P22 and P23
         self.heard_at = now
         kinds = {kind for kind, _ in received}
-        self.owed.handle_packet(now, sequence, bool(kinds - {frames.ACK}), bool(kinds & PROMPT))
+        self.owed.handle_packet(now, sequence, bool(kinds - UNACKNOWLEDGED), bool(kinds & PROMPT))
         for kind, fields in received:
             _HANDLERS[kind](self, now, fields)
 
@@ -166,6 +168,10 @@ class Client:
 
     def _handle_heartbeat(self, _now, stamp):
         self.once.append(frames.frame(frames.HEARTBEAT_RESPONSE, stamp, 0, 0, 0, b"\0"))
+
+    def _handle_path_challenge(self, _now, value):
+        """P41."""
+        self.path_responses.append(frames.frame(frames.PATH_RESPONSE, value))
 
     def _handle_heartbeat_response(self, now, response):
         stamp, delay_us, tick, phase_us, judged = response
@@ -239,7 +245,7 @@ class Client:
         return max(usual_s / 4, 0.01) if is_silent else usual_s
 
     def _has_more(self, now, probes):
-        return bool(self.once or self._is_queue_open() or self._may_send_pieces(now, probes))
+        return bool(self.path_responses or self.once or self._is_queue_open() or self._may_send_pieces(now, probes))
 
     def _is_queue_open(self):
         while self.queue and not self.queue[0].is_wanted():
@@ -255,6 +261,8 @@ class Client:
         may_send_pieces = self._may_send_pieces(now, probes)
         if not self.is_open:
             packet.add(frames.frame(frames.HELLO, frames.MAGIC, 1, self.lane_epoch.to_bytes(8, "little")))
+        while self.path_responses:
+            packet.add(self.path_responses.popleft())
         if self.owed.is_owed:
             packet.add(self.owed.take(now), SentAck(self.owed, self.owed.ranges[0][1]))
         self.once.sort(key=lambda octets: (octets[0] > frames.GOODBYE, octets[0] != frames.MOVES))  # P16
@@ -275,7 +283,7 @@ class Client:
         sealed, sequence = self.path.channel.seal(netcode.PAYLOAD, packet.payload)
         self.path.transmit(sealed)
         is_prompt = bool(packet.kinds & PROMPT)
-        if packet.kinds - {frames.ACK, frames.GOODBYE}:
+        if packet.kinds - UNACKNOWLEDGED:
             self.recovery.in_flight[sequence] = Sent(now, len(packet.payload), is_prompt, packet.contents)
         if packet.kinds & {frames.LANE, frames.FRAGMENT}:
             self.recovery.allowance -= len(packet.payload)
@@ -303,6 +311,7 @@ _HANDLERS = {
     frames.ACK: Client._handle_ack,
     frames.HEARTBEAT: Client._handle_heartbeat,
     frames.HEARTBEAT_RESPONSE: Client._handle_heartbeat_response,
+    frames.PATH_CHALLENGE: Client._handle_path_challenge,
     frames.LOGIN_ACCEPTED: Client._handle_login_accepted,
     frames.LOGIN_REJECTED: Client._handle_login_rejected,
     frames.RESUME_TOKEN: Client._handle_resume_token,

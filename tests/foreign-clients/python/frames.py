@@ -3,7 +3,7 @@
 import struct
 
 MAGIC = b"REJOIN\r\n"
-HELLO, WELCOME, ACK, HEARTBEAT, HEARTBEAT_RESPONSE, LOGIN, LOGIN_ACCEPTED, LOGIN_REJECTED, RESUME_TOKEN, GOODBYE = range(1, 11)
+HELLO, WELCOME, ACK, HEARTBEAT, HEARTBEAT_RESPONSE, LOGIN, LOGIN_ACCEPTED, LOGIN_REJECTED, RESUME_TOKEN, GOODBYE, PATH_CHALLENGE, PATH_RESPONSE = range(1, 13)
 DRAINING = 0x0D
 LANE, DATAGRAM, STATE, MOVES, FRAGMENT, LATEST = range(0x10, 0x16)
 
@@ -191,6 +191,7 @@ _READERS = {
     LOGIN_REJECTED: lambda reader: (*reader.varints(3), reader.string(255)),
     RESUME_TOKEN: _resume_token,
     GOODBYE: lambda reader: (reader.u8(), reader.string(255)),
+    PATH_CHALLENGE: lambda reader: reader.raw(8),
     DRAINING: _draining,
     LANE: _piece,
     FRAGMENT: _piece,

@@ -14,6 +14,8 @@ pub(super) mod kind {
     pub(in crate::simulator) const LOGIN_REJECTED: u8 = 0x08;
     pub(in crate::simulator) const RESUME_TOKEN: u8 = 0x09;
     pub(in crate::simulator) const GOODBYE: u8 = 0x0a;
+    pub(in crate::simulator) const PATH_CHALLENGE: u8 = 0x0b;
+    pub(in crate::simulator) const PATH_RESPONSE: u8 = 0x0c;
     pub(in crate::simulator) const DRAINING: u8 = 0x0d;
     pub(in crate::simulator) const LANE: u8 = 0x10;
     pub(in crate::simulator) const DATAGRAM: u8 = 0x11;
@@ -62,6 +64,7 @@ impl Cursor<'_> {
             // The magic, the version, the lane epoch.
             kind::HELLO => self.skip(8).and_then(|()| self.varints(1)).and_then(|()| self.skip(8)),
             kind::LOGIN => self.varints(1).and_then(|()| self.string()),
+            kind::PATH_RESPONSE => self.skip(8),
             kind::MOVES => self.moves(ticks),
             kind => self.frame_of_both(kind),
         }
@@ -71,6 +74,7 @@ impl Cursor<'_> {
         match self.byte()? {
             kind::WELCOME => self.welcome(),
             kind::LOGIN_ACCEPTED => self.varints(1),
+            kind::PATH_CHALLENGE => self.skip(8),
             kind::LOGIN_REJECTED => self.varints(3).and_then(|()| self.string()),
             kind::DRAINING => self.draining(),
             kind::RESUME_TOKEN => {
@@ -207,6 +211,7 @@ mod tests {
             &[0x11, 1, 0xdd],
             &[0x15, 1, 1, 0],
             &[0x0a, 0, 0],
+            &[0x0c, 1, 2, 3, 4, 5, 6, 7, 8],
         ];
         assert_eq!(move_ticks(&payload.concat()), Some(vec![122, 127, 128]));
         assert_eq!(move_ticks(payload[0]), Some(vec![]));
@@ -235,6 +240,7 @@ mod tests {
             &[0x04, 1],
             &[0x05, 1, 2, 3, 4, 1, 5, 6],
             &[0x07, 1],
+            &[0x0b, 1, 2, 3, 4, 5, 6, 7, 8],
             &[0x08, 1, 1, 0, 2, b'n', b'o'],
             &token,
             &[0x12],

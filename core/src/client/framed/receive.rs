@@ -60,6 +60,7 @@ impl ClientSession {
         match *frame {
             Frame::Ack(ack) => framed.link.handle_ack(now, &ack, |_| {})?,
             Frame::Heartbeat { stamp } => framed.link.handle_heartbeat(now, stamp),
+            Frame::PathChallenge { value } => framed.link.handle_path_challenge(value),
             Frame::HeartbeatResponse(response) => self.handle_heartbeat_response(&response),
             Frame::LoginAccepted { .. } => self.handle_logged_in(),
             Frame::LoginRejected(rejected) => self.handle_login_rejected(&rejected),
@@ -76,7 +77,11 @@ impl ClientSession {
             Frame::State(state) => self.handle_state(&state),
             Frame::Latest { key, version, value } => self.handle_latest(key, version, value)?,
             // A repeated welcome says nothing new; the others never pass the check of a server's payload.
-            Frame::Welcome(_) | Frame::Hello(_) | Frame::Login { .. } | Frame::Moves(_) => {}
+            Frame::Welcome(_)
+            | Frame::Hello(_)
+            | Frame::Login { .. }
+            | Frame::PathResponse { .. }
+            | Frame::Moves(_) => {}
         }
         Ok(())
     }

@@ -49,6 +49,21 @@ fn a_login_made_before_there_is_a_connection_goes_out_with_the_hello() {
 }
 
 #[test]
+fn p41_path_challenges_are_answered_at_once_ahead_of_all_else_and_again_if_they_come_again() {
+    let (mut bench, token) = logged_in();
+    bench.client.send(0, b"message").unwrap();
+    for _ in 0..2 {
+        bench.give_frames(&token, |writer| writer.write_path_challenge(7));
+        bench.give_frames(&token, |writer| writer.write_path_challenge(9));
+
+        let sent = opened(&bench.drain(), &token);
+
+        let expected = [Frame::PathResponse { value: 7 }, Frame::PathResponse { value: 9 }];
+        assert_eq!(frames(&sent[0].payload)[..2], expected);
+    }
+}
+
+#[test]
 fn p27_what_only_players_get_says_that_the_login_was_accepted_when_that_answer_is_late() {
     let token = token(1, &[first_server()]);
     let welcome = Welcome { login_explicit: true, logged_in: false, ..welcome() };

@@ -144,5 +144,5 @@ fn p5_every_frame_cut_short_at_any_byte_is_dropped_with_its_cause_and_does_nothi
         assert_eq!(bench.client.statistics().packets_received, packets_received, "nothing to acknowledge");
         assert_eq!(bench.events(), []);
     }
-    assert_eq!(kinds, 14, "every frame that a server may send");
+    assert_eq!(kinds, 15, "every frame that a server may send");
 }

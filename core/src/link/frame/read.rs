@@ -120,6 +120,8 @@ fn read_frame<'a>(cursor: &mut Cursor<'a>) -> Result<Frame<'a>, FrameError> {
         kind::RESUME_TOKEN => Frame::ResumeToken(read_resume_token(cursor)?),
         kind::GOODBYE => Frame::Goodbye { code: cursor.u8()?, detail: cursor.byte_string(TEXT_BYTES_MAX)? },
         kind::DRAINING => Frame::Draining(read_draining(cursor)?),
+        kind::PATH_CHALLENGE => Frame::PathChallenge { value: cursor.u64()? },
+        kind::PATH_RESPONSE => Frame::PathResponse { value: cursor.u64()? },
         kind::LANE => {
             let (lane, number, message) = read_piece(cursor, UNORDERED_LANE)?;
             Frame::Lane { lane, number, message }

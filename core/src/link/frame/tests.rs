@@ -111,6 +111,8 @@ pub(crate) fn all_frames() -> Vec<(Role, Vec<u8>)> {
     add(Role::Server, &|to| to.write_fragment(6, 301, (b"ab", b"cd")));
     add(Role::Client, &|to| to.write_latest(300, 7, b"newest"));
     add(Role::Server, &|to| to.write_draining(&draining()));
+    add(Role::Server, &|to| to.write_path_challenge(0x0102_0304_0506_0708));
+    add(Role::Client, &|to| to.write_path_response(u64::MAX));
     all
 }
 
@@ -146,7 +148,7 @@ fn payload(parts: &[Part<'_>]) -> Vec<u8> {
 #[test]
 fn every_frame_is_read_as_it_was_written() {
     let frames = all_frames();
-    assert_eq!(frames.len(), 17);
+    assert_eq!(frames.len(), 19);
     for (index, (sender, payload)) in frames.iter().enumerate() {
         let frame = only_frame(payload, *sender);
         match (index, frame) {
@@ -181,6 +183,8 @@ fn every_frame_is_read_as_it_was_written() {
                 assert_eq!((key, version, value), (300, 7, &b"newest"[..]));
             }
             (16, Frame::Draining(read)) => assert_eq!(read, draining()),
+            (17, Frame::PathChallenge { value }) => assert_eq!(value, 0x0102_0304_0506_0708),
+            (18, Frame::PathResponse { value }) => assert_eq!(value, u64::MAX),
             (_, other) => panic!("frame {index} was read as {other:?}"),
         }
     }
@@ -194,8 +198,8 @@ fn frames_of_one_payload_are_read_in_order() {
     }
     let checked = check_form(&joined, Role::Client).unwrap();
     let kinds: Vec<_> = checked.frames().map(|frame| core::mem::discriminant(&frame)).collect();
-    assert_eq!(kinds.len(), 8);
-    assert!(matches!(checked.frames().last(), Some(Frame::Latest { .. })));
+    assert_eq!(kinds.len(), 9);
+    assert!(matches!(checked.frames().last(), Some(Frame::PathResponse { .. })));
     assert_eq!(checked.len(), joined.len());
 }
 
@@ -218,7 +222,7 @@ fn a_good_frame_does_not_save_a_bad_one_behind_it() {
 
 #[test]
 fn every_type_byte_without_a_frame_is_unknown() {
-    let known = [1, 2, 3, 4, 5, 6, 7, 8, 9, 0x0A, 0x0D, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15];
+    let known = [1, 2, 3, 4, 5, 6, 7, 8, 9, 0x0A, 0x0B, 0x0C, 0x0D, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15];
     for kind in (0..=u8::MAX).filter(|kind| !known.contains(kind)) {
         assert_eq!(check_form(&[kind; 40], Role::Client).err(), Some(FrameError::UnknownType(kind)));
     }
@@ -399,7 +403,7 @@ fn p10_ranges_below_zero_are_malformed() {
 fn p12_the_most_urgent_frame_of_a_packet_decides() {
     for (sender, payload) in all_frames() {
         let expected = match payload[0] {
-            0x03 | 0x0A => AckUrgency::None,
+            0x03 | 0x0A | 0x0B | 0x0C => AckUrgency::None,
             0x04 | 0x05 | 0x11 | 0x12 | 0x13 | 0x15 => AckUrgency::Lazy,
             _ => AckUrgency::Urgent,
         };

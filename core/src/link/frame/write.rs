@@ -186,6 +186,16 @@ impl<'a> FrameWriter<'a> {
         })
     }
 
+    /// A question whether the peer hears what is sent to one of two addresses (P40).
+    pub(crate) fn write_path_challenge(&mut self, value: u64) -> bool {
+        self.frame(kind::PATH_CHALLENGE, |fields| fields.bytes(&value.to_le_bytes()))
+    }
+
+    /// The answer to one (P41).
+    pub(crate) fn write_path_response(&mut self, value: u64) -> bool {
+        self.frame(kind::PATH_RESPONSE, |fields| fields.bytes(&value.to_le_bytes()))
+    }
+
     /// That the server takes its leave.
     pub(crate) fn write_draining(&mut self, draining: &Draining) -> bool {
         self.frame(kind::DRAINING, |fields| {

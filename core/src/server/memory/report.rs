@@ -16,6 +16,7 @@ use crate::server::due::DueSessions;
 use crate::server::manager::MultiSessionManager;
 use crate::server::outbox::OutboxLimits;
 use crate::server::pool::MemoryPool;
+use crate::server::search_budget::SearchBudget;
 use crate::server::session::TakeOvers;
 use crate::server::table::SessionTable;
 use crate::timers::TimerWheel;
@@ -157,6 +158,12 @@ impl Config {
                 self.bans_max as usize,
                 Bans::memory_bytes_max(self.bans_max as usize),
                 "`BanError::Full`",
+            ),
+            bound(
+                "port_searches_per_s",
+                self.port_searches_per_s as usize,
+                SearchBudget::memory_bytes(),
+                "packets from unknown ports are dropped (`DropReason::SearchesSpent`); the shares of IP addresses take the same for any figure",
             ),
             bound(
                 "event_queue_bytes_max",

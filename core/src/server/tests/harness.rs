@@ -226,6 +226,9 @@ impl Harness {
             taken += 1;
             assert!(taken < ROUNDS_MAX, "output comes to an end");
             let datagram = buffer[..transmit.len].to_vec();
+            if self.manager.session_at(transmit.to).is_some() {
+                self.laws.on_path(transmit.to);
+            }
             self.laws.on_transmit(transmit.to, datagram.len());
             self.inboxes.entry(transmit.to).or_default().push(datagram.clone());
             self.sent.push((transmit.to, datagram));
@@ -234,11 +237,21 @@ impl Harness {
         while let Some(event) = self.measured(|manager, _| manager.poll_event(&mut payload)) {
             taken += 1;
             self.laws.on_event(&event);
+            self.note_move(&event);
             self.events.push((event, payload.clone()));
         }
         self.payload = payload;
         let was_announced = asked_for.is_some_and(|deadline| deadline.at <= self.now);
         assert!(taken == 0 || was_announced, "output now, but asked for {asked_for:?}");
+    }
+
+    /// A session is at its new path.
+    fn note_move(&mut self, event: &Event) {
+        if let Event::PathMoved { session, .. } = event
+            && let Some(view) = self.manager.session(*session)
+        {
+            self.laws.on_path(view.address());
+        }
     }
 
     /// Everything is counted once: as done, or as refused for one cause, if it does not wait.
@@ -275,6 +288,7 @@ impl Harness {
             assert_eq!(self.state_of(view.client_id().0), Some(view.state()));
         }
         let mut known = BTreeSet::new();
+        let mut followers = 0;
         for session in self.manager.table.iter() {
             let attempt_at = session.attempt.as_ref().map(|attempt| attempt.connection.address());
             let place = |address| self.manager.directory.place(address);
@@ -291,9 +305,26 @@ impl Harness {
             for handshake in &session.resume_handshakes {
                 assert_eq!(place(handshake.address).resume, index, "a challenge can be answered");
             }
+            if let Some(trial) = &session.trial {
+                let there = place(trial.address());
+                assert_eq!(
+                    (there.path, there.trial),
+                    (None, index),
+                    "a trial has its place, and nobody else's"
+                );
+                assert_eq!(trial.address().ip(), here.ip(), "only a port moves");
+                known.insert(trial.address());
+            }
+            let follows = self.manager.config().port_searches_per_s > 0;
+            if follows && session.is_confirmed && session.content.is_framed() {
+                followers += 1;
+                let slot = session.id.index;
+                assert!(self.manager.directory.sessions_at(here.ip(), slot).next() == Some(slot));
+            }
             known.extend(session.resume_handshakes.iter().map(|handshake| handshake.address));
             known.extend([here].into_iter().chain(attempt_at));
         }
+        assert_eq!(self.manager.directory.followers(), followers, "no others are searched");
         assert!(addresses <= known.len(), "an address of no session is indexed");
     }
 

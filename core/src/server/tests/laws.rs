@@ -33,7 +33,8 @@ impl Laws {
             | Event::Move { session, .. }
             | Event::HeartbeatSent { session, .. }
             | Event::HeartbeatReceived { session, .. }
-            | Event::TokenReuse { session, .. } => session,
+            | Event::TokenReuse { session, .. }
+            | Event::PathMoved { session, .. } => session,
             Event::Stalled { .. } => return,
             Event::Drained { .. } => return self.on_drained(),
         };
@@ -64,6 +65,11 @@ impl Laws {
         if is_answered_challenge {
             self.proved.insert(from);
         }
+    }
+
+    /// An address has proved it, too, when a session has its path there.
+    pub(super) fn on_path(&mut self, address: SocketAddr) {
+        self.proved.insert(address);
     }
 
     pub(super) fn on_transmit(&mut self, to: SocketAddr, bytes: usize) {

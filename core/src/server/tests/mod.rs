@@ -21,6 +21,8 @@ mod gate;
 mod key_switch;
 mod latest;
 mod login;
+mod moving_port;
+mod moving_port_attacks;
 mod pool;
 mod random_walk;
 mod scenarios;

@@ -118,6 +118,11 @@ impl Peer {
         self.frames_with_ack(|writer| assert!(writer.write_heartbeat(1)))
     }
 
+    /// The same with the longest stamp: a packet that pays for a path challenge, wherever the server's sequences begin.
+    pub(super) fn long_heartbeat(&mut self) -> Vec<u8> {
+        self.frames_with_ack(|writer| assert!(writer.write_heartbeat(u64::MAX)))
+    }
+
     /// Frames behind an acknowledgement of everything.
     pub(super) fn frames_with_ack(&mut self, write: impl FnOnce(&mut FrameWriter<'_>)) -> Vec<u8> {
         let ranges = self.received_ranges();
@@ -125,6 +130,10 @@ impl Peer {
             writer.write_ack(0, ranges.into_iter());
             write(writer);
         })
+    }
+
+    pub(super) fn path_response(&mut self, value: u64) -> Vec<u8> {
+        self.frames(|writer| assert!(writer.write_path_response(value)))
     }
 
     pub(super) fn message(&mut self, number: u64, message: &[u8]) -> Vec<u8> {
@@ -274,6 +283,11 @@ impl Peer {
             Frame::State(state) => Some((state.server_tick, state.acknowledged_tick, state.bytes.to_vec())),
             _ => None,
         })
+    }
+
+    /// The values of path challenges, as they came.
+    pub(super) fn path_challenges(&self) -> Vec<u64> {
+        self.heard(|frame| if let Frame::PathChallenge { value } = frame { Some(value) } else { None })
     }
 
     /// Code and detail of each goodbye.

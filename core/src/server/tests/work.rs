@@ -237,7 +237,7 @@ fn p5_every_frame_cut_short_at_any_byte_is_dropped_with_its_cause_and_does_nothi
         assert_eq!(server.events.len(), events);
         server.close();
     }
-    assert_eq!(kinds, 11, "every frame that a client may send");
+    assert_eq!(kinds, 12, "every frame that a client may send");
 }
 
 #[test]

@@ -66,6 +66,7 @@ fn scene(reason: DropReason) -> Scene {
         DropReason::RepliesFull => third_request_for_a_small_queue(),
         DropReason::NoLongerWelcome => rival_of_a_player(),
         DropReason::SessionMemory => second_gap_with_memory_for_one(),
+        DropReason::SearchesSpent => second_packet_from_an_unknown_port(),
     }
 }
 
@@ -113,6 +114,16 @@ fn second_handshake() -> Scene {
     let mut server = Harness::new(Config { handshakes_max: 1, ..raw_config() });
     challenged(&mut server, 2);
     request_of(server, |_| ())
+}
+
+/// Where one search in a second may be made.
+fn second_packet_from_an_unknown_port() -> Scene {
+    let mut server = Harness::new(Config { port_searches_per_s: 1, ..framed_config() });
+    let mut anna = server.player(ANNA, 1);
+    let packet = with_last_byte_changed(anna.heartbeat());
+    let elsewhere = client_address(2);
+    assert_eq!(server.take(elsewhere, &packet), Verdict::Dropped(DropReason::UnknownAddress));
+    (server, elsewhere, packet)
 }
 
 fn fifth_token_of_an_identity() -> Scene {
