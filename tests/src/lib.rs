@@ -13,6 +13,7 @@ pub mod laws;
 pub mod model;
 pub mod netcode;
 pub mod ordeal;
+pub mod path_frames;
 pub mod pipe;
 pub mod simulator;
 pub mod world;

@@ -16,6 +16,7 @@
 //! | `transition` | how a session goes from state to state, and what is told of it |
 //! | `arrival` | handshakes: who is let in, who is denied |
 //! | `path` | packets: signs of life, ways back, take-overs |
+//! | `trial` | packets from another port, and sessions that follow |
 //! | `command` | what the application and the host ask for |
 //! | `leave` | a server that drains |
 //! | `moves` | the tick filter |
@@ -34,6 +35,7 @@
 //! * Which free slot a session gets, and which of several deadlines of one moment fires first.
 //! * Which resume tokens are void after a session was handed over: how many were given is sealed. Those of spent generations it knows.
 //! * Which session had memory of the pool for longest: how long messages are is sealed. That another one is in need of it at that moment it sees.
+//! * That both ends were sure of their keys when a packet from another port was looked for in a session, and how long its round trip is.
 //! * What `poll_timeout` asked for, against which the lateness of a host is measured. That a deadline was asked for is not: one that
 //!   passes without a call is noticed.
 //!
@@ -51,6 +53,7 @@ mod shadow;
 #[cfg(test)]
 mod tests;
 mod transition;
+mod trial;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -65,7 +68,7 @@ use reuse::Reuses;
 use session::Session;
 
 pub use command::Command;
-pub use shadow::Shadow;
+pub use shadow::{Shadow, may_be_challenge};
 
 /// What must be.
 #[derive(Clone, Debug)]
@@ -97,6 +100,7 @@ struct Model {
     reuses: Reuses,
     opened: u64,
     reconnects: u64,
+    moves_followed: u64,
     /// What the application is told in this step, of sessions and of stalls, and what of it must be so until now.
     told: Vec<Event>,
     expected: Vec<Event>,
@@ -132,6 +136,7 @@ impl Model {
             reuses: Reuses::default(),
             opened: 0,
             reconnects: 0,
+            moves_followed: 0,
             told: Vec::new(),
             expected: Vec::new(),
             heard: 0,
@@ -160,7 +165,7 @@ impl Model {
                 self.slots_follow(told);
                 Ok(())
             }
-            Event::Stalled { .. } => self.hear_expected(event),
+            Event::Stalled { .. } | Event::PathMoved { .. } => self.hear_expected(event),
             Event::Drained { .. } => self.hear_drained(event),
             Event::Move { session, tick } => self.judge_move(*session, *tick),
             Event::Message { session, .. }

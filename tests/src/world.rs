@@ -20,7 +20,7 @@ use rejoin::{
 };
 
 use crate::laws::{drive, uphold};
-use crate::model::Command;
+use crate::model::{Command, may_be_challenge};
 
 pub use chance::Chance;
 pub use observation::{Fate, Observation, Receiver};
@@ -349,6 +349,9 @@ impl World {
             let datagram = Datagram { from: server_address(), to: transmit.to, bytes };
             if let Some(observations) = &mut self.observations {
                 observations.push(Observation::Sent(datagram.clone()));
+            }
+            if self.server_log.is_some() && may_be_challenge(&datagram.bytes) {
+                self.note(Record::Sent(datagram.clone()));
             }
             self.wire.send(self.now, datagram);
             produced = true;

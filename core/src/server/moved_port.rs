@@ -62,7 +62,7 @@ impl MultiSessionManager {
         let mut copy = packet_buffer();
         for index in self.directory.sessions_at(from.ip(), search.first_slot).take(COMPARED_MAX) {
             let Some(session) = self.table.get(index) else { continue };
-            if session.may_have_moved(header.sequence, now) {
+            if session.may_have_moved(from, header.sequence, now) {
                 if u64::from(tries) == tries_max {
                     break;
                 }
@@ -214,12 +214,14 @@ impl Session {
     ///
     /// Not while its key epoch opens: the answer to a challenge presumes that both ends are sure of the keys, and of nothing more, so
     /// that a session before its login is followed as well.
-    fn may_have_moved(&self, sequence: u64, now: Timestamp) -> bool {
+    fn may_have_moved(&self, to: SocketAddr, sequence: u64, now: Timestamp) -> bool {
         let newest = self.connection.newest_received();
         let is_plausible = newest
             .and_then(|newest| sequence.checked_sub(newest))
             .is_some_and(|ahead| (1..=SEQUENCES_AHEAD_MAX).contains(&ahead));
+        // One who lost its path to somebody else may come back there when it is free again; that is no other port.
         is_plausible
+            && self.connection.address() != to
             && self.is_confirmed
             && self.content.is_epoch_open()
             && self.trial.as_ref().is_none_or(|trial| trial.is_idle(now))

@@ -21,6 +21,8 @@ struct Account {
     bytes_to: usize,
     /// The tokens for which it answered its own challenge.
     proved_for: BTreeSet<usize>,
+    /// A path challenge that went there was answered.
+    is_heard: bool,
 }
 
 impl UnprovedAddresses {
@@ -45,6 +47,11 @@ impl UnprovedAddresses {
         })
     }
 
+    /// A session's peer returned the value of a path challenge that went there.
+    pub fn proved(&mut self, address: SocketAddr) {
+        self.accounts.entry(address).or_default().is_heard = true;
+    }
+
     /// The server sent a datagram of so many bytes, which is this packet if it is any.
     pub fn sent(&mut self, to: SocketAddr, bytes: usize, packet: Option<&Packet>) -> Result<(), Violation> {
         let account = self.accounts.entry(to).or_default();
@@ -52,8 +59,8 @@ impl UnprovedAddresses {
             account.challenges.insert((challenge.key.token, hash_of(&challenge.body)));
         }
         account.bytes_to += bytes;
-        let Account { bytes_from, bytes_to, .. } = *account;
-        ensure(!account.proved_for.is_empty() || bytes_to <= bytes_from, || {
+        let Account { bytes_from, bytes_to, is_heard, .. } = *account;
+        ensure(is_heard || !account.proved_for.is_empty() || bytes_to <= bytes_from, || {
             format!("{to} has not proved itself, sent {bytes_from} bytes and got {bytes_to}")
         })
     }

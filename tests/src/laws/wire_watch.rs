@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-use super::{Nonces, TakenOnce, UnprovedAddresses, Violation, ensure};
+use super::{Nonces, PathQuestions, TakenOnce, UnprovedAddresses, Violation, ensure};
 use crate::netcode::kind::{RESPONSE, kind_of};
 use crate::netcode::{KeyId, KeyRing, Packet, header, seal_of};
 use crate::world::{Fate, Receiver};
@@ -18,6 +18,7 @@ pub struct WireWatch {
     nonces: Nonces,
     unproved: UnprovedAddresses,
     once: TakenOnce,
+    questions: PathQuestions,
     /// By seal: the key of each packet that ends sent, and of what else they took or answered.
     keys: HashMap<u64, KeyId>,
 }
@@ -32,6 +33,7 @@ impl WireWatch {
             nonces: Nonces::default(),
             unproved: UnprovedAddresses::default(),
             once: TakenOnce::default(),
+            questions: PathQuestions::default(),
             keys: HashMap::new(),
         }
     }
@@ -52,6 +54,7 @@ impl WireWatch {
     pub fn server_started(&mut self) {
         self.nonces.server_started();
         self.unproved = UnprovedAddresses::default();
+        self.questions = PathQuestions::default();
     }
 
     /// Somebody with bad intentions sent a datagram: what that is worth shows only where it is read. But it may hold a good token.
@@ -76,6 +79,11 @@ impl WireWatch {
         if let Some(packet) = &packet {
             self.nonces.sealed(packet, datagram)?;
             self.keys.insert(seal_of(datagram), packet.key);
+            if from == self.server {
+                self.questions.sent_by_server(to, packet);
+            } else {
+                self.questions.sent_by_client(seal_of(datagram), packet);
+            }
         }
         if from == self.server {
             self.unproved.sent(to, datagram.len(), packet.as_ref())?;
@@ -99,8 +107,18 @@ impl WireWatch {
         if receiver != Receiver::Server {
             return Ok(());
         }
+        if fate == Fate::Taken {
+            for address in self.questions.taken_by_server(seal_of(datagram)) {
+                self.unproved.proved(address);
+            }
+        }
         let response = self.response(from, datagram, fate);
         self.unproved.received(from, datagram.len(), response.as_ref(), fate != Fate::Dropped)
+    }
+
+    /// The server told that a session moved from one port to another.
+    pub fn moved(&self, from_port: u16, to_port: u16) -> Result<(), Violation> {
+        self.questions.moved(from_port, to_port)
     }
 
     /// What is taken was sealed by somebody who has the keys of a token.

@@ -162,6 +162,8 @@ impl Model {
             timeout_micros,
             path,
             is_confirmed: false,
+            trial: None,
+            round_trip: None,
             attempt: None,
             last_live: self.now,
             silence: self.deadline(timeout_micros),

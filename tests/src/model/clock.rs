@@ -8,6 +8,7 @@ use rejoin::{Event, SessionId, Timestamp};
 
 use super::Model;
 use super::session::Session;
+use super::trial::Trial;
 use crate::laws::{Violation, ensure};
 
 /// How long after a deadline a host may come, in microseconds: clocks that drift show no full ones.
@@ -21,6 +22,13 @@ pub(super) struct Deadline {
     held_before: u64,
 }
 
+impl Deadline {
+    /// The same with so much more time.
+    pub(super) fn longer_by(self, micros: u64) -> Self {
+        Self { at: self.at.plus_micros(micros), ..self }
+    }
+}
+
 impl Model {
     /// The clock shows this; it never goes back. The host came as soon as it was asked to, or sooner.
     pub(super) fn move_to(&mut self, now: Timestamp) -> Result<(), Violation> {
@@ -28,6 +36,7 @@ impl Model {
             return Ok(());
         }
         self.check_nobody_overdue(now)?;
+        self.check_asked()?;
         self.now = now;
         Ok(())
     }
@@ -35,6 +44,7 @@ impl Model {
     /// The host comes so much later than it was asked to, and it was asked to come in time.
     pub(super) fn note_late(&mut self, now: Timestamp, micros: u64) -> Result<(), Violation> {
         self.check_nobody_overdue(Timestamp::from_micros(now.as_micros().saturating_sub(micros)))?;
+        self.check_asked()?;
         self.now = self.now.max(now);
         self.forgive(micros);
         Ok(())
@@ -53,7 +63,12 @@ impl Model {
 
     /// A peer gets so much time from now on.
     pub(super) fn deadline(&mut self, micros: u64) -> Deadline {
-        let at = self.now.plus_micros(micros);
+        self.deadline_since(self.now, micros)
+    }
+
+    /// The same from a moment on since which the host was not late.
+    pub(super) fn deadline_since(&mut self, since: Timestamp, micros: u64) -> Deadline {
+        let at = since.plus_micros(micros);
         self.quiet_until = self.quiet_until.min(at);
         Deadline { at, late_before: self.late_micros, held_before: self.held_until_now() }
     }
@@ -82,7 +97,7 @@ impl Model {
         deadline.at.plus_micros(late + self.held_micros - deadline.held_before)
     }
 
-    fn has_passed(&self, deadline: Deadline) -> bool {
+    pub(super) fn has_passed(&self, deadline: Deadline) -> bool {
         self.end_of(deadline) <= self.now
     }
 
@@ -91,17 +106,18 @@ impl Model {
         let path = if session.state.is_away() { session.window } else { Some(session.silence) };
         let login = (!session.state.is_logged_in()).then_some(session.login);
         let attempt = session.attempt.as_ref().map(|attempt| attempt.deadline);
-        let ends = [path, login, attempt].into_iter().flatten().map(|deadline| self.end_of(deadline));
+        let trial = session.trial.as_ref().and_then(Trial::deadline);
+        let ends = [path, login, attempt, trial].into_iter().flatten().map(|deadline| self.end_of(deadline));
         ends.min().unwrap_or(Timestamp::NEVER)
     }
 
     /// The host lets deadlines fire. Which session's are first the server decides.
     pub(super) fn fire(&mut self) {
-        if std::mem::take(&mut self.reads_first) || self.quiet_until > self.now {
+        if std::mem::take(&mut self.reads_first) {
             return;
         }
         self.fire_leave();
-        while let Some(session) = self.next_due() {
+        while let Some(session) = self.next_move().or_else(|| self.next_due()) {
             self.fire_session(session);
         }
         self.find_quiet();
@@ -122,6 +138,7 @@ impl Model {
         if is_due(self, |session| (!session.state.is_logged_in()).then_some(session.login)) {
             self.login_time_over(id);
         }
+        self.conclude_trial(id);
         if is_due(self, |session| (!session.state.is_away()).then_some(session.silence)) {
             self.falls_silent(id);
         }

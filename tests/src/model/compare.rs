@@ -14,6 +14,7 @@ impl Model {
     pub(super) fn compare_touched(&mut self, server: &MultiSessionManager) -> Result<(), Violation> {
         let mut touched = std::mem::take(&mut self.touched);
         touched.dedup();
+        self.note_round_trips(server, &touched);
         touched.iter().try_for_each(|id| self.compare_session(server, *id))?;
         touched.clear();
         self.touched = touched;
@@ -38,6 +39,7 @@ impl Model {
         same("how far it is in taking its leave", &server.drain_state(), &self.leave.state())?;
         let counters = server.counters();
         same("how many sessions were opened", &counters.sessions_opened, &self.opened)?;
+        same("how many sessions moved to another port", &counters.paths_moved, &self.moves_followed)?;
         same("how many ways back there were", &counters.reconnects, &self.reconnects)?;
         let reasons = [DenyReason::Full, DenyReason::Draining, DenyReason::AlreadyLoggedIn];
         reasons.into_iter().try_for_each(|reason| {

@@ -14,12 +14,15 @@ use crate::netcode::kind::{DISCONNECT, PAYLOAD};
 const TAKE_OVERS_WITHIN_MICROS: u64 = 60_000_000;
 
 /// A packet of a session, as it looks from outside.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Packet {
     pub(super) from: SocketAddr,
     pub(super) token: TokenId,
     pub(super) kind: u8,
     pub(super) sequence: u64,
+    pub(super) bytes: usize,
+    /// The answers to path challenges in it, as far as they matter.
+    pub(super) path_responses: Vec<u64>,
     pub(super) verdict: Verdict,
 }
 
@@ -44,6 +47,10 @@ impl Model {
     /// A packet arrives that may belong to a session.
     pub(super) fn packet(&mut self, packet: &Packet) -> Result<(), Violation> {
         let (path, _) = self.tokens_at(packet.from);
+        if let Some((id, _)) = self.on_trial_at(packet.from).filter(|(_, it)| it.path.token == packet.token) {
+            self.packet_on_path(id, packet);
+            return Self::check_owner(id, packet);
+        }
         let holders = if path == Some(packet.token) { &self.paths } else { &self.waiting };
         let Some(id) = holders.get(&packet.from).copied() else {
             let is_dropped = matches!(packet.verdict, Verdict::Dropped(_));
@@ -57,6 +64,10 @@ impl Model {
         } else {
             self.first_packet(id, packet)?
         };
+        Self::check_owner(owner, packet)
+    }
+
+    fn check_owner(owner: SessionId, packet: &Packet) -> Result<(), Violation> {
         let is_right = !matches!(packet.verdict, Verdict::Accepted(said) if said != owner);
         ensure(is_right, || format!("a packet of session {owner} from {}: {:?}", packet.from, packet.verdict))
     }
@@ -67,14 +78,22 @@ impl Model {
             || packet.is_dropped_for(&[BadHello, BeforeHello, EventsFull, SessionMemory, Violation]);
         let Some(session) = self.sessions.get_mut(&id).filter(|_| is_opened) else { return };
         let is_newest = session.path.note(packet.sequence);
+        let is_on_trial = session.trial.as_ref().is_some_and(|trial| trial.address == packet.from);
+        if is_on_trial {
+            self.packet_on_trial(id, packet.bytes, is_newest);
+        }
         if packet.kind == DISCONNECT {
             self.end(id, DisconnectReason::PeerLeft);
             return;
         }
-        if is_newest {
+        if is_newest && !is_on_trial {
             self.lives(id);
         }
         self.make_room(id);
+        if matches!(packet.verdict, Verdict::Accepted(_)) || packet.is_dropped_for(&[Violation]) {
+            let is_sure = matches!(packet.verdict, Verdict::Accepted(_));
+            self.responses(id, &packet.path_responses, is_sure);
+        }
         self.take_content(id, packet);
     }
 
@@ -308,6 +327,7 @@ impl Model {
     fn move_in(&mut self, id: SessionId, path: Path) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let former = std::mem::replace(&mut session.path, path);
+        session.trial = None;
         session.is_confirmed = true;
         if self.paths.get(&former.address) == Some(&id) {
             self.paths.remove(&former.address);
@@ -318,6 +338,7 @@ impl Model {
 
     /// Whoever had this path loses it.
     fn take_path(&mut self, address: SocketAddr, id: SessionId) {
+        self.end_trial_at(address);
         if let Some(displaced) = self.paths.insert(address, id).filter(|displaced| *displaced != id) {
             self.path_taken(displaced);
             self.attempt_counts(displaced);

@@ -9,6 +9,7 @@ use rejoin::{ClientId, SessionId};
 
 use super::session::{Origin, Token, TokenId};
 use crate::netcode::{KeyBytes, Request, open_packet, open_request};
+use crate::path_frames::{path_challenge, path_responses};
 
 /// What the user data of a server's own token begins with; then come its start, the session and the generation, eight bytes each.
 const RESUME_MARK: &[u8; 8] = b"REJOINWB";
@@ -20,7 +21,8 @@ const NONCE: std::ops::Range<usize> = 30..54;
 pub(super) struct Reader {
     protocol_id: u64,
     private_key: KeyBytes,
-    keys: Vec<KeyBytes>,
+    /// To the server, and to the client.
+    keys: Vec<(KeyBytes, KeyBytes)>,
     by_key: BTreeMap<KeyBytes, TokenId>,
     by_nonce: BTreeMap<[u8; 24], Token>,
     /// By address, each token once, the newest last.
@@ -57,7 +59,7 @@ impl Reader {
         let (key, next) = (request.client_to_server, TokenId(self.keys.len()));
         let id = *self.by_key.entry(key).or_insert(next);
         if id == next {
-            self.keys.push(key);
+            self.keys.push((key, request.server_to_client));
         }
         let token = Token { id, client_id: ClientId(request.client_id), origin: origin_of(request) };
         self.by_nonce.insert(nonce, token);
@@ -72,7 +74,22 @@ impl Reader {
 
     pub(super) fn is_sealed_under(&self, token: TokenId, datagram: &[u8]) -> bool {
         let key = self.keys.get(token.0);
-        key.is_some_and(|key| open_packet(self.protocol_id, key, datagram).is_some())
+        key.is_some_and(|(key, _)| open_packet(self.protocol_id, key, datagram).is_some())
+    }
+}
+
+/// Path challenges and their answers.
+impl Reader {
+    /// The values that a packet to the server brings back, sealed under this token.
+    pub(super) fn path_responses(&self, token: TokenId, datagram: &[u8]) -> Vec<u64> {
+        let opened = self.keys.get(token.0).and_then(|(key, _)| open_packet(self.protocol_id, key, datagram));
+        opened.map_or_else(Vec::new, |payload| path_responses(&payload))
+    }
+
+    /// The value of a path challenge in a packet to the client, sealed under this token.
+    pub(super) fn path_challenge(&self, token: TokenId, datagram: &[u8]) -> Option<u64> {
+        let (_, key) = self.keys.get(token.0)?;
+        path_challenge(&open_packet(self.protocol_id, key, datagram)?)
     }
 }
 

@@ -1,11 +1,13 @@
 //! What there is to know of one session.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use rejoin::lifecycle::SessionState;
 use rejoin::{ClientId, SessionId, Timestamp};
 
 use super::clock::Deadline;
+use super::trial::Trial;
 
 /// One of the tokens that were shown, by the key that its holder seals with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +73,10 @@ pub(super) struct Session {
     pub(super) path: Path,
     /// Whether anything has come on the path.
     pub(super) is_confirmed: bool,
+    /// Another port that its packets come from.
+    pub(super) trial: Option<Trial>,
+    /// As the server said after the last step that touched it.
+    pub(super) round_trip: Option<Duration>,
     pub(super) attempt: Option<Attempt>,
     pub(super) last_live: Timestamp,
     /// When it counts as silent, when it must be logged in, and when it has been away for too long.

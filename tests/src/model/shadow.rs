@@ -11,6 +11,7 @@ use super::session::TokenId;
 use super::{Command, Model};
 use crate::laws::{Violation, ensure};
 use crate::netcode::header;
+use crate::netcode::kind::PAYLOAD;
 use crate::world::{PRIVATE_KEY, Record};
 
 /// Follows one server, over its restarts, and says where it does not do what it must.
@@ -78,6 +79,7 @@ impl Shadow {
             Record::Fired => self.fired(now),
             Record::Commanded(command, is_done) => self.commanded(now, *command, *is_done),
             Record::Told(event) => self.told(event),
+            Record::Sent(datagram) => self.sent(now, datagram.to, &datagram.bytes),
         }
     }
 
@@ -98,7 +100,9 @@ impl Shadow {
         verdicts: &(impl Iterator<Item = Verdict> + Clone),
     ) {
         let Some(model) = &mut self.model else { return };
-        model.told.extend(told.filter(|event| matches!(event, Event::Lifecycle(_) | Event::Stalled { .. })));
+        model.told.extend(told.filter(|event| {
+            matches!(event, Event::Lifecycle(_) | Event::Stalled { .. } | Event::PathMoved { .. })
+        }));
         model.find_leavers(verdicts);
     }
 
@@ -157,14 +161,42 @@ impl Shadow {
             return Ok(());
         };
         let is_under = |token: TokenId| self.reader.is_sealed_under(token, datagram);
+        let on_trial = model.on_trial_at(from).map(|(_, session)| session.path.token);
         let token = match model.tokens_at(from) {
             (Some(path), Some(waiting)) => Some(if is_under(path) { path } else { waiting }),
-            (path, waiting) => path.or(waiting),
+            (Some(path), None) => Some(path),
+            (None, waiting) => on_trial.filter(|token| is_under(*token)).or(waiting),
         };
+        let token = token.or_else(|| {
+            let mut candidates = model.may_have_moved(from, sequence).into_iter();
+            let (session, token) = candidates.find(|(_, token)| is_under(*token))?;
+            model.put_on_trial(session, from);
+            self.addresses.insert(from);
+            Some(token)
+        });
         let is_refused = matches!(verdict, Verdict::Dropped(_));
         ensure(token.is_some() || is_refused, || format!("from {from}, where nobody is: {verdict:?}"))?;
         model.note_accepted(verdict);
-        token.map_or(Ok(()), |token| model.packet(&Packet { from, token, kind, sequence, verdict }))
+        let Some(token) = token else { return Ok(()) };
+        let bytes = datagram.len();
+        let path_responses = if model.is_anybody_asked(token) {
+            self.reader.path_responses(token, datagram)
+        } else {
+            Vec::new()
+        };
+        model.packet(&Packet { from, token, kind, sequence, bytes, path_responses, verdict })
+    }
+
+    /// The server sent a datagram.
+    pub fn sent(&mut self, now: Timestamp, to: SocketAddr, datagram: &[u8]) -> Result<(), Violation> {
+        let Some(model) = self.model.as_mut().filter(|_| may_be_challenge(datagram)) else { return Ok(()) };
+        model.move_to(now)?;
+        for (session, token) in model.asked_at(to) {
+            if let Some(value) = self.reader.path_challenge(token, datagram) {
+                return model.challenge(session, to, value, datagram.len() as u64);
+            }
+        }
+        Ok(())
     }
 
     /// The host let fire what was due.
@@ -205,6 +237,12 @@ impl Shadow {
     pub fn check_nobody_overdue(&mut self, local: Timestamp) -> Result<(), Violation> {
         self.model.as_mut().map_or(Ok(()), |model| model.check_nobody_overdue(local))
     }
+}
+
+/// Whether a datagram of the server's is as long as a path challenge alone, and of its kind.
+#[must_use]
+pub fn may_be_challenge(datagram: &[u8]) -> bool {
+    header(datagram).is_some_and(|(kind, _, body)| kind == PAYLOAD && datagram.len() == body + 9 + 16)
 }
 
 /// Whether a packet with this verdict was opened, or may have been.

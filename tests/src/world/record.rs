@@ -14,6 +14,8 @@ pub enum Record {
     Late(u64),
     /// It read a datagram.
     Received(Datagram, Verdict),
+    /// It sent a datagram that may be a path challenge.
+    Sent(Datagram),
     /// Its host lets fire what is due.
     Fired,
     /// It was asked for something, and did it or refused.

@@ -42,7 +42,7 @@ impl Checker for AsTheModel {
 
 const fn is_of_server(happening: &Happening) -> bool {
     use Happening::{
-        Received, ServerCommanded, ServerFired, ServerLate, ServerStarted, ServerStopped, ServerTicked,
+        Received, Sent, ServerCommanded, ServerFired, ServerLate, ServerStarted, ServerStopped, ServerTicked,
         ServerTold,
     };
     matches!(
@@ -55,6 +55,7 @@ const fn is_of_server(happening: &Happening) -> bool {
             | ServerCommanded { .. }
             | ServerTold { .. }
             | Received { by: Party::Server, .. }
+            | Sent { by: Party::Server, .. }
     )
 }
 
@@ -85,6 +86,9 @@ impl AsTheModel {
             }
             Happening::Received { by: Party::Server, datagram, reading: Reading::Server(verdict) } => {
                 return self.shadow.received(now, datagram.from, &datagram.bytes, *verdict);
+            }
+            Happening::Sent { by: Party::Server, datagram } => {
+                return self.shadow.sent(now, datagram.to, &datagram.bytes);
             }
             Happening::ServerTold { event, .. } => return self.shadow.told(event),
             _ => {}

@@ -3,13 +3,14 @@
 //! 1. What counts for an honest session is, byte for byte, a datagram of its own player's; what counts for a player is one of the
 //!    server's.
 //! 2. A sealed packet that a player sent, and that arrives unchanged, for the first time, from the address it was sent from, is taken, if
-//!    that address is still the path of the session which took its last packet from there, of the same process under the same key, and the
+//!    that address is still the path of the session which took its last packet, of the same process under the same key, and the
 //!    packet is one of the last 256 of its player, which the replay window covers. Only where the host read several datagrams at once may
-//!    the event queue be full, and only a session that uses its own quota up may have no memory for more; then the sender repeats what was reliable.
+//!    the event queue be full, and only a session that uses its own quota up may have no memory for more; then the sender repeats what was reliable. A packet that somebody
+//!    brought from another port of the player's address before was taken then, and is not taken again.
 //! 3. A player's request or response that arrives unchanged from its own address is never refused for want of room: no adversary has so many
 //!    tokens that handshakes, the history of tokens or the queue of answers were full. And nobody is denied a place while there is one.
 //! 4. Neither end breaks the protocol, as the other sees it, and no honest session or program ends for that. Apart from time and the application, it changes only with what its own player
-//!    sent; it loses its path to another only with what another player sent.
+//!    sent, in the same step or, where its path moved to another port, when that was asked (the law of `path_questions`); it loses its path to another only with what another player sent.
 //!
 //! What is not promised, by design:
 //!
@@ -69,6 +70,8 @@ struct Sent {
     /// How many sealed packets its player had sent before.
     number: u64,
     has_arrived: bool,
+    /// It was opened, wherever it came from.
+    was_opened: bool,
 }
 
 /// What is known of a player's secrets, from the requests it sent.
@@ -92,7 +95,7 @@ struct Token {
 #[derive(Debug)]
 struct Taken {
     process: ProcessId,
-    from: SocketAddr,
+    path: SocketAddr,
     bytes: Rc<[u8]>,
 }
 
@@ -127,6 +130,9 @@ impl Checker for Unaffected {
                     let may_be = shared.any(|player| player.process == *process);
                     ensure(may_be, || format!("{process} was ended for breaking the protocol"))?;
                 }
+                Happening::ServerTold { event: Event::PathMoved { session, .. }, .. } => {
+                    reads.moved.push(*session);
+                }
                 Happening::ServerTold { event: Event::Lifecycle(event), .. } => {
                     reads.check_event(event, self.has_shared(event.client_id))?;
                 }
@@ -145,7 +151,8 @@ impl Unaffected {
             _ => player.sealed += 1,
         }
         let (from, number) = (datagram.from, player.sealed);
-        let sent = Sent { client_id, process: player.process, from, number, has_arrived: false };
+        let sent =
+            Sent { client_id, process: player.process, from, number, has_arrived: false, was_opened: false };
         self.upward.insert(fingerprint(&datagram.bytes), sent);
     }
 
@@ -161,6 +168,10 @@ impl Unaffected {
         let before = known.as_deref().copied();
         if let Some(sent) = known {
             sent.has_arrived |= sent.from == datagram.from;
+            sent.was_opened |= matches!(
+                verdict,
+                Verdict::Accepted(_) | Verdict::Dropped(DropReason::EventsFull | DropReason::SessionMemory)
+            );
             reads.honest.push(sent.client_id);
         }
         if let Verdict::Accepted(session) = verdict {
@@ -196,7 +207,12 @@ impl Unaffected {
                     format!("{:?} was refused for want of room: {datagram}: {reason:?}", sent.client_id)
                 })
             }
-            _ if sent.has_arrived || (reason == DropReason::EventsFull && reads.count > 1) => Ok(()),
+            _ if sent.has_arrived
+                || sent.was_opened
+                || (reason == DropReason::EventsFull && reads.count > 1) =>
+            {
+                Ok(())
+            }
             _ if reason == DropReason::SessionMemory && is_short_of_memory(datagram.from, reads, view) => {
                 Ok(())
             }
@@ -250,18 +266,20 @@ impl Unaffected {
         })?;
         if let Some(sent) = sent.filter(|_| kind_of(&datagram.bytes) != Some(DISCONNECT)) {
             let bytes = Rc::clone(&datagram.bytes);
-            self.taken.insert(session, Taken { process: sent.process, from: datagram.from, bytes });
+            let seen = view.server.manager().and_then(|manager| manager.session(session));
+            let path = seen.map_or(datagram.from, |session| session.address());
+            self.taken.insert(session, Taken { process: sent.process, path, bytes });
         }
         Ok(())
     }
 
-    /// Whether a packet is under the keys, and from the address, of the last one that its session took, and that session is there.
+    /// Whether a packet is under the keys of the last one that its session took, and that session was and is where it comes from.
     fn lives(&self, datagram: &Datagram, sent: Sent, view: &View<'_>) -> bool {
         let at_address = view.server.manager().and_then(|manager| manager.session_at(datagram.from));
         let taken = at_address.and_then(|session| self.taken.get(&session.id()));
         let (Some(taken), Some(player)) = (taken, self.players.get(&sent.client_id)) else { return false };
         let key = player.key_of(&datagram.bytes);
-        taken.from == datagram.from
+        taken.path == datagram.from
             && taken.process == sent.process
             && player.sealed - sent.number < REPLAY_WINDOW
             && key.is_some()
@@ -301,6 +319,8 @@ struct Reads {
     ended: usize,
     /// Honest sessions that lost their path.
     scheduled: Vec<SessionId>,
+    /// Sessions that moved to another port.
+    moved: Vec<SessionId>,
 }
 
 impl Reads {
@@ -316,6 +336,7 @@ impl Reads {
         let is_founded = match event.cause {
             Cause::Ended(DisconnectReason::ProtocolViolation) => has_shared,
             Cause::PathTaken => !self.honest.is_empty(),
+            Cause::Revived if self.moved.contains(&event.session) => true,
             // Where its player had completed a handshake before its path was lost, it is on its way back at once.
             Cause::ResumeHandshake if self.scheduled.contains(&event.session) => true,
             Cause::Handshake

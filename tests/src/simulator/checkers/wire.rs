@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rejoin::{ClientId, Verdict};
+use rejoin::{ClientId, Event, Verdict};
 
 use crate::laws::{KeyUse, Violation, WireWatch};
 use crate::netcode::Packet;
@@ -52,6 +52,9 @@ impl Wire {
                 Happening::Sent { datagram: Datagram { from, to, bytes }, .. } => {
                     let packet = self.watch.sent(*from, *to, bytes)?;
                     self.sent.extend(packet.map(|packet| (place, packet)));
+                }
+                Happening::ServerTold { event: Event::PathMoved { from_port, to_port, .. }, .. } => {
+                    self.watch.moved(*from_port, *to_port)?;
                 }
                 Happening::Received { by, datagram, reading } => {
                     let receiver = self.receiver(*by, players);
