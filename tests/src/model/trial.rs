@@ -34,11 +34,23 @@ pub(super) struct Trial {
     pub(super) address: SocketAddr,
     bytes_from: u64,
     bytes_to: u64,
-    /// Signs of life from there for which nothing was asked yet: when, and what was left of what came.
-    unanswered: Vec<(Timestamp, u64)>,
+    /// Signs of life from there for which nothing was asked yet.
+    unanswered: Vec<Sign>,
     question: Option<Question>,
     rests_until: Timestamp,
     pause_micros: u64,
+    /// An answer came when nobody knows whether it was in time: the pauses may be longer than they are known to be.
+    may_rest_longer: bool,
+}
+
+/// A sign of life from a port on trial.
+#[derive(Clone, Copy, Debug)]
+struct Sign {
+    at: Timestamp,
+    /// What was left of what came.
+    bytes_left: u64,
+    /// Whether nothing was asked before, for sure.
+    is_free: bool,
 }
 
 /// What the peer is asked: which of two values it hears.
@@ -74,6 +86,7 @@ impl Trial {
             question: None,
             rests_until: Timestamp::ZERO,
             pause_micros: former.map_or(FIRST_PAUSE_MICROS, |former| former.pause_micros),
+            may_rest_longer: former.is_some_and(|former| former.may_rest_longer),
         }
     }
 
@@ -148,7 +161,8 @@ impl Model {
         }
         (session.last_live, session.silence) = (now, silence);
         if trial.rests_until <= now {
-            trial.unanswered.push((now, trial.bytes_from - trial.bytes_to));
+            let is_free = trial.question.is_none() && !trial.may_rest_longer;
+            trial.unanswered.push(Sign { at: now, bytes_left: trial.bytes_from - trial.bytes_to, is_free });
         }
         self.touched.push(id);
     }
@@ -220,7 +234,7 @@ impl Model {
         let is_over = trial
             .question
             .is_none_or(|question| self.has_passed(question.earliest) && question.heard != Heard::InTime);
-        let asked_at = trial.unanswered.iter().find(|(_, left)| *left >= bytes).map(|(at, _)| *at);
+        let asked_at = trial.unanswered.iter().find(|sign| sign.bytes_left >= bytes).map(|sign| sign.at);
         ensure(is_over && asked_at.is_some_and(|at| trial.rests_until <= at), || {
             format!("session {id} is asked whether it is at {}, for which there is no reason", trial.address)
         })?;
@@ -265,6 +279,8 @@ impl Model {
                 if in_time {
                     trial.rests_until = now.plus_micros(trial.pause_micros);
                     trial.pause_micros = (2 * trial.pause_micros).min(LONGEST_PAUSE_MICROS);
+                } else {
+                    trial.may_rest_longer = true;
                 }
             } else if question.value_on_trial == Some(*value)
                 && let Some(question) = &mut trial.question
@@ -279,8 +295,8 @@ impl Model {
     pub(super) fn check_asked(&mut self) -> Result<(), Violation> {
         for (id, session) in &mut self.sessions {
             let Some(trial) = &mut session.trial else { continue };
-            let is_owed = trial.question.is_none()
-                && trial.unanswered.iter().any(|(_, left)| *left >= CHALLENGE_PACKET_BYTES_MAX);
+            let pays = |sign: &Sign| sign.is_free && sign.bytes_left >= CHALLENGE_PACKET_BYTES_MAX;
+            let is_owed = trial.question.is_none() && trial.unanswered.iter().any(pays);
             trial.unanswered.clear();
             ensure(!is_owed, || format!("session {id} is not asked whether it is at {}", trial.address))?;
         }

@@ -1,8 +1,8 @@
 //! Those who take part in every run with bad intentions: somebody who hears everything, somebody who sends from anywhere, somebody
-//! who has good tokens and misbehaves, and somebody who plays on two devices at once.
+//! who has good tokens and misbehaves, somebody who plays on two devices at once, and somebody behind each player's own router.
 //!
-//! They go on when the faults have stopped, and everybody honest gets in all the same. Two tricks stop then, for they keep honest players
-//! out by design as long as they last.
+//! They go on when the faults have stopped, and everybody honest gets in all the same. Three tricks stop then, for they keep honest players
+//! out, or lead them astray, by design as long as they last.
 //!
 //! The first is a *good* request from an address that is not its owner's. An address has one handshake under way at
 //! a time, and a token four addresses, the newest in place of the oldest; so whoever shows good tokens from a player's address, or a
@@ -12,9 +12,13 @@
 //!
 //! The second is a packet of a player's that was lost, delivered much later, unchanged and from its own address. It is genuine and new, so it
 //! revives the session of a program that has crashed. Where a second login is rejected, the player waits for that session's end once more.
+//!
+//! The third is what the server sent to a relay's port, brought to its player. Where the player's own port moves meanwhile, a relay that
+//! carries both ways *is* the path, and the session goes on by it, as it would by any router.
 
 mod insider;
 mod pace;
+mod relay;
 mod sniffer;
 mod spoofer;
 #[cfg(test)]
@@ -29,25 +33,27 @@ use super::step::Datagram;
 use crate::world::{Chance, server_address};
 
 use insider::Insider;
+use relay::Relay;
 use sniffer::Sniffer;
 use spoofer::Spoofer;
 use twins::Twins;
 
 /// How many addresses of their own they need.
-pub(super) const ADDRESSES: [usize; 4] = [1, 0, 4, 6];
+pub(super) const ADDRESSES: [usize; 5] = [1, 0, 4, 6, 0];
 
 /// All of them; each has so many addresses as [`ADDRESSES`] says.
 pub(super) fn all(
     plans: &AdversaryPlans,
-    addresses: [Vec<SocketAddr>; 4],
+    addresses: [Vec<SocketAddr>; 5],
     chance: &mut Chance,
 ) -> Vec<Box<dyn Adversary>> {
-    let [sniffer, _, insider, twins] = addresses;
+    let [sniffer, _, insider, twins, _] = addresses;
     vec![
         Box::new(Sniffer::new(plans, sniffer[0], chance.fork())),
         Box::new(Spoofer::new(plans, chance.fork())),
         Box::new(Insider::new(plans, insider, chance.fork())),
         Box::new(Twins::new(plans, &twins, chance.fork())),
+        Box::new(Relay::new(plans, chance.fork())),
     ]
 }
 

@@ -75,11 +75,15 @@ pub enum Attack {
     TwinCopy,
     /// A device changes its network.
     TwinMove,
+    /// What a player sent is sent again from another port of the player's own address.
+    RelayedCopy,
+    /// What the server sent to that port comes to the player.
+    RelayedBack,
 }
 
 impl Attack {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 37] = [
         Self::ReplayAtOnce,
         Self::ReplayLater,
         Self::ReplayFromOwn,
@@ -115,6 +119,8 @@ impl Attack {
         Self::TwinLogin,
         Self::TwinCopy,
         Self::TwinMove,
+        Self::RelayedCopy,
+        Self::RelayedBack,
     ];
 
     /// Those that stand between these two, both included, in the order of their declaration.
@@ -140,6 +146,11 @@ impl Attack {
     /// What somebody can do who plays on two devices.
     pub(super) fn of_twins() -> &'static [Self] {
         Self::all_from(Self::TwinLogin, Self::TwinMove)
+    }
+
+    /// What somebody can do behind a player's own router.
+    pub(super) fn of_relay() -> &'static [Self] {
+        Self::all_from(Self::RelayedCopy, Self::RelayedBack)
     }
 }
 
@@ -199,8 +210,13 @@ mod tests {
         for (times, attack) in Attack::ALL.into_iter().enumerate() {
             assert_eq!(counts.of(attack), times as u64, "{attack}");
         }
-        let of_somebody =
-            [Attack::of_sniffer(), Attack::of_spoofer(), Attack::of_insider(), Attack::of_twins()];
+        let of_somebody = [
+            Attack::of_sniffer(),
+            Attack::of_spoofer(),
+            Attack::of_insider(),
+            Attack::of_twins(),
+            Attack::of_relay(),
+        ];
         assert_eq!(of_somebody.concat(), Attack::ALL);
     }
 }

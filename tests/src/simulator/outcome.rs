@@ -35,6 +35,10 @@ pub struct Tally {
     pub sessions: u64,
     /// How often a session whose player was away or elsewhere went on.
     pub resumes: u64,
+    /// How often a session was asked whether its port is another one.
+    pub path_trials: u64,
+    /// How often it was, and the session followed.
+    pub paths_moved: u64,
     /// Programs of players that began.
     pub processes: u32,
     /// Reliable messages and latest-wins values that were sent.
@@ -77,6 +81,8 @@ impl Tally {
         self.datagrams_sent += other.datagrams_sent;
         self.sessions += other.sessions;
         self.resumes += other.resumes;
+        self.path_trials += other.path_trials;
+        self.paths_moved += other.paths_moved;
         self.processes += other.processes;
         self.messages += other.messages;
         self.session_micros += other.session_micros;

@@ -286,7 +286,7 @@ impl Run {
 }
 
 /// The adversaries get their addresses.
-fn attach(network: &mut Network) -> [Vec<SocketAddr>; 4] {
+fn attach(network: &mut Network) -> [Vec<SocketAddr>; 5] {
     let mut place = 0;
     adversaries::ADDRESSES.map(|count| {
         place += 1;

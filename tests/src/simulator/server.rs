@@ -172,13 +172,15 @@ impl Server {
         Ok(())
     }
 
-    /// Adds up what the present start has refused, before it ends.
+    /// Adds up what the present start has counted, before it ends.
     pub(super) fn count_refusals(&self, stage: &mut Stage) {
         let Some(running) = &self.running else { return };
         let counters = running.manager.counters();
         for (count, refusal) in stage.tally.refused.0.iter_mut().zip(Refusal::all()) {
             *count += counters.refused(refusal);
         }
+        stage.tally.path_trials += counters.path_trials;
+        stage.tally.paths_moved += counters.paths_moved;
     }
 
     /// Its machine goes on: what waited is read first, a budget at a time.

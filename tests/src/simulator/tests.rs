@@ -4,16 +4,17 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use rejoin::Timestamp;
+use rejoin::lifecycle::LifecycleEventKind;
+use rejoin::{Event, Timestamp};
 
 use super::adversary::{Adversary, Volley};
 use super::attack::Attack;
 use super::checker::{Checker, View};
 use super::fault::{Fault, FaultCounts};
-use super::plan::{Plan, Settings};
+use super::plan::{Incident, IncidentKind, Notice, Plan, Settings};
 use super::run::Run;
 use super::simulate;
-use super::step::{Datagram, Step};
+use super::step::{Datagram, Happening, Step};
 use crate::laws::Violation;
 use crate::world::{Chance, server_address};
 
@@ -65,6 +66,46 @@ fn a_violation_ends_the_run_at_once_and_says_how_to_repeat_it() {
     let text = failure.to_string();
     assert!(text.contains("too late"), "{text}");
     assert!(text.contains("--bin simulate -- --seeds 1 --from 5 --seconds 6 --peers 3"), "{text}");
+}
+
+/// Finds fault with whoever is timed out.
+struct Patience;
+
+impl Checker for Patience {
+    fn check(&mut self, step: &Step, _view: &View<'_>) -> Result<(), Violation> {
+        let is_timeout = |happening: &Happening| match happening {
+            Happening::ServerTold { event: Event::Lifecycle(event), .. } => {
+                event.kind == LifecycleEventKind::TimedOut
+            }
+            _ => false,
+        };
+        let timed_out = step.happenings.iter().find(|happening| is_timeout(happening));
+        timed_out.map_or(Ok(()), |happening| Err(Violation::new(happening.to_string())))
+    }
+}
+
+#[test]
+fn where_nothing_happens_but_that_ports_move_every_session_follows_and_nobody_is_timed_out() {
+    let calm = (0..400).map(|seed| Plan::new(seed, SHORT)).filter(|plan| plan.faults.is_empty());
+    let mut moved = 0;
+    for (round, mut plan) in calm.take(40).enumerate() {
+        for quiet in plan.adversaries.all_mut() {
+            quiet.from = Timestamp::NEVER;
+        }
+        plan.incidents = (0..3)
+            .flat_map(|turn| (0..SHORT.peers).map(move |player| (turn, player)))
+            .map(|(turn, player)| Incident {
+                at: Timestamp::from_millis(2_000 + 1_300 * turn + 37 * (round + 5 * player) as u64),
+                fault: Fault::SilentMoves,
+                what: IncidentKind::Move { player, notice: Notice::None },
+            })
+            .collect();
+        plan.incidents.sort_by_key(|incident| incident.at);
+        let mut run = Run::new(plan, None);
+        run.add_checker(Box::new(Patience));
+        moved += run.play().unwrap_or_else(|failure| panic!("{failure}")).tally.paths_moved;
+    }
+    assert!(moved > 200, "{moved} of 360");
 }
 
 /// Sends what it overheard again: as it was, or from its own address.

@@ -52,6 +52,8 @@ impl fmt::Display for Summary {
             datagrams_sent,
             sessions,
             resumes,
+            path_trials,
+            paths_moved,
             processes,
             messages,
             session_micros,
@@ -64,6 +66,7 @@ impl fmt::Display for Summary {
         writeln!(f, "{} seeds without a violation, {} with one", self.seeds, self.failures)?;
         writeln!(f, "{}.{:02} session-hours in the game", session_s / 3_600, session_s % 3_600 / 36)?;
         writeln!(f, "{sessions} sessions, {resumes} ways back, {processes} processes")?;
+        writeln!(f, "{path_trials} ports on trial, {paths_moved} sessions moved to one")?;
         writeln!(f, "{datagrams_sent} datagrams, {messages} reliable messages and values")?;
         writeln!(f, "{gave_up_late} players asked for another token after the faults had stopped")?;
         writeln!(f, "{contested} sessions were contested, {tokens_reused} reused tokens told of")?;

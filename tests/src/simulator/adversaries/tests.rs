@@ -42,6 +42,7 @@ fn all_silent() -> AdversaryPlans {
         spoofer: silent(),
         insider: silent(),
         twins: silent(),
+        relay: silent(),
         insider_token_every_ms: 3_000,
     }
 }
@@ -121,6 +122,14 @@ fn an_insider_gets_in_again_and_again_and_breaks_the_protocol_under_its_own_keys
         DropReason::BadHello,
     ];
     assert_seen(&outcome, attacks, &reasons);
+}
+
+#[test]
+fn a_relay_is_asked_whether_it_is_the_player_and_never_is_where_the_player_hears() {
+    let attacks = Attack::of_relay();
+    let outcome = play(&AdversaryPlans { relay: loud(attacks), ..all_silent() });
+    assert_seen(&outcome, attacks, &[DropReason::Replayed, DropReason::UnknownAddress]);
+    assert!(outcome.tally.path_trials > 20, "{}", outcome.tally.path_trials);
 }
 
 #[test]

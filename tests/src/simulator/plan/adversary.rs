@@ -36,11 +36,18 @@ pub(in crate::simulator) struct AdversaryPlans {
     pub(in crate::simulator) spoofer: AdversaryPlan,
     pub(in crate::simulator) insider: AdversaryPlan,
     pub(in crate::simulator) twins: AdversaryPlan,
+    pub(in crate::simulator) relay: AdversaryPlan,
     /// How long each identity of the insider's waits from one token to the next.
     pub(in crate::simulator) insider_token_every_ms: u64,
 }
 
 impl AdversaryPlans {
+    /// Each of them.
+    #[cfg(test)]
+    pub(in crate::simulator) fn all_mut(&mut self) -> [&mut AdversaryPlan; 5] {
+        [&mut self.sniffer, &mut self.spoofer, &mut self.insider, &mut self.twins, &mut self.relay]
+    }
+
     pub(super) fn draw(settings: Settings, chance: &mut Chance) -> Self {
         let calm_at = Timestamp::from_millis(settings.seconds * 1_000);
         let mut draw = |attacks| AdversaryPlan::draw(settings, attacks, chance);
@@ -50,6 +57,7 @@ impl AdversaryPlans {
             spoofer: draw(Attack::of_spoofer()),
             insider: draw(Attack::of_insider()),
             twins: draw(Attack::of_twins()),
+            relay: draw(Attack::of_relay()),
             insider_token_every_ms: chance.between(FETCH_PAUSE_MS..=20_000),
         }
     }
