@@ -73,12 +73,16 @@ pub enum PlantedBug {
     RefusalNotCounted,
     /// A refusal counts twice for its session: there were more than the server has seen.
     RefusalCountedTwice,
+    /// That the path in use answers does not end a trial: a relay at another port takes the session.
+    RelayBelieved,
+    /// A port on trial is sent challenges whatever came from it: an unproved address gets more bytes than came from it.
+    TrialUnpaid,
 }
 
 #[cfg(feature = "planted-bugs")]
 impl PlantedBug {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::NonceRestart,
         Self::ChallengeNonceRepeated,
         Self::ReplaysAccepted,
@@ -109,6 +113,8 @@ impl PlantedBug {
         Self::ViolationNotCounted,
         Self::RefusalNotCounted,
         Self::RefusalCountedTwice,
+        Self::RelayBelieved,
+        Self::TrialUnpaid,
     ];
 }
 

@@ -52,6 +52,8 @@ pub struct Ordeal {
     watch: Watch,
     wire: WireWatch,
     chance: Chance,
+    /// For what routers do, whatever else happens.
+    router_chance: Chance,
     wanderers: Wanderers,
     traitor: Traitor,
     guests: Guests,
@@ -110,6 +112,7 @@ impl Ordeal {
             watch: Watch::new(&config()),
             wire: WireWatch::new(server_address(), PROTOCOL_ID, PRIVATE_KEY),
             chance,
+            router_chance: Chance::new(!seed),
             wanderers,
             traitor,
             guests: Guests::default(),
@@ -141,6 +144,9 @@ impl Ordeal {
                 let pause_ms = chance.below(60);
                 world.run_for_ms(pause_ms);
             }
+        }
+        if self.router_chance.percent(2) {
+            self.wanderers.move_port(&mut self.world, &mut self.router_chance);
         }
         self.world.settle();
         self.sniffer.relay(&mut self.world);

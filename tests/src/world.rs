@@ -253,6 +253,11 @@ impl World {
         self.players[player].is_up = true;
     }
 
+    /// A router gives the player another port, of which its host knows nothing.
+    pub fn move_port(&mut self, player: usize) {
+        self.players[player].address = self.fresh_address();
+    }
+
     /// The player sends from another address from now on, and its host knows.
     pub fn move_address(&mut self, player: usize) {
         let address = self.fresh_address();

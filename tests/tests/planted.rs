@@ -10,7 +10,7 @@ use rejoin_tests::ordeal::Ordeal;
 const SEEDS_MAX: u64 = 60;
 /// Within so many the reference model finds those that are about what it knows, without any help.
 const SEEDS_OF_MODEL_MAX: u64 = 12;
-const MODELLED: [PlantedBug; 10] = [
+const MODELLED: [PlantedBug; 11] = [
     PlantedBug::GenerationNotChecked,
     PlantedBug::SupersededNotEnded,
     PlantedBug::IndexNotCleaned,
@@ -21,6 +21,7 @@ const MODELLED: [PlantedBug; 10] = [
     PlantedBug::TickFilterShared,
     PlantedBug::MovementForgotten,
     PlantedBug::ViolationNotCounted,
+    PlantedBug::RelayBelieved,
 ];
 
 /// What is not well in the ordeal of a seed.

@@ -20,5 +20,7 @@ mod independence;
 mod lanes;
 #[path = "world/movement.rs"]
 mod movement;
+#[path = "world/moving_port.rs"]
+mod moving_port;
 #[path = "world/specification.rs"]
 mod specification;

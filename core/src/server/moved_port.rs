@@ -155,7 +155,6 @@ impl MultiSessionManager {
         let Some(session) = self.table.get_mut(index) else { return };
         let from = session.connection.address();
         session.connection.set_address(to);
-        session.liveness = self.clock.peer_deadline(session.timeout_micros);
         if let Content::Framed(framed) = &mut session.content {
             framed.link.path_moved();
         }

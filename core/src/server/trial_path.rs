@@ -4,6 +4,7 @@
 use core::net::SocketAddr;
 
 use crate::Timestamp;
+use crate::planted::{PlantedBug, is_planted};
 
 use super::clock::PeerDeadline;
 
@@ -83,7 +84,7 @@ impl TrialPath {
     /// Whether so many bytes more may go there.
     fn may_get(&self, bytes: usize) -> bool {
         let sent = self.bytes_sent.saturating_add(bytes as u64);
-        sent <= self.bytes_received
+        sent <= self.bytes_received || is_planted(PlantedBug::TrialUnpaid)
     }
 
     /// Whether to ask now, by a challenge of so many bytes. While it does not fit, the time to answer does not begin.
@@ -108,7 +109,7 @@ impl TrialPath {
         if value == question.on_trial.value {
             question.is_heard_on_trial = true;
             question.on_trial.due = Timestamp::NEVER;
-        } else if value == question.in_use.value {
+        } else if value == question.in_use.value && !is_planted(PlantedBug::RelayBelieved) {
             self.question = None;
             self.rests_until = now.plus_micros(self.next_pause_micros);
             self.next_pause_micros = (2 * self.next_pause_micros).min(LONGEST_PAUSE_MICROS);

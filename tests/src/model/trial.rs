@@ -354,14 +354,9 @@ impl Model {
     }
 
     fn follow(&mut self, id: SessionId) {
-        let Some(timeout_micros) = self.sessions.get(&id).map(|session| session.timeout_micros) else {
-            return;
-        };
-        let silence = self.deadline(timeout_micros);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(trial) = session.trial.take() else { return };
         let former = std::mem::replace(&mut session.path.address, trial.address);
-        session.silence = silence;
         let is_away = session.state.is_away();
         if self.paths.get(&former) == Some(&id) {
             self.paths.remove(&former);

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::model::may_be_challenge;
 use crate::world::{Chance, Datagram, World, server_address};
 
 /// Listens on the wire and repeats what it heard: to the server from any address, and to players in the server's name.
@@ -61,14 +62,24 @@ impl Sniffer {
         }
     }
 
-    /// Sends handshakes it has just heard, which are still on their way, from its own address: it arrives first.
+    /// Sends handshakes it has just heard, which are still on their way, from its own address: it arrives first. And it lets players hear
+    /// the path challenges that are sent to addresses of its own.
     pub(super) fn relay(&mut self, world: &mut World) {
         self.listen(world);
         for index in self.relayed..self.heard.len() {
-            let Datagram { to, bytes, .. } = &self.heard[index];
+            let Datagram { from, to, bytes } = &self.heard[index];
             let is_handshake = bytes.first().is_some_and(|prefix| matches!(prefix & 0xf, 0 | 3));
             if *to == server_address() && is_handshake {
                 world.deliver(Datagram { from: self.address, to: *to, bytes: bytes.clone() });
+            }
+            if *from == server_address()
+                && may_be_challenge(bytes)
+                && world.players.iter().all(|player| player.address != *to)
+            {
+                let players: Vec<_> = world.players.iter().map(|player| player.address).collect();
+                for player in players {
+                    world.deliver(Datagram { from: *from, to: player, bytes: bytes.clone() });
+                }
             }
         }
         self.relayed = self.heard.len();

@@ -57,6 +57,12 @@ impl Wanderers {
         }
     }
 
+    /// A router gives one of them another port.
+    pub(super) fn move_port(&self, world: &mut World, chance: &mut Chance) {
+        let identity = 1 + chance.below(self.players.len() as u64);
+        world.move_port(self.player_of(identity));
+    }
+
     /// Everybody gets a good network.
     pub(super) fn heal(&self, world: &mut World) {
         world.wire.conditions = Conditions::GOOD;

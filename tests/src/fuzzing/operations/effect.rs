@@ -346,9 +346,13 @@ impl Stage {
                 let Some(player) = self.player(*player) else { return };
                 self.world.heal(player);
             }
-            NetworkOperation::Move { player } => {
-                let Some(player) = self.player(*player) else { return };
-                self.world.move_address(player);
+            NetworkOperation::Move { player: choice } => {
+                let Some(player) = self.player(*choice) else { return };
+                if *choice > u8::MAX / 2 {
+                    self.world.move_port(player);
+                } else {
+                    self.world.move_address(player);
+                }
             }
             NetworkOperation::Outage { player, deciseconds, moves } => {
                 let Some(player) = self.player(*player) else { return };

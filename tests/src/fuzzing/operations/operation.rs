@@ -141,6 +141,7 @@ pub(super) enum NetworkOperation {
     Heal {
         player: u8,
     },
+    /// Of which the player's host knows nothing, where the choice is among the upper half.
     Move {
         player: u8,
     },
