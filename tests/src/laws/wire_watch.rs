@@ -133,8 +133,11 @@ impl WireWatch {
             return Ok(());
         }
         let packet = self.ring.open(from, to, datagram);
-        let key = packet.ok_or_else(|| Violation::new(format!("{to} took what nobody has sealed")))?.key;
-        self.keys.insert(seal, key);
+        let packet = packet.ok_or_else(|| Violation::new(format!("{to} took what nobody has sealed")))?;
+        self.keys.insert(seal, packet.key);
+        if to == self.server {
+            self.questions.sent_by_client(seal, &packet);
+        }
         Ok(())
     }
 
