@@ -8,6 +8,8 @@ use crate::lifecycle::{DuplicateIdentity, LifecyclePolicy, LoginPolicy};
 use crate::link::LinkLimits;
 use crate::link::lane::LaneWindow;
 use crate::netcode::Key;
+use crate::prefix::Prefix;
+use crate::server::{BURST_OPENS_MIN, EXEMPT_PREFIXES_MAX};
 
 /// What netcode payloads carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -166,6 +168,16 @@ pub struct Config {
     /// router changes its port is followed by that; 0: nobody is, and comes back as after any loss. Only where payloads are framed: a raw client does not
     /// answer the question whether it is there. Default 4,000.
     pub port_searches_per_s: u32,
+    /// What requests, responses and packets that do not open may cost in a second, all together and from all the world, in opens of a small
+    /// packet, of about 0.4 microseconds each: 1,000 to 100,000,000. A request costs 8, so the default of 100,000 lets 12,500 players a second
+    /// ask to come in, for 4 % of a core. When it is gone, prefixes that spent little and those who come back are served first.
+    pub unproved_opens_per_s: u32,
+    /// What of it may be spent at once after a quiet time, 1,024 to 100,000,000. Half of it is kept back for prefixes that spent little
+    /// and for those who come back. Default 100,000.
+    pub unproved_opens_burst: u32,
+    /// Prefixes of proxies and load balancers, behind which everybody comes from one address, at most 32: each of their addresses, with
+    /// its port, has a share of its own when the budget of the unproved is gone. Default: none.
+    pub exempt_prefixes: Vec<Prefix>,
 }
 
 impl Config {
@@ -218,6 +230,9 @@ impl Config {
             pool_grant_ms: 30_000,
             at_capacity: AtCapacity::default(),
             port_searches_per_s: 4_000,
+            unproved_opens_per_s: 100_000,
+            unproved_opens_burst: 100_000,
+            exempt_prefixes: Vec::new(),
         }
     }
 
@@ -241,6 +256,9 @@ impl Config {
         }
         if let Some(&address) = self.public_addresses.iter().find(|address| !is_reachable(address)) {
             return Err(ConfigError::UnreachableAddress(address));
+        }
+        if self.exempt_prefixes.len() > EXEMPT_PREFIXES_MAX {
+            return Err(ConfigError::ExemptPrefixes { count: self.exempt_prefixes.len() });
         }
         if self.payloads == Payloads::Raw && self.login == LoginPolicy::Explicit {
             return Err(ConfigError::RawNeedsTokenLogin);
@@ -276,6 +294,8 @@ impl Config {
             ("take_overs_max", self.take_overs_max.into(), 1, 1_000),
             ("port_searches_per_s", self.port_searches_per_s.into(), 0, 1_000_000),
             ("token_history_max", self.token_history_max.into(), self.handshakes_max.into(), 16_777_216),
+            ("unproved_opens_per_s", self.unproved_opens_per_s.into(), 1_000, 100_000_000),
+            ("unproved_opens_burst", self.unproved_opens_burst.into(), BURST_OPENS_MIN.into(), 100_000_000),
         ];
         session.into_iter().chain(self.link_limits().ranges()).chain(server).chain(self.memory_ranges())
     }
@@ -359,6 +379,11 @@ pub enum ConfigError {
     UnreachableAddress(SocketAddr),
     /// With raw payloads there is no login message, so the token has to be the login.
     RawNeedsTokenLogin,
+    /// There are more than 32 exempt prefixes.
+    ExemptPrefixes {
+        /// How many there are.
+        count: usize,
+    },
 }
 
 impl fmt::Display for ConfigError {
@@ -374,6 +399,9 @@ impl fmt::Display for ConfigError {
                 write!(f, "no client can send to the public address {address}: name a real address and port")
             }
             Self::RawNeedsTokenLogin => f.write_str("raw payloads need `login: LoginPolicy::TokenIsLogin`"),
+            Self::ExemptPrefixes { count } => {
+                write!(f, "there are {count} exempt prefixes, there must be at most 32")
+            }
         }
     }
 }

@@ -64,11 +64,13 @@ pub enum DropReason {
     SessionMemory,
     /// A session packet from an unknown port of an IP address that has sessions, when there was no budget left to search for its own.
     SearchesSpent,
+    /// A request or a response for which the budget of everything unproved is gone.
+    UnprovedBudget,
 }
 
 impl DropReason {
     /// All causes, in the order of [`Counters::dropped`].
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Empty,
         Self::Malformed,
         Self::WrongDirection,
@@ -97,6 +99,7 @@ impl DropReason {
         Self::NoLongerWelcome,
         Self::SessionMemory,
         Self::SearchesSpent,
+        Self::UnprovedBudget,
     ];
 }
 

@@ -1,5 +1,6 @@
 //! Hash maps whose keys may be chosen by an attacker.
 
+use core::fmt;
 use core::hash::BuildHasher;
 
 use hashbrown::HashMap;
@@ -25,6 +26,12 @@ impl KeyedHash {
     /// Hashes under `key`, which must be random and secret.
     pub(crate) const fn new(key: [u8; 16]) -> Self {
         Self { key }
+    }
+}
+
+impl fmt::Debug for KeyedHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyedHash").finish_non_exhaustive()
     }
 }
 

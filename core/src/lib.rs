@@ -93,6 +93,7 @@ mod netcode;
 mod planted;
 #[cfg(feature = "planted-bugs")]
 pub mod planted;
+mod prefix;
 mod queue;
 mod rate;
 mod server;
@@ -111,6 +112,7 @@ pub use movement::{ArrivalMargin, MovementCounters, MovementRules};
 pub use netcode::{
     CONNECT_TOKEN_BYTES, ConnectToken, Key, MintError, TokenError, TokenSpec, USER_DATA_BYTES,
 };
+pub use prefix::{Prefix, PrefixError};
 pub use server::{
     BanError, Broadcast, Deadline, DeadlineCause, Drain, DrainError, DrainState, LoginError, MemoryBound,
     MemoryReport, MultiSessionManager, SendError, SessionView, Transmit, UnknownSession, Verdict,

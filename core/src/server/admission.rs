@@ -101,21 +101,32 @@ impl Admission {
         }
     }
 
-    /// Checks a request as far as it goes without a session: shape, version, protocol and expiry before any cryptography, then the
-    /// private part, then what only its content tells.
-    pub(super) fn open_request(&self, datagram: &[u8], unix_s: u64) -> Result<OpenedRequest, DropReason> {
+    /// Checks of a request what needs no cryptography: shape, version, protocol, expiry, and whether its token was used.
+    pub(super) fn read_request<'a>(
+        &self,
+        datagram: &'a [u8],
+        unix_s: u64,
+    ) -> Result<RequestPacket<'a>, DropReason> {
         let request = RequestPacket::parse(datagram, self.protocol_id).map_err(|error| match error {
             RequestError::Size => DropReason::Malformed,
             RequestError::Version | RequestError::ProtocolId => DropReason::WrongProtocol,
         })?;
-        let expire_unix = request.expire_unix;
-        if expire_unix <= unix_s {
+        if request.expire_unix <= unix_s {
             return Err(DropReason::TokenExpired);
         }
-        let token_mac = request.token_mac();
-        if self.history.is_consumed(&token_mac) {
+        if self.history.is_consumed(&request.token_mac()) {
             return Err(DropReason::TokenConsumed);
         }
+        Ok(request)
+    }
+
+    /// Opens the token of a request, and checks what only its content tells, as far as that goes without a session.
+    pub(super) fn open_token(
+        &self,
+        request: &RequestPacket<'_>,
+        unix_s: u64,
+    ) -> Result<OpenedRequest, DropReason> {
+        let expire_unix = request.expire_unix;
         let seal = request.token_seal(self.protocol_id, &self.private_key);
         let private = PrivateToken::open(request.private, &seal).map_err(|_| DropReason::TokenUnreadable)?;
         let claim = ResumeClaim::read(&private.user_data);
@@ -127,7 +138,7 @@ impl Admission {
         if claim.is_none() && expire_unix <= self.history.floor_unix() {
             return Err(DropReason::TokenBeforeStart);
         }
-        Ok(OpenedRequest { token_mac, expire_unix, private, claim })
+        Ok(OpenedRequest { token_mac: request.token_mac(), expire_unix, private, claim })
     }
 
     /// Notes that a backend token was presented from `address`.

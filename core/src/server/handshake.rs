@@ -19,6 +19,7 @@ use crate::netcode::{Key, Mac};
 use crate::planted::{PlantedBug, is_planted};
 
 use super::admission::OpenedRequest;
+use super::budget::{DERIVATION_OPENS, REQUEST_OPENS, RESPONSE_OPENS, Standing};
 use super::manager::{MultiSessionManager, Verdict, packet_buffer};
 use super::outbox::ReplyTo;
 use super::session::{Attempt, AttemptOrigin, ResumeHandshake, Session};
@@ -40,11 +41,26 @@ impl MultiSessionManager {
         from: SocketAddr,
         datagram: &[u8],
     ) -> Result<Verdict, DropReason> {
-        let request = self.admission.open_request(datagram, self.clock.unix_s())?;
+        let request = self.admission.read_request(datagram, self.clock.unix_s())?;
+        let tag = self.mint.tag_of(request.expire_unix, request.nonce);
+        let standing = tag.map_or(Standing::Stranger, |tag| Standing::Returner { tag });
+        self.spend(from, standing, REQUEST_OPENS)?;
+        let request = self.admission.open_token(&request, self.clock.unix_s())?;
         match request.claim {
             Some(claim) => self.handle_resume_request(from, &request, claim),
             None => self.handle_backend_request(from, &request),
         }
+    }
+
+    /// Charges the budget of everything unproved, before what it pays for is done.
+    pub(super) fn spend(
+        &mut self,
+        from: SocketAddr,
+        standing: Standing,
+        opens: u32,
+    ) -> Result<(), DropReason> {
+        let is_served = self.budget.try_spend(self.clock.now(), from, standing, opens);
+        if is_served { Ok(()) } else { Err(DropReason::UnprovedBudget) }
     }
 
     fn handle_backend_request(
@@ -200,6 +216,11 @@ impl MultiSessionManager {
         header: &Header,
         datagram: &mut [u8],
     ) -> Result<Verdict, DropReason> {
+        let opens = self.response_opens_at(from);
+        if opens == 0 {
+            return Err(DropReason::ResponseUnexpected);
+        }
+        self.spend(from, Standing::Challenged, opens)?;
         let responders = self.responders_at(from);
         let Some(last) = responders.len().checked_sub(1) else {
             return Err(DropReason::ResponseUnexpected);
@@ -232,6 +253,15 @@ impl MultiSessionManager {
             return verdict.unwrap_or(Err(DropReason::ChallengeMismatch));
         }
         Err(DropReason::ResponseUnexpected)
+    }
+
+    /// What it costs to find out who answers a challenge from `address`; nothing where nobody does.
+    fn response_opens_at(&self, address: SocketAddr) -> u32 {
+        let place = self.directory.place(address);
+        let pending = u32::from(self.admission.pending_at(address).is_some());
+        let resume = u32::from(place.resume.is_some());
+        let unconfirmed = u32::from(place.attempt.is_some());
+        (pending + resume + unconfirmed) * RESPONSE_OPENS + resume * DERIVATION_OPENS
     }
 
     /// Who may answer a challenge from `address`: the handshake under way there, then the one completed there.

@@ -77,7 +77,10 @@ impl MultiSessionManager {
         let session = self.table.get_mut(index).ok_or(DropReason::UnknownAddress)?;
         let (id, is_on_trial) = (session.id, session.is_on_trial(from));
         let bytes = datagram.len();
-        let received = session.connection.receive(header, datagram).map_err(drop_reason)?;
+        let received = match session.connection.receive(header, datagram) {
+            Ok(received) => received,
+            Err(error) => return Err(self.count_failed_receive(error)),
+        };
         if is_on_trial {
             self.note_on_trial(index, bytes, received.is_newest);
         }
@@ -118,7 +121,10 @@ impl MultiSessionManager {
         let session = self.table.get_mut(index).ok_or(DropReason::UnknownAddress)?;
         let id = session.id;
         let connection = session.unconfirmed_at(from).ok_or(DropReason::UnknownAddress)?;
-        let received = connection.receive(header, datagram).map_err(drop_reason)?;
+        let received = match connection.receive(header, datagram) {
+            Ok(received) => received,
+            Err(error) => return Err(self.count_failed_receive(error)),
+        };
         match received.packet {
             Packet::Disconnect => {
                 self.peer_gave_up(index, from);
@@ -130,6 +136,17 @@ impl MultiSessionManager {
             Packet::Denied | Packet::Challenge { .. } | Packet::Response { .. } => {
                 Err(DropReason::WrongDirection)
             }
+        }
+    }
+
+    /// A packet is not the peer's: if that took an open to find out, it is charged.
+    fn count_failed_receive(&mut self, error: ReceiveError) -> DropReason {
+        match error {
+            ReceiveError::Unopened => {
+                self.budget.charge_failed_open(self.clock.now());
+                DropReason::Unopened
+            }
+            ReceiveError::Replayed => DropReason::Replayed,
         }
     }
 
@@ -194,12 +211,5 @@ impl MultiSessionManager {
                 Ok(())
             }
         }
-    }
-}
-
-fn drop_reason(error: ReceiveError) -> DropReason {
-    match error {
-        ReceiveError::Unopened => DropReason::Unopened,
-        ReceiveError::Replayed => DropReason::Replayed,
     }
 }

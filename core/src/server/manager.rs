@@ -17,6 +17,7 @@ use crate::{SessionId, Timestamp};
 
 use super::admission::{Admission, AdmissionSeeds};
 use super::bans::Bans;
+use super::budget::UnprovedBudget;
 use super::clock::Clock;
 use super::directory::Directory;
 use super::drain::Leave;
@@ -59,6 +60,7 @@ pub struct MultiSessionManager {
     pub(super) bans: Bans,
     pub(super) pool: MemoryPool,
     pub(super) search_budget: SearchBudget,
+    pub(super) budget: UnprovedBudget,
     pub(super) mint: ResumeMint,
     pub(super) outbox: Outbox,
     /// Sessions with output, in the order of their turns.
@@ -147,6 +149,7 @@ impl MultiSessionManager {
             admission: Admission::new(&config, unix_time_s, seeds),
             bans: Bans::new(config.bans_max as usize),
             pool: MemoryPool::new(&config),
+            budget: UnprovedBudget::new(&config, now, draw(&mut rng)),
             mint: ResumeMint::new(config.protocol_id, config.private_key.clone(), boot_id, boot_secret),
             outbox: Outbox::new(OutboxLimits::of(&config)),
             due: DueSessions::default(),

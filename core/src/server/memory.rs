@@ -89,8 +89,10 @@ impl MultiSessionManager {
             + self.bans.memory_bytes()
             + self.pool.memory_bytes()
             + SearchBudget::memory_bytes()
+            + self.budget.memory_bytes()
             + self.outbox.memory_bytes()
             + vec_bytes(&self.config.public_addresses)
+            + vec_bytes(&self.config.exempt_prefixes)
     }
 }
 

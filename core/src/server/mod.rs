@@ -16,6 +16,7 @@
 mod admission;
 mod bans;
 mod broadcast;
+mod budget;
 mod clock;
 mod commands;
 mod confirm;
@@ -47,6 +48,7 @@ mod way_back;
 mod tests;
 
 pub use broadcast::Broadcast;
+pub(crate) use budget::{BURST_OPENS_MIN, EXEMPT_PREFIXES_MAX};
 pub use commands::{BanError, LoginError, SendError, UnknownSession};
 pub use drain::{Drain, DrainError, DrainState};
 pub use inspect::SessionView;

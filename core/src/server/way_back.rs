@@ -3,21 +3,30 @@
 //! Keys, nonce and secret of a generation are derived from a secret of this start of the server, so a token can be made again, bit for
 //! bit, as long as nothing in it changed, and nothing of it is stored. What it contains goes into the derivation of the nonce: another
 //! content is never sealed under the same nonce.
+//!
+//! Of the 24 bytes of a nonce the first 16 are derived so, and the last 8 are a tag: a keyed hash over those 16 and the expiry, by which a
+//! request with such a token is told from others before any cryptography. The tag adds nothing that would tell two nonces apart: that
+//! two contents share the first 16 bytes takes some 2^64 tokens, more than any start of a server makes. Nor does it meet a nonce of the
+//! backend's, whose 24 bytes are random. The cipher makes a key of its own from those first 16 bytes.
 
 use core::fmt;
+use core::hash::BuildHasher;
 use core::net::SocketAddr;
 
 use ring::hkdf;
 use smallvec::SmallVec;
 
+use crate::hash::KeyedHash;
 use crate::memory::{doubling_bytes_max, small_vec_bytes};
 use crate::netcode::address::{ADDRESS_LIST_BYTES_MAX, ServerAddresses};
-use crate::netcode::{ConnectToken, Key, TokenSpec, USER_DATA_BYTES};
+use crate::netcode::{ConnectToken, Key, TOKEN_NONCE_BYTES, TokenSpec, USER_DATA_BYTES};
 use crate::planted::{PlantedBug, is_planted};
 use crate::{ClientId, SessionId};
 
 /// What resume tokens begin their user data with.
 const MAGIC: [u8; 8] = *b"REJOINWB";
+/// The bytes of a nonce that are derived; the others are the tag.
+const DRAWN_NONCE_BYTES: usize = TOKEN_NONCE_BYTES - size_of::<u64>();
 /// How long a resume token lives; the reconnect window is the real limit.
 const LIFETIME_S: u64 = 48 * 3_600;
 /// Age at which an unspent token is replaced: well before it expires.
@@ -35,6 +44,8 @@ pub(super) struct ResumeMint {
     private_key: Key,
     boot_id: u64,
     boot_secret: Key,
+    /// Marks the nonces of its tokens.
+    tag_hash: KeyedHash,
 }
 
 /// What the user data of a resume token says.
@@ -104,7 +115,29 @@ impl ResumeClaim {
 
 impl ResumeMint {
     pub(super) fn new(protocol_id: u64, private_key: Key, boot_id: u64, boot_secret: Key) -> Self {
-        Self { protocol_id, private_key, boot_id, boot_secret }
+        let tag_key = expand(&boot_secret, b"", &[b"tag"]);
+        Self { protocol_id, private_key, boot_id, boot_secret, tag_hash: KeyedHash::new(tag_key) }
+    }
+
+    /// The tag in the nonce of a token that this start of the server made; `None` if it made none with this nonce and expiry. It says
+    /// nothing of who shows the token, and whether the token is good.
+    pub(super) fn tag_of(&self, expire_unix: u64, nonce: &[u8; TOKEN_NONCE_BYTES]) -> Option<u64> {
+        let (drawn, tag) = nonce.split_first_chunk()?;
+        let tag = u64::from_le_bytes(*tag.first_chunk()?);
+        (tag == self.tag(expire_unix, drawn)).then_some(tag)
+    }
+
+    fn tag(&self, expire_unix: u64, drawn: &[u8; DRAWN_NONCE_BYTES]) -> u64 {
+        self.tag_hash.hash_one((expire_unix, drawn))
+    }
+
+    /// A nonce with its tag.
+    fn nonce(&self, expire_unix: u64, drawn: &[u8; DRAWN_NONCE_BYTES]) -> [u8; TOKEN_NONCE_BYTES] {
+        let mut nonce = [0; TOKEN_NONCE_BYTES];
+        let (front, back) = nonce.split_at_mut(DRAWN_NONCE_BYTES);
+        front.copy_from_slice(drawn);
+        back.copy_from_slice(&self.tag(expire_unix, drawn).to_le_bytes());
+        nonce
     }
 
     /// Whether the claim was made by this start of the server; a forged one never passes.
@@ -146,11 +179,12 @@ impl ResumeMint {
             &client_id.0.to_le_bytes(),
             listed,
         ];
-        let nonce = self.derive(session, generation, b"nonce", &variable);
+        let expire_unix = create_unix.saturating_add(LIFETIME_S);
+        let nonce = self.nonce(expire_unix, &self.derive(session, generation, b"nonce", &variable));
         let spec = TokenSpec {
             protocol_id: self.protocol_id,
             create_unix,
-            expire_unix: create_unix.saturating_add(LIFETIME_S),
+            expire_unix,
             nonce,
             private_key: &self.private_key,
             client_id,
@@ -170,23 +204,27 @@ impl ResumeMint {
         purpose: &[u8],
         more: &[&[u8]],
     ) -> [u8; N] {
-        struct Length(usize);
-        impl hkdf::KeyType for Length {
-            fn len(&self) -> usize {
-                self.0
-            }
-        }
-        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, self.boot_secret.as_bytes());
-        let key = salt.extract(&session.to_bits().to_le_bytes());
         let generation = generation.to_le_bytes();
         let mut info: SmallVec<[&[u8]; 8]> = SmallVec::new();
         info.extend_from_slice(&[purpose, &generation]);
         info.extend_from_slice(more);
-        let mut out = [0; N];
-        // Proof: HKDF gives up to 255 times 32 bytes, and N is 32 at most.
-        key.expand(&info, Length(N)).and_then(|okm| okm.fill(&mut out)).expect("a short output");
-        out
+        expand(&self.boot_secret, &session.to_bits().to_le_bytes(), &info)
     }
+}
+
+/// HKDF with SHA-256, of up to 32 bytes.
+fn expand<const N: usize>(secret: &Key, input: &[u8], info: &[&[u8]]) -> [u8; N] {
+    struct Length(usize);
+    impl hkdf::KeyType for Length {
+        fn len(&self) -> usize {
+            self.0
+        }
+    }
+    let key = hkdf::Salt::new(hkdf::HKDF_SHA256, secret.as_bytes()).extract(input);
+    let mut out = [0; N];
+    // Proof: HKDF gives up to 255 times 32 bytes, and N is 32 at most.
+    key.expand(info, Length(N)).and_then(|okm| okm.fill(&mut out)).expect("a short output");
+    out
 }
 
 /// Which generations of one session's resume tokens were made, acknowledged and spent.

@@ -11,6 +11,7 @@ use crate::link::latest::{LatestReceiver, LatestSender};
 use crate::link::{LinkLimits, RECORD_BYTES};
 use crate::server::admission::Admission;
 use crate::server::bans::Bans;
+use crate::server::budget::{EXEMPT_PREFIXES_MAX, UnprovedBudget};
 use crate::server::directory::Directory;
 use crate::server::due::DueSessions;
 use crate::server::manager::MultiSessionManager;
@@ -20,7 +21,7 @@ use crate::server::search_budget::SearchBudget;
 use crate::server::session::TakeOvers;
 use crate::server::table::SessionTable;
 use crate::timers::TimerWheel;
-use crate::{Config, Payloads};
+use crate::{Config, Payloads, Prefix};
 
 /// As [`Config::validate`] checks.
 const PUBLIC_ADDRESSES_MAX: usize = 32;
@@ -176,6 +177,12 @@ impl Config {
                 self.reply_queue_bytes_max,
                 outbox.replies_bytes_max(),
                 "requests are dropped (`DropReason::RepliesFull`)",
+            ),
+            bound(
+                "exempt_prefixes",
+                self.exempt_prefixes.len(),
+                UnprovedBudget::memory_bytes_max() + EXEMPT_PREFIXES_MAX * size_of::<Prefix>(),
+                "`ConfigError::ExemptPrefixes` beyond 32; the shares of all prefixes are counted here",
             ),
             bound(
                 "public_addresses",

@@ -97,7 +97,7 @@ fn a_message_that_no_lane_takes_costs_no_memory() {
 
         let allocated = measure(|| assert_eq!(manager.broadcast(now, 0, &message).refused.len(), 1));
 
-        assert!(allocated.bytes_max < 1_000, "{}", allocated.bytes_max);
+        assert!(allocated.bytes_max < 2_000, "{}", allocated.bytes_max);
     }
 }
 

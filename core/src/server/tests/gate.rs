@@ -28,10 +28,14 @@ fn backend() -> Backend {
     Backend::new(config().private_key, server_address())
 }
 
+fn open(admission: &Admission, datagram: &[u8]) -> Result<OpenedRequest, DropReason> {
+    admission.open_token(&admission.read_request(datagram, UNIX_S)?, UNIX_S)
+}
+
 /// A request with the next token of the backend, opened.
 fn request(admission: &Admission, backend: &mut Backend) -> OpenedRequest {
     let datagram = backend.ticket(CLIENT.0, UNIX_S).request();
-    let Ok(opened) = admission.open_request(&datagram, UNIX_S) else { panic!("a good token") };
+    let Ok(opened) = open(admission, &datagram) else { panic!("a good token") };
     opened
 }
 
@@ -92,7 +96,7 @@ fn a_token_may_end_as_late_as_one_that_is_made_now_by_a_clock_that_is_ahead() {
     let mut open = |lifetime_s| {
         backend.lifetime_s = lifetime_s;
         let datagram = backend.ticket(CLIENT.0, UNIX_S).request();
-        admission.open_request(&datagram, UNIX_S).err()
+        open(&admission, &datagram).err()
     };
 
     assert_eq!((open(45 + 5), open(45 + 5 + 1)), (None, Some(DropReason::TokenLifetime)));

@@ -14,6 +14,7 @@ mod ticket;
 mod admission;
 mod attacks;
 mod broadcast;
+mod budgets;
 mod capacity;
 mod contested;
 mod drain;

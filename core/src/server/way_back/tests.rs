@@ -53,6 +53,24 @@ fn the_same_content_gives_the_same_token_and_another_content_another_nonce() {
 }
 
 #[test]
+fn a_token_is_told_by_its_tag_by_the_start_that_made_it_and_by_no_other() {
+    let here = ["203.0.113.1:40000".parse().unwrap()];
+    let token = mint().mint(&content(&here)).unwrap();
+    let other = mint().mint(&ResumeContent { generation: 5, ..content(&here) }).unwrap();
+    let tag = mint().tag_of(token.expire_unix, &token.nonce);
+
+    assert!(tag.is_some() && tag != mint().tag_of(other.expire_unix, &other.nonce));
+    assert_eq!(mint().tag_of(token.expire_unix + 1, &token.nonce), None);
+    for place in 0..TOKEN_NONCE_BYTES {
+        let mut nonce = token.nonce;
+        nonce[place] ^= 1;
+        assert_eq!(mint().tag_of(token.expire_unix, &nonce), None, "byte {place}");
+    }
+    let next_start = ResumeMint::new(7, Key::new([1; 32]), 99, Key::new([3; 32]));
+    assert_eq!(next_start.tag_of(token.expire_unix, &token.nonce), None);
+}
+
+#[test]
 fn a_claim_is_recognised_by_the_start_that_made_it_and_by_no_other() {
     let ours = mint();
     let claim = ResumeClaim {

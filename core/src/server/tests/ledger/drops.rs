@@ -67,6 +67,7 @@ fn scene(reason: DropReason) -> Scene {
         DropReason::NoLongerWelcome => rival_of_a_player(),
         DropReason::SessionMemory => second_gap_with_memory_for_one(),
         DropReason::SearchesSpent => second_packet_from_an_unknown_port(),
+        DropReason::UnprovedBudget => request_for_a_small_budget(),
     }
 }
 
@@ -249,4 +250,13 @@ fn second_gap_with_memory_for_one() -> Scene {
         [0, 1].map(|lane| anna.frames(|writer| assert!(writer.write_lane(lane, 10, (b"early", &[])))));
     assert!(matches!(server.take(anna.address, &first), Verdict::Accepted(_)));
     (server, anna.address, second)
+}
+
+/// A request for which too little is left in the half for everybody, and in the share of its prefix.
+fn request_for_a_small_budget() -> Scene {
+    let mut server = Harness::new(Config { unproved_opens_burst: 1_024, ..raw_config() });
+    let (from, request) = (client_address(2), server.newcomer(BEN, 2).request());
+    let verdicts: Vec<_> = (0..200).map(|_| server.read(from, &request)).collect();
+    assert_eq!(verdicts.last(), Some(&Verdict::Dropped(DropReason::UnprovedBudget)));
+    request_of(server, |_| ())
 }

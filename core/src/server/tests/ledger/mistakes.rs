@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 
 use crate::ledger::SendRefusal;
 use crate::{
-    BanError, ClientId, Config, ConfigError, LoginError, LoginPolicy, MultiSessionManager, SendError,
+    BanError, ClientId, Config, ConfigError, LoginError, LoginPolicy, MultiSessionManager, Prefix, SendError,
     SessionId, Timestamp, UnknownSession,
 };
 
@@ -153,8 +153,10 @@ fn each_reason_why_a_configuration_is_refused_is_reached_before_anything_is_made
             ConfigError::PublicAddresses { .. } => 1,
             ConfigError::UnreachableAddress(_) => 2,
             ConfigError::RawNeedsTokenLogin => 3,
+            ConfigError::ExemptPrefixes { .. } => 4,
         }
     }
+    let exempt = Prefix::new(client_address(1).ip(), 24).unwrap();
     let wildcard = SocketAddr::from(([0, 0, 0, 0], 40_000));
     let configs = [
         Config { tick_hz: 0, ..framed_config() },
@@ -162,6 +164,7 @@ fn each_reason_why_a_configuration_is_refused_is_reached_before_anything_is_made
         Config { public_addresses: vec![client_address(1); 33], ..framed_config() },
         Config { public_addresses: vec![wildcard], ..framed_config() },
         Config { login: LoginPolicy::Explicit, ..raw_config() },
+        Config { exempt_prefixes: vec![exempt; 33], ..framed_config() },
     ];
 
     let refusals = configs
@@ -175,9 +178,10 @@ fn each_reason_why_a_configuration_is_refused_is_reached_before_anything_is_made
             ConfigError::PublicAddresses { count: 33 },
             ConfigError::UnreachableAddress(wildcard),
             ConfigError::RawNeedsTokenLogin,
+            ConfigError::ExemptPrefixes { count: 33 },
         ]
     );
-    assert_complete(refusals.iter().map(place), 4);
+    assert_complete(refusals.iter().map(place), 5);
 }
 
 #[test]

@@ -1,0 +1,192 @@
+//! What floods cost those who are honest: nothing while there is a budget, and little when it is gone.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use crate::{Config, DropReason, Verdict};
+
+use super::harness::{Harness, client_address, framed_config};
+use super::peer::Peer;
+
+const ANNA: u64 = 11;
+const BEN: u64 = 22;
+/// What a request costs, of the budget below.
+const REQUEST_OPENS: u32 = 8;
+
+fn small_budget() -> Config {
+    Config { unproved_opens_per_s: 8_000, unproved_opens_burst: 8_000, ..framed_config() }
+}
+
+/// A request whose token does not open, and what else nobody has made.
+struct Junk {
+    request: Vec<u8>,
+    response: Vec<u8>,
+    keep_alive: Vec<u8>,
+}
+
+impl Junk {
+    fn new(server: &mut Harness) -> Self {
+        let mut request = server.newcomer(99, 99).request();
+        request[1_000] ^= 1;
+        let response = [&[0x13, 7][..], &[0x5a; 324]].concat();
+        let keep_alive = [&[0x25, 0xff, 0xff][..], &[0x5a; 24]].concat();
+        Self { request, response, keep_alive }
+    }
+}
+
+/// An address in a /24 of its own.
+fn site(number: u16) -> SocketAddr {
+    let [high, low] = number.to_be_bytes();
+    SocketAddr::from(([10, high, low, 7], 1_000))
+}
+
+/// Requests until the server refuses them.
+fn exhaust(server: &mut Harness, junk: &Junk, from: SocketAddr) {
+    let mut verdicts = (0..2_000).map(|_| server.read(from, &junk.request));
+    assert!(verdicts.any(|verdict| verdict == Verdict::Dropped(DropReason::UnprovedBudget)));
+}
+
+/// Requests from so many sites that nothing is left for those that spent little.
+fn exhaust_from_everywhere(server: &mut Harness, junk: &Junk) {
+    (0..100).for_each(|number| exhaust(server, junk, site(number)));
+}
+
+#[test]
+fn with_a_flood_from_its_own_prefix_a_player_comes_in_and_back_as_fast_as_without() {
+    let mut server = Harness::new(small_budget());
+    let junk = Junk::new(&mut server);
+    let flood = |server: &mut Harness, seconds: u64| {
+        for _ in 0..seconds * 100 {
+            server.now = server.now.plus_millis(10);
+            // Of ten that the time pays for.
+            (0..9).for_each(|port| _ = server.read(client_address(5_000 + port), &junk.request));
+            server.settle();
+        }
+    };
+
+    flood(&mut server, 5);
+    let mut anna = server.player(ANNA, 1);
+    flood(&mut server, 5);
+    server.resume(&mut anna, 2);
+
+    assert_eq!(server.dropped(DropReason::UnprovedBudget), 0);
+    assert_eq!(server.dropped(DropReason::TokenUnreadable), 9_000);
+    server.close();
+}
+
+#[test]
+fn with_a_flood_beyond_the_budget_from_one_prefix_everybody_else_comes_in_and_back() {
+    let mut server = Harness::new(small_budget());
+    let junk = Junk::new(&mut server);
+    exhaust(&mut server, &junk, site(1));
+
+    let mut anna = server.player(ANNA, 1);
+    exhaust(&mut server, &junk, site(1));
+    server.resume(&mut anna, 2);
+
+    assert!(server.dropped(DropReason::UnprovedBudget) > 0);
+    server.close();
+}
+
+#[test]
+fn with_a_flood_from_everywhere_those_who_are_known_come_back_and_newcomers_wait() {
+    let mut server = Harness::new(small_budget());
+    let junk = Junk::new(&mut server);
+    let mut anna = server.player(ANNA, 1);
+    let ben = server.newcomer(BEN, 2);
+    exhaust(&mut server, &junk, client_address(9));
+    exhaust_from_everywhere(&mut server, &junk);
+    assert_eq!(server.read(ben.address, &ben.request()), Verdict::Dropped(DropReason::UnprovedBudget));
+
+    server.resume(&mut anna, 3);
+
+    assert_eq!(server.read(ben.address, &ben.request()), Verdict::Dropped(DropReason::UnprovedBudget));
+    server.advance(1_000);
+    assert_eq!(server.take(ben.address, &ben.request()), Verdict::Answered);
+    server.close();
+}
+
+#[test]
+fn a_handshake_that_is_under_way_is_finished_when_the_budget_is_gone() {
+    let mut server = Harness::new(small_budget());
+    let junk = Junk::new(&mut server);
+    let mut anna = server.newcomer(ANNA, 1);
+    let request = anna.request();
+    assert_eq!(server.talk(&mut anna, &request), Verdict::Answered);
+    exhaust(&mut server, &junk, client_address(9));
+    exhaust_from_everywhere(&mut server, &junk);
+
+    let response = anna.response();
+    assert_eq!(server.talk(&mut anna, &response), Verdict::Answered);
+    server.close();
+}
+
+#[test]
+fn a_resume_token_that_is_shown_again_and_again_gets_no_more_than_an_honest_client_asks_for() {
+    let mut server = Harness::new(small_budget());
+    let junk = Junk::new(&mut server);
+    let mut anna = server.player(ANNA, 1);
+    exhaust(&mut server, &junk, client_address(9));
+    exhaust_from_everywhere(&mut server, &junk);
+    anna.begin_resume(client_address(3));
+
+    let verdicts = [(); 40].map(|()| server.read(anna.address, &anna.request()));
+
+    assert_eq!(verdicts[..16], [Verdict::Answered; 16]);
+    assert_eq!(verdicts[16..], [Verdict::Dropped(DropReason::UnprovedBudget); 24]);
+    server.close();
+}
+
+#[test]
+fn junk_with_a_players_address_neither_silences_the_player_nor_keeps_anybody_out() {
+    let mut server = Harness::new(small_budget());
+    let junk = Junk::new(&mut server);
+    let mut anna = server.player(ANNA, 1);
+    for _ in 0..20 {
+        for _ in 0..1_000 {
+            for packet in [&junk.request, &junk.response, &junk.keep_alive] {
+                server.read(anna.address, packet);
+            }
+        }
+        server.beat(&mut anna);
+    }
+    assert_eq!(server.dropped(DropReason::Unopened), 20_000);
+
+    // From elsewhere: what all that was charged with is the half for everybody, and one share.
+    let ben = Peer::new(server.newcomer(BEN, 2).ticket, site(5));
+    assert_eq!(server.take(ben.address, &ben.request()), Verdict::Answered);
+    server.resume(&mut anna, 3);
+    server.close();
+}
+
+#[test]
+fn what_is_refused_before_any_cryptography_costs_nothing() {
+    let mut server = Harness::new(small_budget());
+    let junk = Junk::new(&mut server);
+    let mut anna = server.newcomer(ANNA, 1);
+    let used = anna.request();
+    server.enter(&mut anna);
+    for _ in 0..5_000 {
+        for bytes in [&junk.request[..1_000], &junk.response, &junk.keep_alive, &used] {
+            server.read(client_address(9), bytes);
+        }
+    }
+
+    assert_eq!(server.dropped(DropReason::TokenConsumed), 5_000);
+    assert_eq!(server.dropped(DropReason::UnprovedBudget), 0);
+    assert_eq!(server.read(client_address(8), &junk.request), Verdict::Dropped(DropReason::TokenUnreadable));
+}
+
+#[test]
+fn a_host_that_slept_has_saved_up_no_more_than_the_burst() {
+    let mut server = Harness::new(small_budget());
+    let junk = Junk::new(&mut server);
+    exhaust(&mut server, &junk, site(1));
+    let before = server.dropped(DropReason::TokenUnreadable);
+
+    server.oversleep(30_000);
+    exhaust(&mut server, &junk, site(1));
+
+    assert_eq!(server.dropped(DropReason::TokenUnreadable), 2 * before);
+    assert_eq!(before, u64::from(4_000 / REQUEST_OPENS));
+}
