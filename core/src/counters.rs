@@ -66,11 +66,14 @@ pub enum DropReason {
     SearchesSpent,
     /// A request or a response for which the budget of everything unproved is gone.
     UnprovedBudget,
+    /// A session packet beyond what its peer may send in a second. It counts as a sign of life; its content does not count, and its sender
+    /// will repeat what was reliable.
+    SessionBudget,
 }
 
 impl DropReason {
     /// All causes, in the order of [`Counters::dropped`].
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Empty,
         Self::Malformed,
         Self::WrongDirection,
@@ -100,6 +103,7 @@ impl DropReason {
         Self::SessionMemory,
         Self::SearchesSpent,
         Self::UnprovedBudget,
+        Self::SessionBudget,
     ];
 }
 

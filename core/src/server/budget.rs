@@ -9,7 +9,7 @@
 //! | request | size, version, game, expiry; a token that was used | [`REQUEST_OPENS`], before the token is opened | the budget is gone for its sender |
 //! | response | no handshake is under way at its address | [`RESPONSE_OPENS`] for each key to try, and [`DERIVATION_OPENS`] where the key has to be derived, before that | as a request with a resume token |
 //! | keep-alive, payload, disconnect | no session at its address; its sequence was received, or is too old | 1 for each key it does not open under, afterwards | never: or junk with a player's address would silence that player |
-//! | one of them that opens | | its session's own budget, nothing of this one | that is spent |
+//! | one of them that opens | | its session's own budget, nothing of this one | that is spent; the first one of a handshake never |
 //!
 //! Half of the budget is for everybody, as they come. Below that
 //!

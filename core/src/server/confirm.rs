@@ -11,6 +11,7 @@ use crate::lifecycle::{DisconnectReason, Input, SessionState};
 use crate::netcode::USER_DATA_BYTES;
 use crate::netcode::connection::Connection;
 use crate::planted::{PlantedBug, is_planted};
+use crate::rate::TokenBucket;
 use crate::{ClientId, Timestamp};
 
 use super::content::Content;
@@ -38,6 +39,7 @@ impl MultiSessionManager {
             login_deadline: self.clock.peer_deadline(u64::from(self.config.login_timeout_ms) * 1_000),
             content: Content::new(&self.config, now),
             account: Account::new(self.config.session_fixed_bytes()),
+            datagrams: TokenBucket::full(now, self.config.session_rate()),
         };
         let index = self.table.insert(|id| Session::new(id, new, now));
         self.directory.set_client(client_id, index);

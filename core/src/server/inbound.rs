@@ -73,6 +73,7 @@ impl MultiSessionManager {
         header: &Header,
         datagram: &mut [u8],
     ) -> Result<Verdict, DropReason> {
+        let (now, rate) = (self.clock.now(), self.config.session_rate());
         let room = self.check_room_for_events(index, header);
         let session = self.table.get_mut(index).ok_or(DropReason::UnknownAddress)?;
         let (id, is_on_trial) = (session.id, session.is_on_trial(from));
@@ -81,6 +82,7 @@ impl MultiSessionManager {
             Ok(received) => received,
             Err(error) => return Err(self.count_failed_receive(error)),
         };
+        let is_within_budget = session.datagrams.try_take(now, rate, 1);
         if is_on_trial {
             self.note_on_trial(index, bytes, received.is_newest);
         }
@@ -90,13 +92,17 @@ impl MultiSessionManager {
                 self.end(index, DisconnectReason::PeerLeft);
                 Ok(())
             }
+            // Life is noted even where the content counts for nothing: one peer that fills the queue silences nobody.
+            Packet::KeepAlive { .. } | Packet::Payload(_) if !is_within_budget => {
+                self.note_life(index, shows_life);
+                Err(DropReason::SessionBudget)
+            }
             Packet::KeepAlive { .. } => {
                 self.note_life(index, shows_life);
                 self.note_heartbeat(index);
                 Ok(())
             }
             Packet::Payload(payload) => {
-                // Life is noted even where the content has no room: one peer that fills the queue silences nobody.
                 self.note_life(index, shows_life);
                 room.and_then(|()| self.take_payload(index, received.sequence, payload))
             }

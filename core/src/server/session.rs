@@ -11,6 +11,7 @@ use crate::memory::{doubling_bytes_max, vec_bytes};
 use crate::movement::Movement;
 use crate::netcode::connection::Connection;
 use crate::netcode::{Mac, USER_DATA_BYTES};
+use crate::rate::TokenBucket;
 use crate::{ClientId, SessionId, Timestamp};
 
 use super::clock::{Clock, PeerDeadline};
@@ -43,6 +44,8 @@ pub(super) struct Session {
     /// When something was last sent on the path.
     pub(super) last_sent: Timestamp,
     pub(super) timeout_micros: u64,
+    /// What its peer may still send.
+    pub(super) datagrams: TokenBucket,
 
     /// Another port from which packets of the session come.
     pub(super) trial: Option<Box<TrialPath>>,
@@ -168,6 +171,7 @@ pub(super) struct NewSession {
     pub(super) login_deadline: PeerDeadline,
     pub(super) content: Content,
     pub(super) account: Account,
+    pub(super) datagrams: TokenBucket,
 }
 
 impl Session {
@@ -183,6 +187,7 @@ impl Session {
             last_sent: now,
             timeout_micros: new.timeout_micros,
             trial: None,
+            datagrams: new.datagrams,
             attempt: None,
             resume_handshakes: Vec::new(),
             tokens: ResumeLedger::default(),

@@ -73,9 +73,16 @@ impl Model {
     }
 
     fn packet_on_path(&mut self, id: SessionId, packet: &Packet) {
-        use DropReason::{BadHello, BeforeHello, EventsFull, SessionMemory, Violation};
+        use DropReason::{BadHello, BeforeHello, EventsFull, SessionBudget, SessionMemory, Violation};
         let is_opened = matches!(packet.verdict, Verdict::Accepted(_))
-            || packet.is_dropped_for(&[BadHello, BeforeHello, EventsFull, SessionMemory, Violation]);
+            || packet.is_dropped_for(&[
+                BadHello,
+                BeforeHello,
+                EventsFull,
+                SessionBudget,
+                SessionMemory,
+                Violation,
+            ]);
         let Some(session) = self.sessions.get_mut(&id).filter(|_| is_opened) else { return };
         let is_newest = session.path.note(packet.sequence);
         let is_on_trial = session.trial.as_ref().is_some_and(|trial| trial.address == packet.from);

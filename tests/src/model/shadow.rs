@@ -247,12 +247,20 @@ pub fn may_be_challenge(datagram: &[u8]) -> bool {
 
 /// Whether a packet with this verdict was opened, or may have been.
 const fn says_something(verdict: Verdict) -> bool {
-    use DropReason::{BadHello, BeforeHello, EventsFull, NoLongerWelcome, SessionMemory, Violation};
+    use DropReason::{
+        BadHello, BeforeHello, EventsFull, NoLongerWelcome, SessionBudget, SessionMemory, Violation,
+    };
     matches!(
         verdict,
         Verdict::Accepted(_)
             | Verdict::Dropped(
-                BadHello | BeforeHello | EventsFull | NoLongerWelcome | SessionMemory | Violation
+                BadHello
+                    | BeforeHello
+                    | EventsFull
+                    | NoLongerWelcome
+                    | SessionBudget
+                    | SessionMemory
+                    | Violation
             )
     )
 }

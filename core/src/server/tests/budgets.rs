@@ -190,3 +190,74 @@ fn a_host_that_slept_has_saved_up_no_more_than_the_burst() {
     assert_eq!(server.dropped(DropReason::TokenUnreadable), 2 * before);
     assert_eq!(before, u64::from(4_000 / REQUEST_OPENS));
 }
+
+/// A player who may send a hundred datagrams at once and a hundred a second.
+fn small_session_budget() -> Config {
+    Config { session_datagrams_per_s: 100, session_datagrams_burst: 100, ..framed_config() }
+}
+
+#[test]
+fn a_peer_that_sends_more_than_it_may_is_alive_and_its_messages_come_later() {
+    let mut server = Harness::new(small_session_budget());
+    let mut anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    server.advance(2_000);
+    let messages: Vec<_> = (0..101).map(|number| anna.message(number, b"one of many")).collect();
+    let (last, first) = messages.split_last().unwrap();
+    for message in first {
+        assert_eq!(server.take(anna.address, message), Verdict::Accepted(id));
+    }
+    server.advance(9);
+
+    assert_eq!(server.take(anna.address, last), Verdict::Dropped(DropReason::SessionBudget));
+
+    assert_eq!(server.session_of(ANNA).last_received(), server.now, "a sign of life");
+    assert_eq!(server.received_from(id).len(), 100);
+    server.advance(1);
+    let again = anna.frames(|writer| assert!(writer.write_lane(0, 100, (b"one of many", &[]))));
+    assert_eq!(server.take(anna.address, &again), Verdict::Accepted(id));
+    assert_eq!(server.received_from(id).len(), 101);
+    server.close();
+}
+
+#[test]
+fn what_one_peer_sends_too_much_of_costs_another_nothing() {
+    let mut server = Harness::new(small_session_budget());
+    let (mut anna, mut ben) = (server.player(ANNA, 1), server.player(BEN, 2));
+    for _ in 0..1_000 {
+        let heartbeat = anna.heartbeat();
+        server.take(anna.address, &heartbeat);
+    }
+    assert!(server.dropped(DropReason::SessionBudget) > 800);
+
+    for _ in 0..50 {
+        server.beat(&mut ben);
+    }
+    server.close();
+}
+
+#[test]
+fn a_goodbye_counts_and_a_player_comes_back_whatever_was_sent_before() {
+    let mut server = Harness::new(small_session_budget());
+    let mut anna = server.player(ANNA, 1);
+    let flood = |server: &mut Harness, anna: &mut Peer| {
+        for _ in 0..200 {
+            let heartbeat = anna.heartbeat();
+            server.read(anna.address, &heartbeat);
+        }
+        server.settle();
+    };
+    flood(&mut server, &mut anna);
+    let id = server.id_of(ANNA);
+    server.request_resume(&mut anna, 3);
+    let response = anna.response();
+    server.talk(&mut anna, &response);
+    let hello = anna.hello();
+    assert_eq!(server.talk(&mut anna, &hello), Verdict::Accepted(id));
+
+    flood(&mut server, &mut anna);
+    let disconnect = anna.disconnect();
+    assert_eq!(server.talk(&mut anna, &disconnect), Verdict::Accepted(id));
+    assert!(server.manager.is_empty());
+    server.close();
+}

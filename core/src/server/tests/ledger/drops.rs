@@ -68,6 +68,7 @@ fn scene(reason: DropReason) -> Scene {
         DropReason::SessionMemory => second_gap_with_memory_for_one(),
         DropReason::SearchesSpent => second_packet_from_an_unknown_port(),
         DropReason::UnprovedBudget => request_for_a_small_budget(),
+        DropReason::SessionBudget => one_payload_too_many(),
     }
 }
 
@@ -259,4 +260,15 @@ fn request_for_a_small_budget() -> Scene {
     let verdicts: Vec<_> = (0..200).map(|_| server.read(from, &request)).collect();
     assert_eq!(verdicts.last(), Some(&Verdict::Dropped(DropReason::UnprovedBudget)));
     request_of(server, |_| ())
+}
+
+fn one_payload_too_many() -> Scene {
+    let mut server = Harness::new(Config { session_datagrams_burst: 100, ..raw_config() });
+    let mut anna = server.raw_player(ANNA, 1);
+    for _ in 0..100 {
+        let payload = anna.payload(b"payload");
+        assert!(matches!(server.read(anna.address, &payload), Verdict::Accepted(_)));
+    }
+    let payload = anna.payload(b"payload");
+    (server, anna.address, payload)
 }
