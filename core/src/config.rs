@@ -130,7 +130,7 @@ pub struct Config {
     /// payloads are framed. `None`, the default: as many as the path carries.
     pub bandwidth_max_bytes_per_s: Option<u32>,
     /// Bytes of events that wait for `poll_event`, with the events themselves, 1,200 to 268,435,456. A payload that does not fit is
-    /// refused; one that fits may pass the bound by the events it brings forth, at most one for two of its bytes and one for each
+    /// refused, as is one whose session has more in the queue than is free; one that fits may pass the bound by the events it brings forth, at most one for two of its bytes and one for each
     /// message its lanes held back. Default 1,048,576.
     pub event_queue_bytes_max: usize,
     /// Bytes of handshake answers that wait for `poll_transmit`, 1,200 to 268,435,456. Default 262,144.

@@ -54,7 +54,8 @@ pub enum DropReason {
     BadHello,
     /// A payload that breaks the protocol; counts as a [`Violation`] of its session.
     Violation,
-    /// A payload for which the event queue has no room; its sender will repeat what was reliable.
+    /// A payload for which the event queue has no room, or whose session has more in it than is free; its sender will repeat what was
+    /// reliable.
     EventsFull,
     /// A handshake packet whose answer found no room in the outbox.
     RepliesFull,

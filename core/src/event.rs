@@ -87,6 +87,23 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The session it is about.
+    pub(crate) const fn session(&self) -> Option<SessionId> {
+        match *self {
+            Self::Lifecycle(LifecycleEvent { session, .. })
+            | Self::Message { session, .. }
+            | Self::Datagram { session }
+            | Self::Latest { session, .. }
+            | Self::Move { session, .. }
+            | Self::HeartbeatSent { session, .. }
+            | Self::HeartbeatReceived { session, .. }
+            | Self::TokenReuse { session, .. } => Some(session),
+            Self::Stalled { .. } | Self::Drained { .. } => None,
+        }
+    }
+}
+
 /// One transition of one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LifecycleEvent {

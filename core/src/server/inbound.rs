@@ -159,8 +159,8 @@ impl MultiSessionManager {
     /// Refuses the content of a payload if the events it may cause do not fit: its sender will repeat what was reliable.
     fn check_room_for_events(&self, index: u32, header: &Header) -> Result<(), DropReason> {
         let held_back = self.table.get(index).map_or(0, |session| session.content.held_back_bytes());
-        let fits =
-            header.kind != PacketKind::Payload || self.outbox.has_room_for(PAYLOAD_BYTES_MAX + held_back);
+        let fits = header.kind != PacketKind::Payload
+            || self.outbox.has_room_for(index, PAYLOAD_BYTES_MAX + held_back);
         if fits { Ok(()) } else { Err(DropReason::EventsFull) }
     }
 

@@ -9,7 +9,7 @@ use crate::event::Event;
 use crate::farewell::Farewell;
 use crate::link::frame::TEXT_BYTES_MAX;
 use crate::link::lane::LaneWindow;
-use crate::memory::{deque_bytes, doubling_bytes_max};
+use crate::memory::{deque_bytes, doubling_bytes_max, reserve_vec, vec_bytes};
 use crate::netcode::{PAYLOAD_BYTES_MAX, USER_DATA_BYTES};
 use crate::queue::ByteQueue;
 
@@ -23,6 +23,8 @@ use super::Transmit;
 #[derive(Debug)]
 pub(super) struct Outbox {
     events: ByteQueue<Event>,
+    /// By slot: the bytes of its session's events, with the events themselves.
+    event_bytes: Vec<usize>,
     replies: ByteQueue<SocketAddr>,
     farewells: VecDeque<Farewell>,
     limits: OutboxLimits,
@@ -39,6 +41,7 @@ pub(super) struct OutboxLimits {
     event_payload_bytes_max: usize,
     replies_bytes_max: usize,
     farewells_max: usize,
+    slots_max: usize,
 }
 
 /// Events of one session that are never refused, before the host polls again: it opens, logs in, falls silent, moves, comes back,
@@ -74,6 +77,7 @@ impl OutboxLimits {
             event_payload_bytes_max: payload_bytes + sessions_max * LIFECYCLE_BYTES_MAX,
             replies_bytes_max: config.reply_queue_bytes_max,
             farewells_max: sessions_max * FAREWELLS_PER_SESSION,
+            slots_max: sessions_max,
         }
     }
 
@@ -95,6 +99,7 @@ impl OutboxLimits {
     /// The most memory that the events of lifecycles and the goodbyes of all sessions take.
     pub(super) const fn per_session_bytes_max(&self) -> usize {
         self.lifecycle_bytes_max()
+            + self.slots_max * size_of::<usize>()
             + doubling_bytes_max::<Farewell>(self.farewells_max)
             + self.farewells_max * TEXT_BYTES_MAX
     }
@@ -118,6 +123,7 @@ impl Outbox {
     pub(super) const fn new(limits: OutboxLimits) -> Self {
         Self {
             events: ByteQueue::new(limits.events_max, limits.event_payload_bytes_max),
+            event_bytes: Vec::new(),
             replies: ByteQueue::new(limits.replies_max(), limits.replies_bytes_max),
             farewells: VecDeque::new(),
             limits,
@@ -127,28 +133,54 @@ impl Outbox {
     /// The memory it takes.
     pub(super) fn memory_bytes(&self) -> usize {
         let details: usize = self.farewells.iter().map(Farewell::memory_bytes).sum();
-        self.events.memory_bytes() + self.replies.memory_bytes() + deque_bytes(&self.farewells) + details
+        self.events.memory_bytes()
+            + vec_bytes(&self.event_bytes)
+            + self.replies.memory_bytes()
+            + deque_bytes(&self.farewells)
+            + details
     }
 
     /// Queues an event that must not be lost.
     pub(super) fn push_event(&mut self, event: Event, payload: &[u8]) {
+        if let Some(bytes) = self.event_bytes_of(&event) {
+            *bytes += cost_of(payload.len());
+        }
         self.events.push(event, payload);
     }
 
-    /// Whether events that come with `bytes` in all still fit. An empty queue has room for whatever one packet brings forth: otherwise
-    /// it might never leave its sender.
-    pub(super) fn has_room_for(&self, bytes: usize) -> bool {
+    /// Whether events of the session in slot `index` that come with `bytes` in all still fit. An empty queue has room for whatever one
+    /// packet brings forth: otherwise it might never leave its sender.
+    ///
+    /// The queue belongs to all sessions. What one of them has in it may be as much as what is free, and not more: one that fills it has
+    /// half, two have a third each, and there is always as much room again for those who have nothing in it.
+    pub(super) fn has_room_for(&self, index: u32, bytes: usize) -> bool {
         let queued_bytes = self.events.bytes_len() + self.events.len() * size_of::<Event>();
-        self.events.is_empty() || queued_bytes.saturating_add(bytes) <= self.limits.refused_above_bytes
+        let free_bytes = self.limits.refused_above_bytes.saturating_sub(queued_bytes);
+        let own_bytes = self.event_bytes.get(index as usize).copied().unwrap_or(0);
+        self.events.is_empty() || (bytes <= free_bytes && own_bytes <= free_bytes)
     }
 
     /// Queues an event that may be lost; `false` if it was, for want of room.
     pub(super) fn push_event_or_drop(&mut self, event: Event) -> bool {
-        let fits = self.has_room_for(size_of::<Event>());
+        // What is about no session has the share of one that has nothing in the queue.
+        let index = event.session().map_or(u32::MAX, |session| session.index);
+        let fits = self.has_room_for(index, size_of::<Event>());
         if fits {
             self.push_event(event, &[]);
         }
         fits
+    }
+
+    /// What the session that an event is about has in the queue. A slot is not given to another one before the last event of its session
+    /// was polled, so nobody inherits anything.
+    fn event_bytes_of(&mut self, event: &Event) -> Option<&mut usize> {
+        let slot = event.session()?.index as usize;
+        if slot >= self.event_bytes.len() {
+            let missing = slot + 1 - self.event_bytes.len();
+            reserve_vec(&mut self.event_bytes, missing, self.limits.slots_max);
+            self.event_bytes.resize(slot + 1, 0);
+        }
+        self.event_bytes.get_mut(slot)
     }
 
     /// Queues the answer to a handshake packet; `false` if there is no room.
@@ -176,7 +208,11 @@ impl Outbox {
     }
 
     pub(super) fn poll_event(&mut self, payload: &mut Vec<u8>) -> Option<Event> {
-        self.events.pop(payload)
+        let event = self.events.pop(payload)?;
+        if let Some(bytes) = self.event_bytes_of(&event) {
+            *bytes = bytes.saturating_sub(cost_of(payload.len()));
+        }
+        Some(event)
     }
 
     /// Writes the next answer or farewell packet into the front of `buffer`.
@@ -199,4 +235,9 @@ impl Outbox {
     pub(super) fn has_datagrams(&self) -> bool {
         !self.replies.is_empty() || !self.farewells.is_empty()
     }
+}
+
+/// What an event with so many bytes takes of the queue.
+const fn cost_of(payload_bytes: usize) -> usize {
+    size_of::<Event>() + payload_bytes
 }

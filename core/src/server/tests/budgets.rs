@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use crate::{Config, DropReason, Verdict};
 
-use super::harness::{Harness, client_address, framed_config};
+use super::harness::{Harness, client_address, framed_config, raw_config};
 use super::peer::Peer;
 
 const ANNA: u64 = 11;
@@ -259,5 +259,67 @@ fn a_goodbye_counts_and_a_player_comes_back_whatever_was_sent_before() {
     let disconnect = anna.disconnect();
     assert_eq!(server.talk(&mut anna, &disconnect), Verdict::Accepted(id));
     assert!(server.manager.is_empty());
+    server.close();
+}
+
+/// Payloads of a raw client until the event queue has no room for it; gives how many it took.
+fn fill_events(server: &mut Harness, peer: &mut Peer) -> usize {
+    let mut taken = 0;
+    loop {
+        let payload = peer.payload(&[7; 1_000]);
+        match server.read(peer.address, &payload) {
+            Verdict::Accepted(_) => taken += 1,
+            verdict => {
+                assert_eq!(verdict, Verdict::Dropped(DropReason::EventsFull));
+                return taken;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_fills_the_event_queue_leaves_the_others_their_room() {
+    let mut server = Harness::new(Config { event_queue_bytes_max: 120_000, ..raw_config() });
+    let mut peers: Vec<_> = (1..=4).map(|port| server.raw_player(port.into(), port)).collect();
+
+    let taken: Vec<_> = peers.iter_mut().map(|peer| fill_events(&mut server, peer)).collect();
+
+    // Half of the queue, half of the other half, and so on: nobody finds it full, and nobody who comes late gets nothing.
+    assert_eq!(taken, [58, 29, 15, 7]);
+    server.settle();
+    // When the queue was polled everybody begins anew.
+    assert_eq!(fill_events(&mut server, &mut peers[3]), 58);
+    server.settle();
+    server.close();
+}
+
+#[test]
+fn peers_that_fill_the_event_queue_together_have_equal_parts() {
+    let mut server = Harness::new(Config { event_queue_bytes_max: 120_000, ..raw_config() });
+    let mut peers: Vec<_> = (1..=3).map(|port| server.raw_player(port.into(), port)).collect();
+    let mut taken = [0; 3];
+    for _ in 0..100 {
+        for (peer, taken) in peers.iter_mut().zip(&mut taken) {
+            let payload = peer.payload(&[7; 1_000]);
+            *taken += u32::from(matches!(server.read(peer.address, &payload), Verdict::Accepted(_)));
+        }
+    }
+
+    assert!(taken.iter().all(|taken| (28..=30).contains(taken)), "{taken:?}");
+    server.close();
+}
+
+#[test]
+fn a_slot_that_is_given_to_another_session_has_nothing_in_the_queue() {
+    let mut server = Harness::new(Config { event_queue_bytes_max: 120_000, ..raw_config() });
+    let mut anna = server.raw_player(ANNA, 1);
+    fill_events(&mut server, &mut anna);
+    let id = server.id_of(ANNA);
+    server.call(|manager, now| manager.remove(now, id)).unwrap();
+
+    let mut ben = server.raw_player(BEN, 2);
+
+    assert_eq!(server.id_of(BEN).index, id.index);
+    assert_eq!(fill_events(&mut server, &mut ben), 58);
     server.close();
 }

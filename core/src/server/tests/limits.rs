@@ -89,7 +89,8 @@ fn reused_tokens_are_told_of_only_where_there_is_room_and_later_where_there_was_
     server.settle();
 
     let told = server.events.iter().filter(|event| is_told(event)).count();
-    assert_eq!(told, 1_200 / size_of::<Event>());
+    // One session has half of the queue at most, give or take one.
+    assert_eq!(told, 600 / size_of::<Event>() + 1);
     let dropped = server.manager.counters().refused(DroppedEvent::TokenReuse);
     assert_eq!(dropped, (newest - told) as u64);
     server.take(client_address(1_000), &requests[newest - 1]);
