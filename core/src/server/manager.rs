@@ -210,7 +210,7 @@ impl MultiSessionManager {
     pub fn poll_transmit(&mut self, now: Timestamp, buffer: &mut [u8]) -> Option<Transmit> {
         assert!(buffer.len() >= PACKET_BYTES_MAX, "the buffer is too small for some packets");
         self.enter(now);
-        let transmit = self.outbox.poll_transmit(buffer).or_else(|| self.poll_due_session(buffer));
+        let transmit = self.poll_in_turn(buffer);
         self.counters.datagrams_sent += u64::from(transmit.is_some());
         transmit
     }

@@ -16,6 +16,16 @@ use super::manager::Transmit;
 use super::session::{Session, UNCONFIRMED_KEEP_ALIVE_MICROS};
 
 impl MultiSessionManager {
+    /// Answers and goodbyes go ahead of sessions, which do not wait for them without end: they have a turn now and then.
+    pub(super) fn poll_in_turn(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
+        let from_session = if self.outbox.is_ahead() { None } else { self.poll_due_session(buffer) };
+        if from_session.is_some() {
+            self.outbox.give_turn();
+            return from_session;
+        }
+        self.outbox.poll_transmit(buffer).or_else(|| self.poll_due_session(buffer))
+    }
+
     /// Lets the session whose turn it is write one packet; sessions take turns.
     pub(super) fn poll_due_session(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
         while let Some(index) = self.due.pop() {

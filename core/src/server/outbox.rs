@@ -27,6 +27,8 @@ pub(super) struct Outbox {
     event_bytes: Vec<usize>,
     replies: ByteQueue<SocketAddr>,
     farewells: VecDeque<Farewell>,
+    /// Datagrams that left since a session had a turn.
+    in_a_row: u32,
     limits: OutboxLimits,
 }
 
@@ -53,6 +55,8 @@ const LIFECYCLE_BYTES_MAX: usize = 2 * USER_DATA_BYTES;
 const PAYLOAD_EVENTS_MAX: usize = PAYLOAD_BYTES_MAX / 2;
 /// The shortest answer to a handshake packet: denied.
 const REPLY_BYTES_MIN: usize = 25;
+/// Answers and goodbyes that leave before a session has a turn.
+const IN_A_ROW_MAX: u32 = 8;
 /// Goodbyes that one session leaves: on its path, and where it waits on its way back.
 const FAREWELLS_PER_SESSION: usize = 2;
 
@@ -126,6 +130,7 @@ impl Outbox {
             event_bytes: Vec::new(),
             replies: ByteQueue::new(limits.replies_max(), limits.replies_bytes_max),
             farewells: VecDeque::new(),
+            in_a_row: 0,
             limits,
         }
     }
@@ -215,8 +220,24 @@ impl Outbox {
         Some(event)
     }
 
+    /// Whether its datagrams go ahead of those of sessions.
+    pub(super) const fn is_ahead(&self) -> bool {
+        self.in_a_row < IN_A_ROW_MAX
+    }
+
+    /// A session had its turn.
+    pub(super) const fn give_turn(&mut self) {
+        self.in_a_row = 0;
+    }
+
     /// Writes the next answer or farewell packet into the front of `buffer`.
     pub(super) fn poll_transmit(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
+        let transmit = self.next_datagram(buffer);
+        self.in_a_row = self.in_a_row.saturating_add(u32::from(transmit.is_some()));
+        transmit
+    }
+
+    fn next_datagram(&mut self, buffer: &mut [u8]) -> Option<Transmit> {
         if let Some((to, len)) = self.replies.pop_into(buffer) {
             return Some(Transmit { to, len });
         }

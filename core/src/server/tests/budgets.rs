@@ -323,3 +323,26 @@ fn a_slot_that_is_given_to_another_session_has_nothing_in_the_queue() {
     assert_eq!(fill_events(&mut server, &mut ben), 58);
     server.close();
 }
+
+#[test]
+fn players_do_not_wait_for_all_the_answers_to_a_flood_of_requests() {
+    let mut server = Harness::framed();
+    let anna = server.player(ANNA, 1);
+    let id = server.id_of(ANNA);
+    let request = server.newcomer(BEN, 2).request();
+    (0..100).for_each(|_| assert_eq!(server.read(client_address(2), &request), Verdict::Answered));
+    for number in 0..3_u8 {
+        server.measured(|manager, now| manager.send(now, id, 0, &[number; 1_000])).unwrap();
+    }
+    let before = server.sent.len();
+
+    server.drain();
+
+    let is_annas = |(to, _): &&(SocketAddr, Vec<u8>)| *to == anna.address;
+    let sent = &server.sent[before..];
+    let turns: Vec<_> = sent.chunks(9).map(|turn| turn.iter().filter(is_annas).count()).collect();
+    assert_eq!(turns[..4], [1, 1, 1, 0], "one in nine, as long as there is something to send");
+    assert_eq!(sent.len(), 103);
+    server.settle();
+    server.close();
+}
