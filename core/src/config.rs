@@ -185,6 +185,8 @@ pub struct Config {
     pub session_datagrams_per_s: u32,
     /// How many of them may come at once after a quiet time, or while the host was late, 100 to 10,000,000. Default 10,000.
     pub session_datagrams_burst: u32,
+    /// Banned prefixes at most, 1 to 1,048,576; about 60 bytes each. Default 4,096.
+    pub prefix_bans_max: u32,
 }
 
 impl Config {
@@ -242,6 +244,7 @@ impl Config {
             exempt_prefixes: Vec::new(),
             session_datagrams_per_s: 10_000,
             session_datagrams_burst: 10_000,
+            prefix_bans_max: 4_096,
         }
     }
 
@@ -307,6 +310,7 @@ impl Config {
             ("unproved_opens_burst", self.unproved_opens_burst.into(), BURST_OPENS_MIN.into(), 100_000_000),
             ("session_datagrams_per_s", self.session_datagrams_per_s.into(), 100, 10_000_000),
             ("session_datagrams_burst", self.session_datagrams_burst.into(), 100, 10_000_000),
+            ("prefix_bans_max", self.prefix_bans_max.into(), 1, 1_048_576),
         ];
         session.into_iter().chain(self.link_limits().ranges()).chain(server).chain(self.memory_ranges())
     }

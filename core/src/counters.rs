@@ -70,11 +70,13 @@ pub enum DropReason {
     /// A session packet beyond what its peer may send in a second. It counts as a sign of life; its content does not count, and its sender
     /// will repeat what was reliable.
     SessionBudget,
+    /// A request from a banned prefix, where no answer could be spared.
+    PrefixBanned,
 }
 
 impl DropReason {
     /// All causes, in the order of [`Counters::dropped`].
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Empty,
         Self::Malformed,
         Self::WrongDirection,
@@ -105,6 +107,7 @@ impl DropReason {
         Self::SearchesSpent,
         Self::UnprovedBudget,
         Self::SessionBudget,
+        Self::PrefixBanned,
     ];
 }
 
@@ -116,7 +119,7 @@ pub enum DenyReason {
     Full,
     /// The server drains and takes no new identities.
     Draining,
-    /// The identity is banned.
+    /// The identity is banned, or the prefix of its address.
     Banned,
     /// The identity is logged in and the policy rejects a second login.
     AlreadyLoggedIn,

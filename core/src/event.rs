@@ -98,7 +98,8 @@ impl Event {
             | Self::Move { session, .. }
             | Self::HeartbeatSent { session, .. }
             | Self::HeartbeatReceived { session, .. }
-            | Self::TokenReuse { session, .. } => Some(session),
+            | Self::TokenReuse { session, .. }
+            | Self::PathMoved { session, .. } => Some(session),
             Self::Stalled { .. } | Self::Drained { .. } => None,
         }
     }

@@ -13,23 +13,14 @@ use core::str::FromStr;
 pub struct Prefix {
     family: Family,
     length: u8,
-    /// From the highest bit down; those behind `length` are zero.
-    bits: u128,
+    /// From the highest bit down, in two halves, which are aligned better; those behind `length` are zero.
+    bits: [u64; 2],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Family {
     V4,
     V6,
-}
-
-impl Family {
-    const fn bits_max(self) -> u8 {
-        match self {
-            Self::V4 => 32,
-            Self::V6 => 128,
-        }
-    }
 }
 
 /// Bits in front of an IPv4 address that is written as an IPv6 one.
@@ -41,11 +32,8 @@ impl Prefix {
     pub fn new(ip: IpAddr, length: u8) -> Option<Self> {
         let is_mapped = ip.is_ipv6() && ip.to_canonical().is_ipv4() && length >= MAPPED_BITS;
         let (ip, length) = if is_mapped { (ip.to_canonical(), length - MAPPED_BITS) } else { (ip, length) };
-        let (family, bits) = match ip {
-            IpAddr::V4(ip) => (Family::V4, u128::from(ip.to_bits()) << MAPPED_BITS),
-            IpAddr::V6(ip) => (Family::V6, ip.to_bits()),
-        };
-        (length <= family.bits_max()).then(|| Self { family, length, bits: bits & mask(length) })
+        let one = Self::of_one_as_is(ip);
+        (length <= one.length).then(|| one.shortened(length))
     }
 
     /// Whether `ip` is one of its addresses.
@@ -62,17 +50,31 @@ impl Prefix {
 
     /// The prefix that has only this address.
     pub(crate) fn of_one(ip: IpAddr) -> Self {
-        let (family, bits) = match ip.to_canonical() {
-            IpAddr::V4(ip) => (Family::V4, u128::from(ip.to_bits()) << MAPPED_BITS),
-            IpAddr::V6(ip) => (Family::V6, ip.to_bits()),
+        Self::of_one_as_is(ip.to_canonical())
+    }
+
+    fn of_one_as_is(ip: IpAddr) -> Self {
+        let (family, length, bits) = match ip {
+            IpAddr::V4(ip) => (Family::V4, 32, u128::from(ip.to_bits()) << MAPPED_BITS),
+            IpAddr::V6(ip) => (Family::V6, 128, ip.to_bits()),
         };
-        Self { family, length: family.bits_max(), bits }
+        Self { family, length, bits: halves(bits) }
+    }
+
+    fn bits(&self) -> u128 {
+        let [high, low] = self.bits;
+        u128::from(high) << 64 | u128::from(low)
+    }
+
+    /// Whether it has addresses of the same family.
+    pub(crate) fn is_of_family(&self, other: &Self) -> bool {
+        self.family == other.family
     }
 
     /// The prefix of this length that it lies in; itself if it is no longer than that.
     pub(crate) fn shortened(self, length: u8) -> Self {
         let length = self.length.min(length);
-        Self { length, bits: self.bits & mask(length), ..self }
+        Self { length, bits: halves(self.bits() & mask(length)), ..self }
     }
 
     /// The prefix of this length that addresses of its family are often handed out in: whoever has one of them may have all. For IPv4
@@ -83,6 +85,11 @@ impl Prefix {
             Family::V6 => 48,
         })
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "each is one half")]
+const fn halves(bits: u128) -> [u64; 2] {
+    [(bits >> 64) as u64, bits as u64]
 }
 
 /// A mask of so many high bits; all of them where 128 or more are asked for.
@@ -97,11 +104,11 @@ impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.family {
             Family::V4 => {
-                // Proof: the bits behind the first 32 are zero.
-                let ip = u32::try_from(self.bits >> MAPPED_BITS).expect("32 bits");
+                // Proof: those are the first 32 of 128 bits.
+                let ip = u32::try_from(self.bits() >> MAPPED_BITS).expect("32 bits");
                 write!(f, "{}/{}", Ipv4Addr::from_bits(ip), self.length)
             }
-            Family::V6 => write!(f, "{}/{}", Ipv6Addr::from_bits(self.bits), self.length),
+            Family::V6 => write!(f, "{}/{}", Ipv6Addr::from_bits(self.bits()), self.length),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use rejoin::ledger::SessionRecord;
 use rejoin::{
     BanError, Broadcast, ClientId, Config, ConfigError, Counters, Drain, DrainError, DrainState, LoginError,
-    MultiSessionManager, SendError, SessionId, SessionView, Timestamp, UnknownSession,
+    MultiSessionManager, Prefix, SendError, SessionId, SessionView, Timestamp, UnknownSession,
 };
 
 use crate::address::normalised;
@@ -118,6 +118,16 @@ impl<'a> Sessions<'a> {
     /// Ends a ban early, if there is one.
     pub fn lift_ban(&mut self, client_id: ClientId) {
         self.manager.lift_ban(client_id);
+    }
+
+    /// Ends the sessions of a prefix and denies whoever comes from there until `until`.
+    pub fn ban_prefix(&mut self, prefix: Prefix, until: Timestamp) -> Result<(), BanError> {
+        self.manager.ban_prefix(self.now, prefix, until)
+    }
+
+    /// Ends the ban of exactly this prefix early, if there is one.
+    pub fn lift_prefix_ban(&mut self, prefix: Prefix) {
+        self.manager.lift_prefix_ban(prefix);
     }
 
     /// Stops all deadlines about peers, or lets them go on: for a debugger on either end.

@@ -119,17 +119,20 @@ pub enum AttemptEnd {
     SessionEnded,
     /// It was confirmed, but the identity had logged in meanwhile, and the policy rejects a second login.
     NotWelcome,
+    /// The prefix that it was made from was banned.
+    PrefixBanned,
 }
 
 impl AttemptEnd {
     /// All causes, in the order of their declaration.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::TimedOut,
         Self::PeerLeft,
         Self::Replaced,
         Self::AddressTaken,
         Self::SessionEnded,
         Self::NotWelcome,
+        Self::PrefixBanned,
     ];
 }
 

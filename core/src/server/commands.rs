@@ -1,21 +1,24 @@
 //! What the application tells the manager to do.
 
 use core::fmt;
+use core::net::SocketAddr;
 
 use alloc::boxed::Box;
 
-use crate::ledger::LoginRefusal;
+use smallvec::SmallVec;
+
+use crate::ledger::{AttemptEnd, LoginRefusal};
 use crate::lifecycle::{self, DisconnectReason, Input, Step};
 use crate::link::frame::{TEXT_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::link::lane::{LaneSendError, Message};
 use crate::link::latest::LatestSendError;
 use crate::memory::Room;
-use crate::{ClientId, SessionId, Timestamp};
+use crate::{ClientId, Prefix, SessionId, Timestamp};
 
 use super::MultiSessionManager;
 use super::content::Content;
 use super::framed::Framed;
-use super::session::{Rejection, Session};
+use super::session::{RESUME_HANDSHAKES_MAX, Rejection, Session};
 
 /// No session has this handle, any more or ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +33,10 @@ pub enum LoginError {
     NotPending,
 }
 
-/// Why an identity cannot be banned.
+/// Why an identity or a prefix cannot be banned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BanError {
-    /// As many identities are banned as `Config::bans_max` allows.
+    /// As many identities are banned as `Config::bans_max` allows, or as many prefixes as `Config::prefix_bans_max` does.
     Full,
 }
 
@@ -135,7 +138,7 @@ impl MultiSessionManager {
     /// [`disconnect`](Self::disconnect).
     pub fn ban(&mut self, now: Timestamp, client_id: ClientId, until: Timestamp) -> Result<(), BanError> {
         self.enter(now);
-        if !self.bans.insert(client_id, self.clock.now(), until) {
+        if !self.bans.clients.insert(client_id, self.clock.now(), until) {
             return Err(BanError::Full);
         }
         if let Some(index) = self.directory.client(client_id) {
@@ -146,7 +149,51 @@ impl MultiSessionManager {
 
     /// Ends a ban early, if there is one.
     pub fn lift_ban(&mut self, client_id: ClientId) {
-        self.bans.remove(client_id);
+        self.bans.clients.remove(&client_id);
+    }
+
+    /// Keeps all addresses of a prefix out for a while. Sessions whose path, in use or lost, lies there end, and their peers are told
+    /// as by [`disconnect`](Self::disconnect); those who are on their way back from there to a session elsewhere do not arrive. Whoever
+    /// asks to come in from there is denied until `until`, with a bad token or a good one; but what that may cost is a 64th of the
+    /// [budget](crate::Config::unproved_opens_per_s), for all banned prefixes together, and beyond that they get no answer.
+    ///
+    /// It looks at every session. Who has a session and changes to such an address is not seen to do so: it is denied there.
+    pub fn ban_prefix(&mut self, now: Timestamp, prefix: Prefix, until: Timestamp) -> Result<(), BanError> {
+        self.enter(now);
+        if !self.bans.prefixes.insert(prefix, self.clock.now(), until) {
+            return Err(BanError::Full);
+        }
+        for index in 0..self.table.index_end() {
+            self.leave_prefix(index, &prefix);
+        }
+        Ok(())
+    }
+
+    /// Ends the ban of exactly this prefix early, if there is one. Others that hold some of its addresses go on.
+    pub fn lift_prefix_ban(&mut self, prefix: Prefix) {
+        self.bans.prefixes.remove(&prefix);
+    }
+
+    /// Ends a session whose path lies in a prefix, or what leads to it from there.
+    fn leave_prefix(&mut self, index: u32, prefix: &Prefix) {
+        let Some(session) = self.table.get(index) else { return };
+        if prefix.contains(session.connection.address().ip()) {
+            self.end(index, DisconnectReason::Banned);
+            return;
+        }
+        let handshakes = session.resume_handshakes.iter().map(|handshake| handshake.address);
+        let leaving: SmallVec<[SocketAddr; RESUME_HANDSHAKES_MAX]> =
+            handshakes.filter(|address| prefix.contains(address.ip())).collect();
+        let has_attempt_there = session
+            .attempt
+            .as_ref()
+            .is_some_and(|attempt| prefix.contains(attempt.connection.address().ip()));
+        for address in leaving {
+            self.forget_resume_handshake(index, address);
+        }
+        if has_attempt_there {
+            self.abandon_attempt(index, AttemptEnd::PrefixBanned);
+        }
     }
 
     /// Queues a reliable message of 1 to `Config::message_bytes_max` bytes on a lane. It arrives once, whole, and in the order of its
@@ -302,7 +349,7 @@ impl core::error::Error for UnknownSession {}
 impl fmt::Display for BanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full => f.write_str("too many identities are banned already"),
+            Self::Full => f.write_str("too many identities or prefixes are banned already"),
         }
     }
 }

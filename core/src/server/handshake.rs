@@ -42,9 +42,13 @@ impl MultiSessionManager {
         datagram: &[u8],
     ) -> Result<Verdict, DropReason> {
         let request = self.admission.read_request(datagram, self.clock.unix_s())?;
-        let tag = self.mint.tag_of(request.expire_unix, request.nonce);
-        let standing = tag.map_or(Standing::Stranger, |tag| Standing::Returner { tag });
-        self.spend(from, standing, REQUEST_OPENS)?;
+        if self.bans.prefixes.covers(from.ip(), self.clock.now()) {
+            self.spend(from, Standing::Banned, REQUEST_OPENS).map_err(|_| DropReason::PrefixBanned)?;
+        } else {
+            let tag = self.mint.tag_of(request.expire_unix, request.nonce);
+            let standing = tag.map_or(Standing::Stranger, |tag| Standing::Returner { tag });
+            self.spend(from, standing, REQUEST_OPENS)?;
+        }
         let request = self.admission.open_token(&request, self.clock.unix_s())?;
         match request.claim {
             Some(claim) => self.handle_resume_request(from, &request, claim),
@@ -74,7 +78,7 @@ impl MultiSessionManager {
             return Err(DropReason::TokenForOtherServer);
         }
         let lists_foreign_address = listed.iter().any(|address| !own.contains(address));
-        if let Some(reason) = self.denial_reason(request.private.client_id) {
+        if let Some(reason) = self.denial_reason(from, request.private.client_id) {
             return self.deny(from, &request.private.server_to_client_key, reason);
         }
         let timeout_micros = timeout_micros(&self.config, request.private.timeout_seconds);
@@ -97,7 +101,7 @@ impl MultiSessionManager {
         if !self.mint.is_own(&claim) {
             return self.deny(from, deny_key, DenyReason::OtherStart);
         }
-        if self.bans.is_banned(request.private.client_id, self.clock.now()) {
+        if self.is_banned(from, request.private.client_id) {
             return self.deny(from, deny_key, DenyReason::Banned);
         }
         if !self.mint.is_genuine(&claim) {
@@ -170,9 +174,14 @@ impl MultiSessionManager {
         }
     }
 
+    fn is_banned(&self, from: SocketAddr, client_id: ClientId) -> bool {
+        let now = self.clock.now();
+        self.bans.clients.is_banned(&client_id, now) || self.bans.prefixes.covers(from.ip(), now)
+    }
+
     /// Why an identity may not log in with a backend token just now.
-    pub(super) fn denial_reason(&self, client_id: ClientId) -> Option<DenyReason> {
-        if self.bans.is_banned(client_id, self.clock.now()) {
+    fn denial_reason(&self, from: SocketAddr, client_id: ClientId) -> Option<DenyReason> {
+        if self.is_banned(from, client_id) {
             return Some(DenyReason::Banned);
         }
         if let Some(index) = self.directory.client(client_id) {
@@ -296,7 +305,7 @@ impl MultiSessionManager {
     ) -> Result<Verdict, DropReason> {
         let pending = self.admission.pending_at(from).ok_or(DropReason::ResponseUnexpected)?;
         let client_id = pending.client_id;
-        if let Some(reason) = self.denial_reason(client_id) {
+        if let Some(reason) = self.denial_reason(from, client_id) {
             let key = pending.server_to_client_key.clone();
             return self.deny(from, &key, reason);
         }
@@ -469,7 +478,7 @@ impl MultiSessionManager {
         Ok(Verdict::Answered)
     }
 
-    fn forget_resume_handshake(&mut self, index: u32, address: SocketAddr) {
+    pub(super) fn forget_resume_handshake(&mut self, index: u32, address: SocketAddr) {
         if let Some(session) = self.table.get_mut(index) {
             session.resume_handshakes.retain(|handshake| handshake.address != address);
         }

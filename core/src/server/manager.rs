@@ -147,7 +147,7 @@ impl MultiSessionManager {
             directory: Directory::new(draw(&mut rng)),
             timers: TimerWheel::new(now),
             admission: Admission::new(&config, unix_time_s, seeds),
-            bans: Bans::new(config.bans_max as usize),
+            bans: Bans::new(&config),
             pool: MemoryPool::new(&config),
             budget: UnprovedBudget::new(&config, now, draw(&mut rng)),
             mint: ResumeMint::new(config.protocol_id, config.private_key.clone(), boot_id, boot_secret),

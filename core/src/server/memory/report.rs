@@ -10,7 +10,7 @@ use crate::link::lane::{LaneReceivers, LaneSenders};
 use crate::link::latest::{LatestReceiver, LatestSender};
 use crate::link::{LinkLimits, RECORD_BYTES};
 use crate::server::admission::Admission;
-use crate::server::bans::Bans;
+use crate::server::bans::BanList;
 use crate::server::budget::{EXEMPT_PREFIXES_MAX, UnprovedBudget};
 use crate::server::directory::Directory;
 use crate::server::due::DueSessions;
@@ -21,7 +21,7 @@ use crate::server::search_budget::SearchBudget;
 use crate::server::session::TakeOvers;
 use crate::server::table::SessionTable;
 use crate::timers::TimerWheel;
-use crate::{Config, Payloads, Prefix};
+use crate::{ClientId, Config, Payloads, Prefix};
 
 /// As [`Config::validate`] checks.
 const PUBLIC_ADDRESSES_MAX: usize = 32;
@@ -157,7 +157,13 @@ impl Config {
             bound(
                 "bans_max",
                 self.bans_max as usize,
-                Bans::memory_bytes_max(self.bans_max as usize),
+                BanList::<ClientId>::memory_bytes_max(self.bans_max as usize),
+                "`BanError::Full`",
+            ),
+            bound(
+                "prefix_bans_max",
+                self.prefix_bans_max as usize,
+                BanList::<Prefix>::memory_bytes_max(self.prefix_bans_max as usize),
                 "`BanError::Full`",
             ),
             bound(

@@ -25,6 +25,7 @@ mod login;
 mod moving_port;
 mod moving_port_attacks;
 mod pool;
+mod prefix_bans;
 mod random_walk;
 mod scenarios;
 mod time;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::ledger::{AttemptEnd, IgnoredInput};
 use crate::link::frame::Hello;
 use crate::server::way_back::ResumeContent;
-use crate::{ClientId, Config, DropReason, DuplicateIdentity, Verdict, Violation};
+use crate::{ClientId, Config, DropReason, DuplicateIdentity, Prefix, Timestamp, Verdict, Violation};
 
 use super::super::harness::{Harness, client_address, framed_config, raw_config, tight_config};
 use super::super::peer::Peer;
@@ -69,6 +69,7 @@ fn scene(reason: DropReason) -> Scene {
         DropReason::SearchesSpent => second_packet_from_an_unknown_port(),
         DropReason::UnprovedBudget => request_for_a_small_budget(),
         DropReason::SessionBudget => one_payload_too_many(),
+        DropReason::PrefixBanned => too_many_requests_from_a_banned_prefix(),
     }
 }
 
@@ -271,4 +272,13 @@ fn one_payload_too_many() -> Scene {
     }
     let payload = anna.payload(b"payload");
     (server, anna.address, payload)
+}
+
+fn too_many_requests_from_a_banned_prefix() -> Scene {
+    let mut server = Harness::new(Config { unproved_opens_burst: 1_024, ..raw_config() });
+    let prefix = Prefix::new(client_address(1).ip(), 24).unwrap();
+    server.call(|manager, now| manager.ban_prefix(now, prefix, Timestamp::NEVER)).unwrap();
+    let request = server.newcomer(BEN, 2).request();
+    assert_eq!([(); 2].map(|()| server.read(client_address(2), &request)), [Verdict::Answered; 2]);
+    request_of(server, |_| ())
 }

@@ -1,8 +1,13 @@
 //! Why logins, moves, attempts, inputs of the lifecycle and events are refused.
 
+use core::net::SocketAddr;
+
 use crate::ledger::{AttemptEnd, DroppedEvent, IgnoredInput, LoginRefusal, MoveRefusal, Refusal};
 use crate::lifecycle::{Input, LoginPolicy, SessionState, Step, step};
-use crate::{Config, DATAGRAM_BYTES_MAX, DuplicateIdentity, LifecycleEvent, MultiSessionManager, Verdict};
+use crate::{
+    Config, DATAGRAM_BYTES_MAX, DuplicateIdentity, LifecycleEvent, MultiSessionManager, Prefix, Timestamp,
+    Verdict,
+};
 
 use super::super::harness::{Harness, client_address, framed_config, raw_config};
 use super::super::peer::Peer;
@@ -148,7 +153,8 @@ fn attempt_scene(end: AttemptEnd) -> Harness {
     }
     let mut server = Harness::framed();
     let mut anna = server.player(ANNA, 1);
-    anna.begin_resume(client_address(2));
+    let elsewhere = SocketAddr::from(([192, 0, 2, 1], 2));
+    anna.begin_resume(if end == AttemptEnd::PrefixBanned { elsewhere } else { client_address(2) });
     server.shake_hands(&mut anna);
     match end {
         AttemptEnd::TimedOut => server.advance(6_000),
@@ -165,6 +171,10 @@ fn attempt_scene(end: AttemptEnd) -> Harness {
             server.shake_hands(&mut ben);
         }
         AttemptEnd::SessionEnded => remove(&mut server),
+        AttemptEnd::PrefixBanned => {
+            let prefix = Prefix::new(elsewhere.ip(), 24).unwrap();
+            server.call(|manager, now| manager.ban_prefix(now, prefix, Timestamp::NEVER)).unwrap();
+        }
         AttemptEnd::NotWelcome => {}
     }
     server
