@@ -8,6 +8,7 @@ use crate::lifecycle::{DuplicateIdentity, LifecyclePolicy, LoginPolicy};
 use crate::link::LinkLimits;
 use crate::link::lane::LaneWindow;
 use crate::netcode::Key;
+use crate::planted::{PlantedBug, is_planted};
 use crate::prefix::Prefix;
 use crate::rate::Rate;
 use crate::server::{BURST_OPENS_MIN, EXEMPT_PREFIXES_MAX};
@@ -356,8 +357,10 @@ impl Config {
     }
 
     /// What one session's peer may send.
-    pub(crate) const fn session_rate(&self) -> Rate {
-        Rate { per_s: self.session_datagrams_per_s, burst: self.session_datagrams_burst }
+    pub(crate) fn session_rate(&self) -> Rate {
+        let is_filled = !is_planted(PlantedBug::SessionBudgetNeverFilled);
+        let per_s = if is_filled { self.session_datagrams_per_s } else { 0 };
+        Rate { per_s, burst: self.session_datagrams_burst }
     }
 
     pub(crate) fn lifecycle_policy(&self) -> LifecyclePolicy {

@@ -77,12 +77,16 @@ pub enum PlantedBug {
     RelayBelieved,
     /// A port on trial is sent challenges whatever came from it: an unproved address gets more bytes than came from it.
     TrialUnpaid,
+    /// The shares of prefixes refuse while there is budget for everybody: a flood from a player's prefix keeps that player out.
+    PrefixesRefuseEarly,
+    /// The budget of a session is never filled again: some time or other nothing counts that its player sends.
+    SessionBudgetNeverFilled,
 }
 
 #[cfg(feature = "planted-bugs")]
 impl PlantedBug {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::NonceRestart,
         Self::ChallengeNonceRepeated,
         Self::ReplaysAccepted,
@@ -115,6 +119,8 @@ impl PlantedBug {
         Self::RefusalCountedTwice,
         Self::RelayBelieved,
         Self::TrialUnpaid,
+        Self::PrefixesRefuseEarly,
+        Self::SessionBudgetNeverFilled,
     ];
 }
 

@@ -10,7 +10,7 @@ mod wanderers;
 
 use rejoin::client::ClientEvent;
 use rejoin::lifecycle::{Cause, DisconnectReason, LifecycleEventKind};
-use rejoin::{ClientId, Config, Continuity, Event, LifecycleEvent};
+use rejoin::{ClientId, Config, Continuity, DropReason, Event, LifecycleEvent};
 
 use crate::laws::{Violation, Watch, WireWatch, ensure};
 use crate::world::{self, Chance, Observation, PRIVATE_KEY, PROTOCOL_ID, World, server_address};
@@ -40,6 +40,11 @@ pub fn config() -> Config {
     config.handshakes_max = 8;
     config.token_history_max = 8;
     config.violations_max = 2;
+    // More than anybody needs here, and less than they need in all.
+    config.unproved_opens_per_s = 1_000;
+    config.unproved_opens_burst = 20_000;
+    config.session_datagrams_per_s = 400;
+    config.session_datagrams_burst = 400;
     // Hosts never stall here, so every deadline is to be kept to the millisecond.
     config.stall_credit_max_ms = 0;
     config
@@ -197,6 +202,11 @@ impl Ordeal {
             if let Event::Lifecycle(event) = event {
                 check_fair(event)?;
             }
+        }
+        let counters = self.world.server.counters();
+        for reason in [DropReason::UnprovedBudget, DropReason::SessionBudget] {
+            let count = counters.dropped(reason);
+            ensure(count == 0, || format!("nobody sends that much, but {reason:?} came up {count} times"))?;
         }
         self.world.players.iter().try_for_each(|player| {
             let is_told = |event: &ClientEvent| {

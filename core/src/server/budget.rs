@@ -19,7 +19,7 @@
 //!   table of fixed size under a keyed hash; two prefixes that meet there have one share.
 //! * a quarter is for whoever showed a good token before: requests with a resume token of this server, which the tag in their nonce
 //!   tells before any cryptography, and responses from where a handshake is under way. Each of those tags, and each of
-//!   those addresses, is served so often as an honest client asks, and not more often: to somebody who copies them they are worth little.
+//!   those addresses, is served a little more often than an honest client asks: to somebody who copies them they are worth little.
 //!
 //! What comes in is charged to the half for everybody first, and what is left of the time's income fills the reserves first. Opens that
 //! failed are charged to that half alone, as they cannot be refused: they never touch the reserves.
@@ -36,6 +36,7 @@ use crate::Timestamp;
 use crate::config::Config;
 use crate::hash::KeyedHash;
 use crate::memory::vec_bytes;
+use crate::planted::{PlantedBug, is_planted};
 use crate::prefix::Prefix;
 use crate::rate::{Rate, TokenBucket};
 
@@ -58,8 +59,8 @@ const PREFIX_SHARE: u32 = 64;
 pub(crate) const EXEMPT_PREFIXES_MAX: usize = 32;
 /// Buckets of prefixes, and of those who are expected.
 const PLACES: usize = 4_096;
-/// How often an honest client repeats a request or a response, with room for what arrives twice.
-const EXPECTED_RATE: Rate = Rate { per_s: 16, burst: 16 };
+/// An honest client repeats a request or a response ten times a second; the rest is for what arrives twice, and for two who share a place.
+const EXPECTED_RATE: Rate = Rate { per_s: 32, burst: 32 };
 
 /// The budget of everything unproved.
 pub(super) struct UnprovedBudget {
@@ -126,7 +127,7 @@ impl UnprovedBudget {
         let share = self.prefixes.bucket(self.share_of(from));
         let level = self.total.level(now, self.rate);
         let lasts = |kept_back: u32| level >= u64::from(kept_back) + u64::from(opens);
-        if lasts(self.rate.burst / 2) {
+        if lasts(self.rate.burst / 2) && !is_planted(PlantedBug::PrefixesRefuseEarly) {
             share.take_up_to(now, share_rate, opens);
             return true;
         }
