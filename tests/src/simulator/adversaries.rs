@@ -1,5 +1,6 @@
 //! Those who take part in every run with bad intentions: somebody who hears everything, somebody who sends from anywhere, somebody
-//! who has good tokens and misbehaves, somebody who plays on two devices at once, and somebody behind each player's own router.
+//! who has good tokens and misbehaves, somebody who plays on two devices at once, and somebody behind each player's own router. In some runs
+//! somebody floods the server as well, with more than it can look at while the faults last, and with less afterwards.
 //!
 //! They go on when the faults have stopped, and everybody honest gets in all the same. Three tricks stop then, for they keep honest players
 //! out, or lead them astray, by design as long as they last.
@@ -16,6 +17,7 @@
 //! The third is what the server sent to a relay's port, brought to its player. Where the player's own port moves meanwhile, a relay that
 //! carries both ways *is* the path, and the session goes on by it, as it would by any router.
 
+mod flooder;
 mod insider;
 mod pace;
 mod relay;
@@ -32,6 +34,7 @@ use super::plan::AdversaryPlans;
 use super::step::Datagram;
 use crate::world::{Chance, server_address};
 
+use flooder::Flooder;
 use insider::Insider;
 use relay::Relay;
 use sniffer::Sniffer;
@@ -54,6 +57,7 @@ pub(super) fn all(
         Box::new(Insider::new(plans, insider, chance.fork())),
         Box::new(Twins::new(plans, &twins, chance.fork())),
         Box::new(Relay::new(plans, chance.fork())),
+        Box::new(Flooder::new(plans, chance.fork())),
     ]
 }
 

@@ -79,11 +79,19 @@ pub enum Attack {
     RelayedCopy,
     /// What the server sent to that port comes to the player.
     RelayedBack,
+    /// Requests without a good token, from the prefix of a player.
+    FloodOfRequests,
+    /// Requests that were overheard, from the prefix of a player.
+    FloodOfCopies,
+    /// Responses that nobody sealed, from a player's address and from its prefix.
+    FloodOfResponses,
+    /// Requests and session packets that nobody made, from a player's own address.
+    FloodAsPlayer,
 }
 
 impl Attack {
     /// All of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 41] = [
         Self::ReplayAtOnce,
         Self::ReplayLater,
         Self::ReplayFromOwn,
@@ -121,6 +129,10 @@ impl Attack {
         Self::TwinMove,
         Self::RelayedCopy,
         Self::RelayedBack,
+        Self::FloodOfRequests,
+        Self::FloodOfCopies,
+        Self::FloodOfResponses,
+        Self::FloodAsPlayer,
     ];
 
     /// Those that stand between these two, both included, in the order of their declaration.
@@ -151,6 +163,11 @@ impl Attack {
     /// What somebody can do behind a player's own router.
     pub(super) fn of_relay() -> &'static [Self] {
         Self::all_from(Self::RelayedCopy, Self::RelayedBack)
+    }
+
+    /// What somebody can do who sends without end.
+    pub(super) fn of_flooder() -> &'static [Self] {
+        Self::all_from(Self::FloodOfRequests, Self::FloodAsPlayer)
     }
 }
 
@@ -216,6 +233,7 @@ mod tests {
             Attack::of_insider(),
             Attack::of_twins(),
             Attack::of_relay(),
+            Attack::of_flooder(),
         ];
         assert_eq!(of_somebody.concat(), Attack::ALL);
     }

@@ -67,11 +67,13 @@ pub enum Fault {
     Bans,
     /// The server's host holds the deadlines about peers for a while.
     Holds,
+    /// The network of everybody is gone for a while, and everybody comes back at once.
+    Outages,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Loss,
         Self::Duplication,
         Self::Reordering,
@@ -103,6 +105,7 @@ impl Fault {
         Self::Kicks,
         Self::Bans,
         Self::Holds,
+        Self::Outages,
     ];
 }
 

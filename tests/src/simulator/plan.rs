@@ -11,7 +11,7 @@ use std::fmt;
 
 use rejoin::{AtCapacity, Config, DuplicateIdentity, KeyHistory, LoginPolicy, Timestamp};
 
-pub(super) use adversary::{AdversaryPlan, AdversaryPlans};
+pub(super) use adversary::{AdversaryPlan, AdversaryPlans, FloodPlan, Wave};
 pub(super) use incident::{Incident, IncidentKind, Notice, Sleep};
 pub(super) use player::{PlayerPlan, Talk};
 
@@ -96,7 +96,7 @@ impl Plan {
         let mut drawing = Drawing { settings, chance: &mut chance };
         let mut incidents: Vec<_> = faults.iter().flat_map(|fault| drawing.incidents_of(*fault)).collect();
         incidents.sort_by_key(|incident| incident.at);
-        let adversaries = AdversaryPlans::draw(settings, &mut chance);
+        let adversaries = AdversaryPlans::draw(settings, &server.config, &mut chance);
         Self { seed, settings, faults, server, players, incidents, adversaries }
     }
 
@@ -155,6 +155,16 @@ impl ServerPlan {
         }
         if chance.percent(40) {
             make_memory_short(&mut config, chance);
+        }
+        if chance.percent(40) {
+            // Twice of what the sniffer, the spoofer and the players ask for, at most, over any longer time.
+            let asked_per_s = 64 * u32::try_from(settings.peers).unwrap_or(1) + 500;
+            config.unproved_opens_per_s = 2 * asked_per_s;
+            config.unproved_opens_burst = u32::try_from(chance.between(1_024..=8_192)).unwrap_or(1_024);
+        }
+        if chance.percent(20) {
+            config.session_datagrams_per_s = 1_000;
+            config.session_datagrams_burst = 1_000;
         }
         Self {
             config,

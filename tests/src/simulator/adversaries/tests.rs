@@ -8,7 +8,7 @@ use crate::simulator::adversary::{Adversary, Volley};
 use crate::simulator::attack::{Attack, AttackCounts};
 use crate::simulator::backend::Backend;
 use crate::simulator::outcome::Outcome;
-use crate::simulator::plan::{AdversaryPlan, AdversaryPlans, Plan, Settings};
+use crate::simulator::plan::{AdversaryPlan, AdversaryPlans, FloodPlan, Plan, Settings, Wave};
 use crate::simulator::run::Run;
 use crate::simulator::step::Datagram;
 use crate::world::{Chance, server_address};
@@ -44,6 +44,7 @@ fn all_silent() -> AdversaryPlans {
         twins: silent(),
         relay: silent(),
         insider_token_every_ms: 3_000,
+        flooder: FloodPlan { waves: Vec::new(), attacks: Vec::new() },
     }
 }
 
@@ -53,10 +54,13 @@ fn play(adversaries: &AdversaryPlans) -> Outcome {
 }
 
 fn play_for(settings: Settings, adversaries: &AdversaryPlans) -> Outcome {
+    play_plans(|seed| Plan { adversaries: adversaries.clone(), ..Plan::new(seed, settings) })
+}
+
+fn play_plans(plan_of: impl Fn(u64) -> Plan) -> Outcome {
     let mut sum = Outcome::default();
     for seed in 0..SEEDS {
-        let plan = Plan { adversaries: adversaries.clone(), ..Plan::new(seed, settings) };
-        let outcome = Run::new(plan, None).play().unwrap_or_else(|failure| panic!("{failure}"));
+        let outcome = Run::new(plan_of(seed), None).play().unwrap_or_else(|failure| panic!("{failure}"));
         sum.attacks.add(&outcome.attacks);
         sum.tally.add(&outcome.tally);
     }
@@ -130,6 +134,36 @@ fn a_relay_is_asked_whether_it_is_the_player_and_never_is_where_the_player_hears
     let outcome = play(&AdversaryPlans { relay: loud(attacks), ..all_silent() });
     assert_seen(&outcome, attacks, &[DropReason::Replayed, DropReason::UnknownAddress]);
     assert!(outcome.tally.path_trials > 20, "{}", outcome.tally.path_trials);
+}
+
+#[test]
+fn what_a_flooder_sends_beyond_the_budget_is_refused_and_what_is_below_it_is_looked_at() {
+    let attacks = Attack::of_flooder();
+    let until = Timestamp::from_millis(SHORT.seconds * 1_000);
+    let flood = |per_second| {
+        let waves = vec![Wave { from: Timestamp::ZERO, until, per_second }];
+        let flooder = FloodPlan { waves, attacks: attacks.to_vec() };
+        let plan_of = |seed| {
+            let mut plan = Plan::new(seed, SHORT);
+            plan.server.config.unproved_opens_per_s = 2_000;
+            plan.server.config.unproved_opens_burst = 2_000;
+            Plan { adversaries: AdversaryPlans { flooder: flooder.clone(), ..all_silent() }, ..plan }
+        };
+        play_plans(plan_of)
+    };
+
+    let outcome = flood(1_000);
+    let reasons = [
+        DropReason::UnprovedBudget,
+        DropReason::TokenUnreadable,
+        DropReason::ResponseUnexpected,
+        DropReason::Unopened,
+    ];
+    assert_seen(&outcome, attacks, &reasons);
+
+    let outcome = flood(150);
+    assert_seen(&outcome, attacks, &[DropReason::TokenUnreadable]);
+    assert_eq!(outcome.tally.refused.of(DropReason::UnprovedBudget), 0);
 }
 
 #[test]

@@ -2,24 +2,30 @@
 //!
 //! What the server gave to somebody from whom the session was taken over is bad from then on. And where somebody else may have sealed under
 //! the keys of a good one, the server's sequences begin where that one's hardly are.
+//!
+//! Where the budget of the unproved is gone, and only then, anybody may be refused; see `budget`.
+
+mod budget;
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 
 use rejoin::DropReason::{
     ClientTokensFull, HandshakesFull, Malformed, RepliesFull, ResumeSpent, TokenBeforeStart, TokenConsumed,
-    TokenExpired, TokenForOtherServer, TokenHistoryFull, TokenLifetime, TokenUnreadable, WrongProtocol,
+    TokenExpired, TokenForOtherServer, TokenHistoryFull, TokenLifetime, TokenUnreadable, UnprovedBudget,
+    WrongProtocol,
 };
 use rejoin::lifecycle::LifecycleEventKind;
 use rejoin::{DropReason, Event, SessionId, Timestamp, Verdict};
 
 use crate::laws::{Violation, ensure};
-use crate::netcode::kind::{CHALLENGE, DENIED, KEEP_ALIVE, PAYLOAD, RESPONSE};
+use crate::netcode::kind::{CHALLENGE, DENIED, KEEP_ALIVE, PAYLOAD, REQUEST, RESPONSE, kind_of};
 use crate::netcode::{Packet, open_request};
 use crate::simulator::checker::{Checker, View};
 use crate::simulator::payload::resume_tokens;
 use crate::simulator::step::{Datagram, Happening, Reading, Step};
 use crate::world::{PRIVATE_KEY, PROTOCOL_ID, server_address};
+use budget::{Budget, Familiar};
 
 const REQUEST_BYTES: usize = 1_078;
 const VERSION: &[u8; 13] = b"NETCODE 1.02\0";
@@ -48,6 +54,7 @@ pub(super) struct Gate {
     /// By session: its newest resume token that was sent, and the newest that was when somebody else took the session over.
     newest: BTreeMap<SessionId, ResumeToken>,
     void: BTreeMap<SessionId, ResumeToken>,
+    budget: Budget,
 }
 
 /// What the server writes into a token of its own.
@@ -80,12 +87,16 @@ impl Checker for Gate {
         let mut answers: BTreeMap<SocketAddr, usize> = BTreeMap::new();
         for happening in &step.happenings {
             match happening {
-                Happening::ServerStarted => *self = Self { starts: self.starts + 1, ..Self::default() },
+                Happening::ServerStarted => {
+                    let budget = Budget::full(&view.server.plan().config, local);
+                    *self = Self { starts: self.starts + 1, budget, ..Self::default() };
+                }
                 Happening::ServerWallClock { unix_s } => self.set_wall_clock(*unix_s, local, view),
                 Happening::Received { datagram, reading: Reading::Server(verdict), .. } => {
                     let is_answered = *verdict == Verdict::Answered;
+                    self.reckon(datagram, *verdict, local)?;
                     match datagram.bytes.first() {
-                        Some(0) => {
+                        Some(0) if *verdict != Verdict::Dropped(UnprovedBudget) => {
                             self.judge(datagram, *verdict, local, view)?;
                             *answers.entry(datagram.from).or_default() += usize::from(is_answered);
                         }
@@ -159,6 +170,32 @@ impl Gate {
     fn is_void(&self, token: &ResumeToken) -> bool {
         let void = self.void.get(&token.session);
         void.is_some_and(|void| void.boot == token.boot && token.generation <= void.generation)
+    }
+
+    /// What a datagram costs, and whether it may be refused for that.
+    fn reckon(&mut self, datagram: &Datagram, verdict: Verdict, local: Timestamp) -> Result<(), Violation> {
+        self.budget.pass(local);
+        let familiar = match kind_of(&datagram.bytes) {
+            Some(REQUEST) => self.nonce_of_own(&datagram.bytes).map(Familiar::Token),
+            Some(RESPONSE) => {
+                self.budget.is_challenged(datagram.from).then_some(Familiar::Address(datagram.from))
+            }
+            _ => None,
+        };
+        let came = familiar.map(|familiar| self.budget.note_familiar(familiar));
+        if verdict == Verdict::Dropped(UnprovedBudget) {
+            return self.budget.check_refusal(datagram, came);
+        }
+        self.budget.note(datagram, verdict);
+        Ok(())
+    }
+
+    /// The nonce of a request's token, if this start of the server made it.
+    fn nonce_of_own(&self, request: &[u8]) -> Option<[u8; 24]> {
+        let token = open_request(PROTOCOL_ID, &PRIVATE_KEY, request)?;
+        let resume = ResumeToken::of(&token.user_data)?;
+        let is_own = self.newest.values().any(|newest| newest.boot == resume.boot);
+        is_own.then_some(token.nonce)
     }
 
     fn judge(

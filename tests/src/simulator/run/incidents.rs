@@ -25,6 +25,14 @@ impl Run {
                 }
                 true
             }
+            IncidentKind::Outage { for_ms } => {
+                for player in 0..self.players.len() {
+                    for way in Direction::BOTH {
+                        stage.network.close_until(player, way, now.plus_millis(for_ms));
+                    }
+                }
+                true
+            }
             IncidentKind::Move { player, notice } => {
                 stage.network.move_player(player);
                 self.players[player].notice_move(notice, stage)?;

@@ -1,0 +1,173 @@
+//! What the unproved may cost, reckoned once more, and who may be refused for that.
+//!
+//! 1. Nobody is, while there is more than the half that is kept back.
+//! 2. Whoever shows a resume token of this start, or answers from where a handshake is under way, and comes less than
+//!    [`OFTEN`] times a second, is not, while there is anything at all.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::net::SocketAddr;
+
+use rejoin::DropReason::{
+    Malformed, ResponseUnexpected, TokenConsumed, TokenExpired, Unopened, UnprovedBudget, WrongProtocol,
+};
+use rejoin::{Config, Timestamp, Verdict};
+
+use crate::laws::{Violation, ensure};
+use crate::netcode::kind::{REQUEST, RESPONSE, kind_of};
+use crate::simulator::step::Datagram;
+
+/// Whoever comes as often as that within a second is not promised anything, on purpose or because a network repeats what it carries.
+const OFTEN: usize = 16;
+const SECOND_MICROS: u64 = 1_000_000;
+const REQUEST_OPENS: u64 = 8;
+/// At most, with three keys to try and one of them to derive.
+const RESPONSE_OPENS: u64 = 9;
+/// At most, under two keys.
+const FAILED_OPENS: u64 = 2;
+
+/// What is left, at least: where a datagram alone does not tell what it cost, it cost the most that it can.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    per_s: u64,
+    burst: u64,
+    /// In millionths of an open.
+    left: u64,
+    at: Timestamp,
+    /// Where handshakes are or were under way.
+    challenged: HashSet<SocketAddr>,
+    /// When each good token and each address came, of the last second.
+    lately: BTreeMap<Familiar, VecDeque<Timestamp>>,
+}
+
+/// What speaks for somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Familiar {
+    Token([u8; 24]),
+    Address(SocketAddr),
+}
+
+impl Budget {
+    /// A server starts.
+    pub(super) fn full(config: &Config, at: Timestamp) -> Self {
+        let (per_s, burst) = (config.unproved_opens_per_s.into(), u64::from(config.unproved_opens_burst));
+        Self { per_s, burst, left: burst * SECOND_MICROS, at, ..Self::default() }
+    }
+
+    /// The server's clock shows this.
+    pub(super) fn pass(&mut self, at: Timestamp) {
+        self.left = (self.left + at.micros_since(self.at).min(SECOND_MICROS * self.burst) * self.per_s)
+            .min(self.burst * SECOND_MICROS);
+        self.at = self.at.max(at);
+    }
+
+    /// Something is read that may be expected; says how often that came within the last second.
+    pub(super) fn note_familiar(&mut self, familiar: Familiar) -> usize {
+        let now = self.at;
+        let times = self.lately.entry(familiar).or_default();
+        times.push_back(now);
+        while times.front().is_some_and(|at| now.micros_since(*at) > SECOND_MICROS) {
+            times.pop_front();
+        }
+        times.len()
+    }
+
+    /// Whether a handshake is, or was, under way there.
+    pub(super) fn is_challenged(&self, address: SocketAddr) -> bool {
+        self.challenged.contains(&address)
+    }
+
+    /// Somebody was refused; `came` is how often it did within a second, where it is expected.
+    pub(super) fn check_refusal(&self, datagram: &Datagram, came: Option<usize>) -> Result<(), Violation> {
+        let opens = if kind_of(&datagram.bytes) == Some(REQUEST) { REQUEST_OPENS } else { RESPONSE_OPENS };
+        let is_gone = self.left < (self.burst / 2 + opens) * SECOND_MICROS;
+        let is_gone_for_all = self.left < opens * SECOND_MICROS;
+        ensure(is_gone && (is_gone_for_all || came.is_none_or(|times| times >= OFTEN)), || {
+            let left = self.left / SECOND_MICROS;
+            format!(
+                "{datagram} was refused, with {left} opens left of {}; it came {came:?} times",
+                self.burst
+            )
+        })
+    }
+
+    /// The server read something, which may have cost something.
+    pub(super) fn note(&mut self, datagram: &Datagram, verdict: Verdict) {
+        let is_refused = verdict == Verdict::Dropped(UnprovedBudget);
+        let opens = match (kind_of(&datagram.bytes), verdict) {
+            (Some(REQUEST), Verdict::Dropped(Malformed | WrongProtocol | TokenExpired | TokenConsumed)) => 0,
+            (Some(REQUEST), _) if !is_refused => {
+                self.challenged.insert(datagram.from);
+                REQUEST_OPENS
+            }
+            (Some(RESPONSE), Verdict::Dropped(ResponseUnexpected)) if !self.is_challenged(datagram.from) => 0,
+            (Some(RESPONSE), _) if !is_refused => RESPONSE_OPENS,
+            (_, Verdict::Dropped(Unopened)) => {
+                // What could not be refused does not touch what is kept back.
+                let kept_back = (self.burst / 2 * SECOND_MICROS).min(self.left);
+                self.left = self.left.saturating_sub(FAILED_OPENS * SECOND_MICROS).max(kept_back);
+                0
+            }
+            _ => 0,
+        };
+        self.left = self.left.saturating_sub(opens * SECOND_MICROS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::{config, server_address};
+
+    fn request(verdict_of: &mut Budget, verdict: Verdict) -> Datagram {
+        let from = "198.51.100.1:10001".parse().expect("an address");
+        let datagram = Datagram { from, to: server_address(), bytes: [0; 1_078].into() };
+        verdict_of.note(&datagram, verdict);
+        datagram
+    }
+
+    fn budget() -> Budget {
+        let mut config = config();
+        (config.unproved_opens_per_s, config.unproved_opens_burst) = (1_000, 1_600);
+        Budget::full(&config, Timestamp::ZERO)
+    }
+
+    #[test]
+    fn nobody_may_be_refused_before_the_half_is_spent_and_who_is_expected_only_when_all_is() {
+        let mut budget = budget();
+        for spent in 1..=199 {
+            let datagram = request(&mut budget, Verdict::Answered);
+            assert_eq!(budget.check_refusal(&datagram, None).is_ok(), spent >= 100, "{spent}");
+            assert!(budget.check_refusal(&datagram, Some(1)).is_err());
+            assert_eq!(budget.check_refusal(&datagram, Some(OFTEN)).is_ok(), spent >= 100);
+        }
+        let datagram = request(&mut budget, Verdict::Answered);
+        assert!(budget.check_refusal(&datagram, Some(1)).is_ok());
+
+        budget.pass(Timestamp::from_millis(500));
+        assert!(budget.check_refusal(&datagram, Some(1)).is_err());
+        budget.pass(Timestamp::from_millis(1_000));
+        assert!(budget.check_refusal(&datagram, None).is_err());
+    }
+
+    #[test]
+    fn what_is_refused_or_free_costs_nothing() {
+        let mut budget = budget();
+        for _ in 0..500 {
+            for reason in [UnprovedBudget, TokenConsumed, TokenExpired] {
+                request(&mut budget, Verdict::Dropped(reason));
+            }
+        }
+        assert_eq!(budget.left, 1_600 * SECOND_MICROS);
+    }
+
+    #[test]
+    fn it_counts_who_came_within_a_second() {
+        let mut budget = budget();
+        let token = Familiar::Token([7; 24]);
+        assert_eq!(budget.note_familiar(token), 1);
+        budget.pass(Timestamp::from_millis(900));
+        assert_eq!(budget.note_familiar(token), 2);
+        budget.pass(Timestamp::from_millis(1_500));
+        assert_eq!(budget.note_familiar(token), 2);
+    }
+}
