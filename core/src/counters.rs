@@ -70,7 +70,7 @@ pub enum DropReason {
     /// A session packet beyond what its peer may send in a second. It counts as a sign of life; its content does not count, and its sender
     /// will repeat what was reliable.
     SessionBudget,
-    /// A request from a banned prefix, where no answer could be spared.
+    /// A request or a response from a banned prefix.
     PrefixBanned,
 }
 
@@ -119,7 +119,7 @@ pub enum DenyReason {
     Full,
     /// The server drains and takes no new identities.
     Draining,
-    /// The identity is banned, or the prefix of its address.
+    /// The identity is banned.
     Banned,
     /// The identity is logged in and the policy rejects a second login.
     AlreadyLoggedIn,

@@ -120,7 +120,7 @@ impl<'a> Sessions<'a> {
         self.manager.lift_ban(client_id);
     }
 
-    /// Ends the sessions of a prefix and denies whoever comes from there until `until`.
+    /// Ends the sessions of a prefix and answers nobody who comes from there until `until`.
     pub fn ban_prefix(&mut self, prefix: Prefix, until: Timestamp) -> Result<(), BanError> {
         self.manager.ban_prefix(self.now, prefix, until)
     }

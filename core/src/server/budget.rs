@@ -7,7 +7,7 @@
 //! | datagram | dropped for nothing | charged | when it is refused |
 //! |---|---|---|---|
 //! | request | size, version, game, expiry; a token that was used | [`REQUEST_OPENS`], before the token is opened | the budget is gone for its sender |
-//! | request from a banned prefix | as another | the same, of one share for all of them | the half for everybody, or that share, is spent |
+//! | request or response from a banned prefix | its prefix | | |
 //! | response | no handshake is under way at its address | [`RESPONSE_OPENS`] for each key to try, and [`DERIVATION_OPENS`] where the key has to be derived, before that | as a request with a resume token |
 //! | keep-alive, payload, disconnect | no session at its address; its sequence was received, or is too old | 1 for each key it does not open under, afterwards | never: or junk with a player's address would silence that player |
 //! | one of them that opens | | its session's own budget, nothing of this one | that is spent; the first one of a handshake never |
@@ -68,8 +68,6 @@ pub(super) struct UnprovedBudget {
     total: TokenBucket,
     prefixes: Buckets,
     expected: Buckets,
-    /// The share of all that comes from banned prefixes.
-    banned: TokenBucket,
     exempt: Vec<Prefix>,
 }
 
@@ -82,8 +80,6 @@ pub(super) enum Standing {
     Returner { tag: u64 },
     /// A good token was shown at its address.
     Challenged,
-    /// Its prefix is banned: what it may cost to say so is one share for all of them, and nothing once the half for everybody is gone.
-    Banned,
 }
 
 impl UnprovedBudget {
@@ -95,7 +91,6 @@ impl UnprovedBudget {
             total: TokenBucket::full(now, rate),
             prefixes: Buckets::full(now, share, hash_key),
             expected: Buckets::full(now, EXPECTED_RATE, hash_key),
-            banned: TokenBucket::full(now, share),
             exempt: config.exempt_prefixes.clone(),
         }
     }
@@ -119,11 +114,6 @@ impl UnprovedBudget {
 
     fn is_served(&mut self, now: Timestamp, from: SocketAddr, standing: Standing, opens: u32) -> bool {
         let share_rate = self.prefixes.rate;
-        if standing == Standing::Banned {
-            let level = self.total.level(now, self.rate);
-            return level >= u64::from(self.rate.burst / 2 + opens)
-                && self.banned.try_take(now, share_rate, opens);
-        }
         let share = self.prefixes.bucket(self.share_of(from));
         let level = self.total.level(now, self.rate);
         let lasts = |kept_back: u32| level >= u64::from(kept_back) + u64::from(opens);
@@ -135,7 +125,7 @@ impl UnprovedBudget {
             return true;
         }
         let expected = match standing {
-            Standing::Stranger | Standing::Banned => return false,
+            Standing::Stranger => return false,
             Standing::Returner { tag } => self.expected.bucket(tag),
             Standing::Challenged => self.expected.bucket(from),
         };

@@ -153,11 +153,10 @@ impl MultiSessionManager {
     }
 
     /// Keeps all addresses of a prefix out for a while. Sessions whose path, in use or lost, lies there end, and their peers are told
-    /// as by [`disconnect`](Self::disconnect); those who are on their way back from there to a session elsewhere do not arrive. Whoever
-    /// asks to come in from there is denied until `until`, with a bad token or a good one; but what that may cost is a 64th of the
-    /// [budget](crate::Config::unproved_opens_per_s), for all banned prefixes together, and beyond that they get no answer.
+    /// as by [`disconnect`](Self::disconnect); those who are on their way back from there to a session elsewhere do not arrive. Until
+    /// `until` whoever asks to come in from there gets no answer, which costs next to nothing, and can be used against nobody else.
     ///
-    /// It looks at every session. Who has a session and changes to such an address is not seen to do so: it is denied there.
+    /// It looks at every session. A player who changes to such an address keeps its session, and does not get back to it from there.
     pub fn ban_prefix(&mut self, now: Timestamp, prefix: Prefix, until: Timestamp) -> Result<(), BanError> {
         self.enter(now);
         if !self.bans.prefixes.insert(prefix, self.clock.now(), until) {

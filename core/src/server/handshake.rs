@@ -42,13 +42,10 @@ impl MultiSessionManager {
         datagram: &[u8],
     ) -> Result<Verdict, DropReason> {
         let request = self.admission.read_request(datagram, self.clock.unix_s())?;
-        if self.bans.prefixes.covers(from.ip(), self.clock.now()) {
-            self.spend(from, Standing::Banned, REQUEST_OPENS).map_err(|_| DropReason::PrefixBanned)?;
-        } else {
-            let tag = self.mint.tag_of(request.expire_unix, request.nonce);
-            let standing = tag.map_or(Standing::Stranger, |tag| Standing::Returner { tag });
-            self.spend(from, standing, REQUEST_OPENS)?;
-        }
+        self.check_prefix(from)?;
+        let tag = self.mint.tag_of(request.expire_unix, request.nonce);
+        let standing = tag.map_or(Standing::Stranger, |tag| Standing::Returner { tag });
+        self.spend(from, standing, REQUEST_OPENS)?;
         let request = self.admission.open_token(&request, self.clock.unix_s())?;
         match request.claim {
             Some(claim) => self.handle_resume_request(from, &request, claim),
@@ -78,7 +75,7 @@ impl MultiSessionManager {
             return Err(DropReason::TokenForOtherServer);
         }
         let lists_foreign_address = listed.iter().any(|address| !own.contains(address));
-        if let Some(reason) = self.denial_reason(from, request.private.client_id) {
+        if let Some(reason) = self.denial_reason(request.private.client_id) {
             return self.deny(from, &request.private.server_to_client_key, reason);
         }
         let timeout_micros = timeout_micros(&self.config, request.private.timeout_seconds);
@@ -101,7 +98,7 @@ impl MultiSessionManager {
         if !self.mint.is_own(&claim) {
             return self.deny(from, deny_key, DenyReason::OtherStart);
         }
-        if self.is_banned(from, request.private.client_id) {
+        if self.bans.clients.is_banned(&request.private.client_id, self.clock.now()) {
             return self.deny(from, deny_key, DenyReason::Banned);
         }
         if !self.mint.is_genuine(&claim) {
@@ -174,14 +171,16 @@ impl MultiSessionManager {
         }
     }
 
-    fn is_banned(&self, from: SocketAddr, client_id: ClientId) -> bool {
-        let now = self.clock.now();
-        self.bans.clients.is_banned(&client_id, now) || self.bans.prefixes.covers(from.ip(), now)
+    /// From a banned prefix nothing is looked at, and nothing answered. A denial would be for a token, and whoever is there could show
+    /// that of somebody else, to whom it would tell then that it is denied.
+    fn check_prefix(&self, from: SocketAddr) -> Result<(), DropReason> {
+        let is_banned = self.bans.prefixes.covers(from.ip(), self.clock.now());
+        if is_banned { Err(DropReason::PrefixBanned) } else { Ok(()) }
     }
 
     /// Why an identity may not log in with a backend token just now.
-    fn denial_reason(&self, from: SocketAddr, client_id: ClientId) -> Option<DenyReason> {
-        if self.is_banned(from, client_id) {
+    fn denial_reason(&self, client_id: ClientId) -> Option<DenyReason> {
+        if self.bans.clients.is_banned(&client_id, self.clock.now()) {
             return Some(DenyReason::Banned);
         }
         if let Some(index) = self.directory.client(client_id) {
@@ -229,6 +228,7 @@ impl MultiSessionManager {
         if opens == 0 {
             return Err(DropReason::ResponseUnexpected);
         }
+        self.check_prefix(from)?;
         self.spend(from, Standing::Challenged, opens)?;
         let responders = self.responders_at(from);
         let Some(last) = responders.len().checked_sub(1) else {
@@ -305,7 +305,7 @@ impl MultiSessionManager {
     ) -> Result<Verdict, DropReason> {
         let pending = self.admission.pending_at(from).ok_or(DropReason::ResponseUnexpected)?;
         let client_id = pending.client_id;
-        if let Some(reason) = self.denial_reason(from, client_id) {
+        if let Some(reason) = self.denial_reason(client_id) {
             let key = pending.server_to_client_key.clone();
             return self.deny(from, &key, reason);
         }
