@@ -1,7 +1,9 @@
 //! What the application and the host ask for.
 
+use std::net::SocketAddr;
+
 use rejoin::lifecycle::{Cause, DisconnectReason, LifecycleEventKind, SessionState};
-use rejoin::{ClientId, Drain, SessionId, Timestamp};
+use rejoin::{ClientId, Drain, Prefix, SessionId, Timestamp};
 
 use super::Model;
 use crate::laws::{Violation, ensure};
@@ -21,6 +23,10 @@ pub enum Command {
     Ban(ClientId, Timestamp),
     /// `lift_ban`.
     LiftBan(ClientId),
+    /// `ban_prefix`, until then.
+    BanPrefix(Prefix, Timestamp),
+    /// `lift_prefix_ban`.
+    LiftPrefixBan(Prefix),
     /// `set_server_tick`.
     SetTick(u64),
     /// `drain`.
@@ -40,9 +46,13 @@ impl Model {
             }
             Command::Disconnect(id, _) | Command::Remove(id) => self.sessions.contains_key(&id),
             // There may be too many bans.
-            Command::Ban(..) => is_done,
+            Command::Ban(..) | Command::BanPrefix(..) => is_done,
             Command::Drain(drain) => self.leave.can_be(&drain),
-            Command::LiftBan(_) | Command::SetTick(_) | Command::Shutdown | Command::Hold(_) => true,
+            Command::LiftBan(_)
+            | Command::LiftPrefixBan(_)
+            | Command::SetTick(_)
+            | Command::Shutdown
+            | Command::Hold(_) => true,
         };
         ensure(is_done == can_be_done, || format!("{command:?} was done: {is_done}, can be: {can_be_done}"))?;
         if is_done {
@@ -70,10 +80,27 @@ impl Model {
             Command::LiftBan(client_id) => {
                 self.bans.remove(&client_id);
             }
+            Command::BanPrefix(prefix, _) => self.ban_prefix(prefix),
+            // Who may ask to come in from where is not the model's to say.
+            Command::LiftPrefixBan(_) => {}
             Command::SetTick(tick) => self.server_tick = Some(tick),
             Command::Drain(drain) => self.drain(&drain),
             Command::Shutdown => self.shutdown(),
             Command::Hold(hold) => self.hold(hold),
+        }
+    }
+
+    /// Who is there leaves, and who is on its way back from there does not arrive.
+    fn ban_prefix(&mut self, prefix: Prefix) {
+        let is_there = |address: SocketAddr| prefix.contains(address.ip());
+        let ids: Vec<_> = self.sessions.keys().copied().collect();
+        for id in ids {
+            let Some(session) = self.sessions.get(&id) else { continue };
+            if is_there(session.path.address) {
+                self.end(id, DisconnectReason::Banned);
+            } else if session.attempt.as_ref().is_some_and(|attempt| is_there(attempt.path.address)) {
+                self.give_up_attempt(id);
+            }
         }
     }
 

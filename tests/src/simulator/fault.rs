@@ -69,11 +69,13 @@ pub enum Fault {
     Holds,
     /// The network of everybody is gone for a while, and everybody comes back at once.
     Outages,
+    /// The application bans the IP address of a player for a while.
+    PrefixBans,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Loss,
         Self::Duplication,
         Self::Reordering,
@@ -106,12 +108,19 @@ impl Fault {
         Self::Bans,
         Self::Holds,
         Self::Outages,
+        Self::PrefixBans,
     ];
 }
 
 /// How often each kind of trouble happened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultCounts([u64; Fault::ALL.len()]);
+
+impl Default for FaultCounts {
+    fn default() -> Self {
+        Self([0; Fault::ALL.len()])
+    }
+}
 
 impl FaultCounts {
     /// It happened.

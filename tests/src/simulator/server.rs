@@ -5,7 +5,7 @@ mod application;
 use std::net::SocketAddr;
 
 use rejoin::ledger::Refusal;
-use rejoin::{ClientId, Drain, Event, KeyHistory, MultiSessionManager, Timestamp};
+use rejoin::{ClientId, Drain, Event, KeyHistory, MultiSessionManager, Prefix, Timestamp};
 
 use super::backend;
 use super::clock::LocalClock;
@@ -42,6 +42,7 @@ pub(super) struct Server {
     starts: u32,
     drains: u32,
     wall_error_s: i64,
+    banned_prefixes: Vec<Prefix>,
 }
 
 /// One start of the server.
@@ -72,7 +73,16 @@ impl Running {
 impl Server {
     pub(super) fn new(plan: ServerPlan, chance: Chance) -> Self {
         let machine = Machine::new(Party::Server, LocalClock::new(plan.drift_ppm));
-        Self { plan, machine, chance, running: None, starts: 0, drains: 0, wall_error_s: 0 }
+        Self {
+            plan,
+            machine,
+            chance,
+            running: None,
+            starts: 0,
+            drains: 0,
+            wall_error_s: 0,
+            banned_prefixes: Vec::new(),
+        }
     }
 
     /// The manager, while the server runs.
@@ -324,6 +334,30 @@ impl Server {
         Ok(true)
     }
 
+    /// Bans an address for a while, with everybody behind it; says whether the server runs.
+    pub(super) fn ban_address(
+        &mut self,
+        address: SocketAddr,
+        for_ms: u64,
+        stage: &mut Stage,
+    ) -> Result<bool, Violation> {
+        let local = self.machine.local(stage.now);
+        let running = self.running.as_mut().filter(|_| !self.machine.is_asleep());
+        let (Some(running), Some(prefix)) = (running, Prefix::new(address.ip(), 32)) else {
+            return Ok(false);
+        };
+        running.note_call(local, stage);
+        let until = local.plus_millis(for_ms);
+        if running.manager.ban_prefix(local, prefix, until).is_err() {
+            return Err(Violation::new("there is no room for a ban"));
+        }
+        self.banned_prefixes.push(prefix);
+        let command = Command::BanPrefix(prefix, until);
+        stage.step.note(Happening::ServerCommanded { command, is_done: true });
+        self.drive(stage)?;
+        Ok(true)
+    }
+
     /// The faults stop: it runs, its clock is right, nobody is banned, nothing is held.
     pub(super) fn calm_down(&mut self, identities: &[ClientId], stage: &mut Stage) -> Result<(), Violation> {
         self.wake(true, stage)?;
@@ -335,6 +369,11 @@ impl Server {
             for identity in identities {
                 running.manager.lift_ban(*identity);
                 let command = Command::LiftBan(*identity);
+                stage.step.note(Happening::ServerCommanded { command, is_done: true });
+            }
+            for prefix in self.banned_prefixes.drain(..) {
+                running.manager.lift_prefix_ban(prefix);
+                let command = Command::LiftPrefixBan(prefix);
                 stage.step.note(Happening::ServerCommanded { command, is_done: true });
             }
         }

@@ -11,14 +11,15 @@ use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 
 use rejoin::DropReason::{
-    ClientTokensFull, HandshakesFull, Malformed, RepliesFull, ResumeSpent, TokenBeforeStart, TokenConsumed,
-    TokenExpired, TokenForOtherServer, TokenHistoryFull, TokenLifetime, TokenUnreadable, UnprovedBudget,
-    WrongProtocol,
+    ClientTokensFull, HandshakesFull, Malformed, PrefixBanned, RepliesFull, ResumeSpent, TokenBeforeStart,
+    TokenConsumed, TokenExpired, TokenForOtherServer, TokenHistoryFull, TokenLifetime, TokenUnreadable,
+    UnprovedBudget, WrongProtocol,
 };
 use rejoin::lifecycle::LifecycleEventKind;
-use rejoin::{DropReason, Event, SessionId, Timestamp, Verdict};
+use rejoin::{DropReason, Event, Prefix, SessionId, Timestamp, Verdict};
 
 use crate::laws::{Violation, ensure};
+use crate::model::Command;
 use crate::netcode::kind::{CHALLENGE, DENIED, KEEP_ALIVE, PAYLOAD, REQUEST, RESPONSE, kind_of};
 use crate::netcode::{Packet, open_request};
 use crate::simulator::checker::{Checker, View};
@@ -55,6 +56,7 @@ pub(super) struct Gate {
     newest: BTreeMap<SessionId, ResumeToken>,
     void: BTreeMap<SessionId, ResumeToken>,
     budget: Budget,
+    banned: BTreeMap<Prefix, Timestamp>,
 }
 
 /// What the server writes into a token of its own.
@@ -90,6 +92,12 @@ impl Checker for Gate {
                 Happening::ServerStarted => {
                     let budget = Budget::full(&view.server.plan().config, local);
                     *self = Self { starts: self.starts + 1, budget, ..Self::default() };
+                }
+                Happening::ServerCommanded { command: Command::BanPrefix(prefix, until), is_done: true } => {
+                    self.banned.insert(*prefix, *until);
+                }
+                Happening::ServerCommanded { command: Command::LiftPrefixBan(prefix), .. } => {
+                    self.banned.remove(prefix);
                 }
                 Happening::ServerWallClock { unix_s } => self.set_wall_clock(*unix_s, local, view),
                 Happening::Received { datagram, reading: Reading::Server(verdict), .. } => {
@@ -206,6 +214,12 @@ impl Gate {
         view: &View<'_>,
     ) -> Result<(), Violation> {
         let due = self.due(&datagram.bytes, self.unix_s(local), view);
+        let ip = datagram.from.ip();
+        let is_banned = self.banned.iter().any(|(prefix, until)| prefix.contains(ip) && local < *until);
+        if is_banned || verdict == Verdict::Dropped(PrefixBanned) {
+            let is_right = is_banned && verdict != Verdict::Answered;
+            return ensure(is_right, || format!("{datagram}: {verdict:?}; banned there: {is_banned}"));
+        }
         let fits = match verdict {
             Verdict::Answered => due.is_answered,
             Verdict::Dropped(reason) => due.drops.contains(&reason),

@@ -84,6 +84,11 @@ pub(in crate::simulator) enum IncidentKind {
         player: usize,
         for_ms: u64,
     },
+    /// Everybody at the IP address of a player.
+    BanAddress {
+        player: usize,
+        for_ms: u64,
+    },
     /// Nothing passes to or from anybody.
     Outage {
         for_ms: u64,
@@ -121,7 +126,7 @@ impl Drawing<'_> {
     /// All incidents of a kind; none if it is no incident.
     pub(super) fn incidents_of(&mut self, fault: Fault) -> Vec<Incident> {
         let count = match fault {
-            Fault::Restarts | Fault::ServerSuspends | Fault::Outages => self.count(1, 60),
+            Fault::Restarts | Fault::ServerSuspends | Fault::Outages | Fault::PrefixBans => self.count(1, 60),
             Fault::ServerStalls | Fault::WallClockSteps | Fault::Holds => self.count(1, 20),
             _ => self.count(self.settings.peers as u64, 60),
         };
@@ -193,6 +198,7 @@ impl Drawing<'_> {
             }
             Fault::WallClockSteps => IncidentKind::ServerClockStep { by_s: self.step_s() },
             Fault::Kicks => IncidentKind::Kick { player, is_told: self.chance.percent(60) },
+            Fault::PrefixBans => IncidentKind::BanAddress { player, for_ms: self.span_ms(100..=15_000) },
             Fault::Outages => IncidentKind::Outage { for_ms: self.span_ms(1_000..=20_000) },
             Fault::Bans => IncidentKind::Ban { player, for_ms: self.span_ms(100..=15_000) },
             Fault::Holds => IncidentKind::ServerHold { for_ms: self.span_ms(100..=20_000) },

@@ -68,7 +68,8 @@ impl Run {
             | IncidentKind::ServerClockStep { .. }
             | IncidentKind::ServerHold { .. }
             | IncidentKind::Kick { .. }
-            | IncidentKind::Ban { .. } => self.meet_at_server(incident.what)?,
+            | IncidentKind::Ban { .. }
+            | IncidentKind::BanAddress { .. } => self.meet_at_server(incident.what)?,
         };
         if happens {
             self.stage.faults.count(incident.fault);
@@ -105,6 +106,10 @@ impl Run {
             }
             IncidentKind::Kick { player, is_told } => {
                 self.server.kick(self.players[player].client_id, is_told, stage)
+            }
+            IncidentKind::BanAddress { player, for_ms } => {
+                let address = stage.network.address_of(player);
+                self.server.ban_address(address, for_ms, stage)
             }
             IncidentKind::Ban { player, for_ms } => {
                 self.server.ban(self.players[player].client_id, for_ms, stage)

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 
 use rejoin::DropReason::{
-    Malformed, ResponseUnexpected, TokenConsumed, TokenExpired, Unopened, UnprovedBudget, WrongProtocol,
+    Malformed, PrefixBanned, ResponseUnexpected, TokenConsumed, TokenExpired, Unopened, UnprovedBudget,
+    WrongProtocol,
 };
 use rejoin::{Config, Timestamp, Verdict};
 
@@ -94,7 +95,10 @@ impl Budget {
     pub(super) fn note(&mut self, datagram: &Datagram, verdict: Verdict) {
         let is_refused = verdict == Verdict::Dropped(UnprovedBudget);
         let opens = match (kind_of(&datagram.bytes), verdict) {
-            (Some(REQUEST), Verdict::Dropped(Malformed | WrongProtocol | TokenExpired | TokenConsumed)) => 0,
+            (_, Verdict::Dropped(PrefixBanned))
+            | (Some(REQUEST), Verdict::Dropped(Malformed | WrongProtocol | TokenExpired | TokenConsumed)) => {
+                0
+            }
             (Some(REQUEST), _) if !is_refused => {
                 self.challenged.insert(datagram.from);
                 REQUEST_OPENS
