@@ -108,7 +108,8 @@ fn where_nothing_happens_but_that_ports_move_every_session_follows_and_nobody_is
     assert!(moved > 200, "{moved} of 360");
 }
 
-/// Sends what it overheard again: as it was, or from its own address.
+/// Sends what it overheard again: as it was, or from its own address. It stops with the faults, for these are the two tricks that do (see
+/// `adversaries`).
 #[derive(Debug)]
 struct Echo {
     address: SocketAddr,
@@ -134,7 +135,8 @@ impl Adversary for Echo {
             let from = if is_to_server && self.chance.percent(50) { self.address } else { datagram.from };
             volley.attack(Attack::ReplayLater, Datagram { from, ..datagram });
         }
-        Some(now.plus_millis(20))
+        let next = now.plus_millis(20);
+        (next < Timestamp::from_millis(SHORT.seconds * 1_000)).then_some(next)
     }
 }
 
