@@ -108,15 +108,28 @@ impl Room {
 
     /// Makes room for `additional` more entries of at most `len_max` in all, as [`reserve_vec`] does where there is memory for it.
     pub(crate) fn reserve_vec<T>(&mut self, vec: &mut Vec<T>, additional: usize, len_max: usize) {
-        if let Some(more) = self.growth::<T>(vec.len(), vec.capacity(), additional, len_max) {
-            vec.reserve_exact(more);
-        }
+        self.reserve_paid(vec, additional, len_max, 0);
     }
 
     /// As [`reserve_vec`](Self::reserve_vec).
     pub(crate) fn reserve_deque<T>(&mut self, deque: &mut VecDeque<T>, additional: usize, len_max: usize) {
-        if let Some(more) = self.growth::<T>(deque.len(), deque.capacity(), additional, len_max) {
+        let (len, capacity) = (deque.len(), deque.capacity());
+        if let Some(more) = self.growth::<T>(len, capacity, additional, len_max, capacity) {
             deque.reserve_exact(more);
+        }
+    }
+
+    /// As [`reserve_vec`](Self::reserve_vec), where room for so many entries is paid for: planned with others, or taken before, whether the vector has it or not.
+    pub(crate) fn reserve_paid<T>(
+        &mut self,
+        vec: &mut Vec<T>,
+        additional: usize,
+        len_max: usize,
+        paid: usize,
+    ) {
+        let paid = paid.max(vec.capacity());
+        if let Some(more) = self.growth::<T>(vec.len(), vec.capacity(), additional, len_max, paid) {
+            vec.reserve_exact(more);
         }
     }
 
@@ -126,15 +139,24 @@ impl Room {
         self.planned = self.planned.saturating_sub(bytes);
     }
 
-    fn growth<T>(&mut self, len: usize, capacity: usize, additional: usize, len_max: usize) -> Option<usize> {
-        let needed = needed_bytes::<T>(len, capacity, additional);
+    /// How much room to ask for beyond `len`, if there is need; room for `paid` entries costs nothing.
+    fn growth<T>(
+        &mut self,
+        len: usize,
+        capacity: usize,
+        additional: usize,
+        len_max: usize,
+        paid: usize,
+    ) -> Option<usize> {
+        let needed = needed_bytes::<T>(len, paid, additional);
         let others = self.planned.saturating_sub(needed);
         let wanted = growth(len, capacity, additional, len_max)?;
         // Twice as much as there was, or a quarter more, or only what it takes: seldom enough that the copying does not count.
-        let modest = wanted.min(additional + (len + additional) / 4).max(additional);
-        let cost = |more: usize| (len + more - capacity) * size_of::<T>();
+        let least = wanted.min(paid.saturating_sub(len)).max(additional);
+        let modest = wanted.min(additional + (len + additional) / 4).max(least);
+        let cost = |more: usize| needed_bytes::<T>(len, paid, more);
         let fits = |more: &usize| cost(*more).saturating_add(others) <= self.left;
-        let more = [wanted, modest].into_iter().find(fits).unwrap_or(additional);
+        let more = [wanted, modest].into_iter().find(fits).unwrap_or(least);
         self.left = self.left.saturating_sub(cost(more));
         self.planned = others;
         Some(more)
@@ -214,6 +236,21 @@ mod tests {
         assert!(room.plan(20));
         room.reserve_vec(&mut vec, 10, 1_000);
         assert_eq!((vec.capacity(), room.left), (10, 0));
+    }
+
+    #[test]
+    fn what_is_paid_for_is_taken_freely_and_no_more_than_there_is_beside_it() {
+        let grown = |left: usize, paid_bytes: usize| {
+            let mut vec = alloc::vec![0_u8; 100];
+            let mut room = Room::new(left);
+            room.reserve_paid(&mut vec, 10, 1_000, paid_bytes);
+            (vec.capacity(), room.left)
+        };
+        assert_eq!(grown(0, 500), (200, 0), "twice as much as there was");
+        assert_eq!(grown(0, 150), (150, 0), "all that is paid for");
+        assert_eq!(grown(60, 150), (200, 10));
+        assert_eq!(grown(40, 120), (137, 23), "a quarter more");
+        assert_eq!(grown(0, 110), (110, 0));
     }
 
     #[test]

@@ -232,7 +232,7 @@ impl LaneReceivers {
         let needed = needed_bytes(false);
         let with_grant = needed > quota_bytes;
         let is_planned = room.plan(if with_grant { needed_bytes(true) } else { needed });
-        if is_planned && needed > 0 {
+        if is_planned {
             for (lane, foresight) in foreseen {
                 let receiver = self.ordered.get_or_insert_with(lane, ReliableReceiver::default);
                 receiver.make_room_for(&foresight, limits.lane_terms(lane), with_grant, room);

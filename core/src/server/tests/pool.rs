@@ -287,3 +287,32 @@ fn a_session_that_ends_gives_everything_back() {
     assert_eq!(sends_from(&mut server, &mut anna, 0, 0), PIECES);
     server.close();
 }
+
+#[test]
+fn a_message_that_grows_into_what_was_promised_to_it_takes_no_more_than_that() {
+    let long = 60_000;
+    let config = Config {
+        message_bytes_max: long,
+        lane_queue_bytes_max: long as usize,
+        pool_bytes_max: 2 * 61_200,
+        ..tight_config()
+    };
+    let session_quota_bytes = config.session_fixed_bytes() + 42_000;
+    let mut server = Harness::new(Config { session_quota_bytes, ..config });
+    let mut anna = server.player(ANNA, 1);
+    for client_id in 2..=5_u16 {
+        server.player(client_id.into(), client_id);
+        fill(&mut server, client_id.into(), &[1; 1_000]);
+    }
+
+    let newest = 33;
+    let ahead = anna.frames(|writer| assert!(writer.write_fragment(0, newest, (&[1; 1_150], &[]))));
+    assert!(matches!(server.take(anna.address, &ahead), Verdict::Accepted(_)));
+    let promised = server.session_of(ANNA).charged_bytes();
+    for number in 0..newest {
+        let piece = anna.frames(|writer| assert!(writer.write_fragment(0, number, (&[1; 1_150], &[]))));
+        assert!(matches!(server.take(anna.address, &piece), Verdict::Accepted(_)), "{number}");
+        assert!(server.session_of(ANNA).charged_bytes() <= promised, "{number}");
+    }
+    server.close();
+}

@@ -87,11 +87,8 @@ impl ReliableReceiver {
         let held = (self.held.len() + foresight.held_pieces).min(terms.window.held_pieces_max());
         let held_bytes =
             (self.held_bytes_in_use() + foresight.held_bytes).min(held_memory_bytes(terms.window));
-        let Foresight { next_number, unfinished, newest_held, .. } = *foresight;
-        let newest = newest_held.filter(|newest| *newest >= next_number);
-        let promised = self.promised_bytes(unfinished, next_number, newest, terms);
         let granted = if with_grant { terms.message_bytes_max } else { 0 };
-        let message = vec_bytes(&self.unfinished).max(self.unfinished_max(foresight, terms)).max(promised);
+        let message = self.message_bytes(foresight, terms);
         let beside = deque_bytes(&self.held).max(held * size_of::<Held>())
             + vec_bytes(&self.held_bytes).max(held_bytes);
         let charged = self.charged_bytes(terms);
@@ -99,7 +96,15 @@ impl ReliableReceiver {
         if beside + message <= charged { 0 } else { (beside + message.max(granted)).saturating_sub(charged) }
     }
 
-    /// Takes the memory that was [needed](Self::needed_bytes).
+    /// What has to be there for the message that goes on, when the pieces have arrived: for what has come of it, and what is promised to it.
+    fn message_bytes(&self, foresight: &Foresight, terms: LaneTerms) -> usize {
+        let Foresight { next_number, unfinished, newest_held, .. } = *foresight;
+        let newest = newest_held.filter(|newest| *newest >= next_number);
+        let promised = self.promised_bytes(unfinished, next_number, newest, terms);
+        vec_bytes(&self.unfinished).max(self.unfinished_max(foresight, terms)).max(promised)
+    }
+
+    /// Takes the memory that was [needed](Self::needed_bytes), or that is charged already: more than that only where there is room.
     pub(in crate::link::lane) fn make_room_for(
         &mut self,
         foresight: &Foresight,
@@ -120,7 +125,8 @@ impl ReliableReceiver {
             room.reserve_vec(&mut self.held_bytes, more, bytes_max);
         }
         let more = self.unfinished_max(foresight, terms).saturating_sub(self.unfinished.len());
-        room.reserve_vec(&mut self.unfinished, more, terms.message_bytes_max);
+        let paid_bytes = self.message_bytes(foresight, terms);
+        room.reserve_paid(&mut self.unfinished, more, terms.message_bytes_max, paid_bytes);
     }
 
     /// The most bytes of a message that goes on, on the way there; pieces that come before one whose turn it is join it as well.
