@@ -259,11 +259,9 @@ impl Config {
 
     /// Checks every range and every relation between fields.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        for (field, value, min, max) in self.ranges() {
-            if value < min || value > max {
-                return Err(ConfigError::OutOfRange { field, value, min, max });
-            }
-        }
+        check(self.ranges())?;
+        // These are reckoned from the others, which have to be within their ranges for that.
+        check(self.memory_ranges())?;
         if self.public_addresses.is_empty() || self.public_addresses.len() > 32 {
             return Err(ConfigError::PublicAddresses { count: self.public_addresses.len() });
         }
@@ -279,7 +277,7 @@ impl Config {
         Ok(())
     }
 
-    fn ranges(&self) -> impl Iterator<Item = (&'static str, u64, u64, u64)> {
+    fn ranges(&self) -> impl Iterator<Item = Range> {
         let timeout_max_ms = u64::from(self.timeout_max_ms);
         let heartbeat_ms = u64::from(self.heartbeat_ms);
         let session = [
@@ -313,15 +311,15 @@ impl Config {
             ("session_datagrams_burst", self.session_datagrams_burst.into(), 100, 10_000_000),
             ("prefix_bans_max", self.prefix_bans_max.into(), 1, 1_048_576),
         ];
-        session.into_iter().chain(self.link_limits().ranges()).chain(server).chain(self.memory_ranges())
+        session.into_iter().chain(self.link_limits().ranges()).chain(server)
     }
 
     /// Where sessions need the pool, it suffices for the longest message of one whose quota is full, if nobody else needs any of it.
-    fn memory_ranges(&self) -> [(&'static str, u64, u64, u64); 4] {
+    fn memory_ranges(&self) -> [Range; 4] {
         let quota = self.session_quota_bytes;
         let needs_pool = self.payloads == Payloads::Framed && self.session_bytes_unbounded() > quota;
         let longest = if needs_pool { self.link_limits().longest_message_bytes_max() } else { 0 };
-        let (quota_min, cap_min) = (self.session_fixed_bytes() + 4_096, quota + longest);
+        let (quota_min, cap_min) = (self.session_fixed_bytes() + 4_096, quota.saturating_add(longest));
         [
             ("session_quota_bytes", quota as u64, quota_min as u64, 1 << 30),
             ("session_cap_bytes", self.session_cap_bytes as u64, cap_min as u64, u32::MAX.into()),
@@ -372,7 +370,14 @@ impl Config {
     }
 }
 
-/// Whether a client could send to this address at all.
+/// A setting: its name, what it is, and the least and the most it may be.
+type Range = (&'static str, u64, u64, u64);
+
+fn check(ranges: impl IntoIterator<Item = Range>) -> Result<(), ConfigError> {
+    let outside = ranges.into_iter().find(|(_, value, min, max)| value < min || value > max);
+    outside.map_or(Ok(()), |(field, value, min, max)| Err(ConfigError::OutOfRange { field, value, min, max }))
+}
+
 /// Whether anybody can be told to go there: no wildcard, and a port.
 pub(crate) fn is_reachable(address: &SocketAddr) -> bool {
     !address.ip().is_unspecified() && address.port() != 0
@@ -452,6 +457,28 @@ mod tests {
         let error = config.validate().unwrap_err();
         assert_eq!(error, ConfigError::OutOfRange { field: "tick_hz", value: 0, min: 1, max: 1_000 });
         assert_eq!(std::format!("{error}"), "tick_hz is 0, it must be 1 to 1000");
+    }
+
+    #[test]
+    fn numbers_out_of_all_proportion_are_refused_like_any_other() {
+        let largest = Config {
+            take_overs_max: u32::MAX,
+            message_bytes_max: u32::MAX,
+            lane_window_bytes: u32::MAX,
+            lane_queue_bytes_max: usize::MAX,
+            datagram_queue_bytes_max: usize::MAX,
+            latest_queue_bytes_max: usize::MAX,
+            event_queue_bytes_max: usize::MAX,
+            reply_queue_bytes_max: usize::MAX,
+            session_quota_bytes: usize::MAX,
+            session_cap_bytes: usize::MAX,
+            pool_bytes_max: usize::MAX,
+            ..config()
+        };
+        let quota = Config { session_quota_bytes: usize::MAX, ..config() };
+        for config in [largest.clone().raw(), largest, quota.clone().raw(), quota] {
+            assert!(matches!(config.validate(), Err(ConfigError::OutOfRange { .. })));
+        }
     }
 
     #[test]
