@@ -33,7 +33,7 @@ impl LogBudget {
     pub fn take(&mut self, now: Timestamp) -> Option<LeftOut> {
         let interval_micros = u64::from(self.interval_ms) * 1_000;
         let full_at = self.full_at.max(now);
-        if full_at.micros_since(now) > u64::from(self.burst - 1) * interval_micros {
+        if full_at.micros_since(now) > u64::from(self.burst - 1).saturating_mul(interval_micros) {
             self.left_out = self.left_out.saturating_add(1);
             return None;
         }
@@ -80,6 +80,12 @@ mod tests {
     #[test]
     fn a_budget_of_nothing_is_one_of_a_line() {
         assert_eq!(written(&mut LogBudget::new(0, 1_000), 0..1_000), 1);
+    }
+
+    #[test]
+    fn the_largest_budget_lets_every_line_through() {
+        let mut budget = LogBudget::new(u32::MAX, u32::MAX);
+        assert_eq!(written(&mut budget, 0..1_000), 1_000);
     }
 
     #[test]
