@@ -91,7 +91,7 @@ impl<'a> SessionRecord<'a> {
     }
 
     /// The last transitions and refusals, the oldest first: as many as [`Config::session_history_max`](crate::Config) allows. Duplicates
-    /// of move inputs are left out.
+    /// of move inputs are left out, and a payload that broke the protocol is one entry, which says how.
     pub fn history(&self) -> impl Iterator<Item = HistoryEntry> + use<'a> {
         self.record.into_iter().flat_map(|record| record.history.iter())
     }

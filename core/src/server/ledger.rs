@@ -140,8 +140,12 @@ impl MultiSessionManager {
 
     fn record_refusal(&mut self, index: u32, refusal: Refusal) {
         let (now, history_max) = (self.clock.now(), self.config.session_history_max);
-        if let Some(session) = self.table.get_mut(index) {
-            session.record_mut(history_max).refuse(now, refusal);
+        let Some(session) = self.table.get_mut(index) else { return };
+        let record = session.record_mut(history_max);
+        match refusal {
+            // The history says how the protocol was broken.
+            Refusal::Dropped(DropReason::Violation) => record.count(refusal),
+            _ => record.refuse(now, refusal),
         }
     }
 

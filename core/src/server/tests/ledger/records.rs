@@ -127,7 +127,6 @@ fn a_record_survives_the_connection() {
     });
     let mut expected: Vec<_> = transitions.collect();
     expected.insert(3, Incident::Refused(Violation::UnknownFrame.into()));
-    expected.insert(4, Incident::Refused(DropReason::Violation.into()));
     assert_eq!(told, expected);
     assert_eq!(server.id_of(ANNA), id);
     server.close();
@@ -179,6 +178,22 @@ fn the_history_says_when_and_how_often_and_its_oldest_entry_gives_way() {
             HistoryEntry { at: began.plus_millis(300), times: 2, incident: repeated },
         ]
     );
+    server.close();
+}
+
+#[test]
+fn a_payload_that_breaks_the_protocol_is_one_entry_of_the_history() {
+    let mut server = with_history(2);
+    let mut anna = server.player(ANNA, 1);
+    for _ in 0..3 {
+        say(&mut server, &mut anna, &[0x7F]);
+    }
+
+    let record = server.session_of(ANNA).record();
+    let told: Vec<_> = record.history().map(|entry| (entry.times, entry.incident)).collect();
+    assert_eq!(told[1], (3, Incident::Refused(Violation::UnknownFrame.into())));
+    assert!(matches!(told[0], (1, Incident::Transition { kind: Kind::LoginSucceeded, .. })));
+    assert_eq!(record.refused(DropReason::Violation), 3);
     server.close();
 }
 
