@@ -163,6 +163,13 @@ impl Room {
     }
 }
 
+/// An operation needs more memory than there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoRoom {
+    /// How much it needs.
+    pub(crate) needed_bytes: usize,
+}
+
 /// What a session gives back when it takes more memory than it is sure of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Thrift {

@@ -15,7 +15,7 @@ use super::received::ReceivedPackets;
 use super::sent::SentPackets;
 use super::traffic::Queues;
 use super::{Link, LinkLimits};
-use crate::memory::{Room, Thrift};
+use crate::memory::{NoRoom, Room, Thrift};
 
 impl LinkLimits {
     /// The memory that a link with these limits may always take, beyond its own place.
@@ -69,13 +69,13 @@ impl Link {
         has_room
     }
 
-    /// Makes room for what a payload will make the lanes keep; `false` if that takes more memory than there is, of which `quota_bytes` are the session's own.
+    /// Makes room for what a payload will make the lanes keep; an error if that takes more memory than there is, of which `quota_bytes` are the session's own.
     pub(crate) fn make_room_for_pieces(
         &mut self,
         payload: &CheckedPayload<'_>,
         quota_bytes: usize,
         room: &mut Room,
-    ) -> bool {
+    ) -> Result<(), NoRoom> {
         let pieces = payload.frames().filter_map(|frame| match frame {
             Frame::Lane { lane, number, message } => Some((lane, number, Piece::last(message))),
             Frame::Fragment { lane, number, bytes } => Some((lane, number, Piece::continued(bytes))),

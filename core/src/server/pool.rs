@@ -17,7 +17,8 @@
 //!    part of the pool and waits for another one: of two sessions that both need more than is left one is granted what it needs, and the other one waits with what it has
 //!    in its quota. Its peer sends again what was not taken, and is granted it when the first message is complete.
 //! 4. *Grants are not kept.* When a lane is refused a grant, and another session has had one for `Config::pool_grant_ms`, that session ends
-//!    ([`DisconnectReason::MemoryHeld`]): the longest holder first, one for each refusal. Nobody's session ends while nobody else is in need.
+//!    ([`DisconnectReason::MemoryHeld`]): the longest holder first, one for each refusal. Nobody's session ends while nobody else is in need, or for what would not
+//!    find room in the whole pool, or for the longest holder itself, whose message need not ask again.
 //! 5. *Acknowledgements count even in a payload that is refused*: what they set free may be what it needs.
 //! 6. *What leaves is always recorded*: the memory for a few packets under way is fixed, so that a session without room still empties its queues.
 
@@ -26,7 +27,7 @@ use alloc::collections::BTreeSet;
 use crate::counters::DropReason;
 use crate::lifecycle::DisconnectReason;
 use crate::link::frame::{CheckedPayload, Frame};
-use crate::memory::{Room, Thrift, tree_bytes_max};
+use crate::memory::{NoRoom, Room, Thrift, tree_bytes_max};
 use crate::{Config, Timestamp};
 
 use super::MultiSessionManager;
@@ -93,6 +94,12 @@ impl MemoryPool {
     /// The most that may be charged to a session now.
     fn limit(&self, account: &Account) -> usize {
         self.cap_bytes.min(self.quota_bytes.saturating_add(self.share(account)))
+    }
+
+    /// Whether a session would find room if nobody else had any of the pool.
+    fn could_have_room(&self, account: &Account, no_room: NoRoom) -> bool {
+        let limit = self.cap_bytes.min(self.quota_bytes.saturating_add(self.pool_bytes_max / 2));
+        account.charged_bytes.saturating_add(no_room.needed_bytes) <= limit
     }
 
     /// The most that a session may have of the pool: as much as is left then.
@@ -204,35 +211,33 @@ impl MultiSessionManager {
         index: u32,
         payload: &CheckedPayload<'_>,
     ) -> Result<(), DropReason> {
-        if self.has_quota_for_pieces(index, payload) {
+        if self.take_quota_for_pieces(index, payload).is_ok() {
             return Ok(());
         }
         self.settle_memory(index);
-        if self.has_room_for_pieces(index, payload) {
+        if self.take_room_for_pieces(index, payload).is_ok() {
             return Ok(());
         }
         self.take_acks(index, payload)?;
         self.give_back_spare(index);
-        if self.has_room_for_pieces(index, payload) {
-            return Ok(());
-        }
-        if self.end_longest_grant(index) && self.has_room_for_pieces(index, payload) {
+        let Err(no_room) = self.take_room_for_pieces(index, payload) else { return Ok(()) };
+        if self.end_longest_grant(index, no_room) && self.take_room_for_pieces(index, payload).is_ok() {
             return Ok(());
         }
         Err(DropReason::SessionMemory)
     }
 
-    fn has_quota_for_pieces(&mut self, index: u32, payload: &CheckedPayload<'_>) -> bool {
-        let Some(session) = self.table.get_mut(index) else { return false };
-        let Session { content: Content::Framed(framed), account, .. } = session else { return true };
+    fn take_quota_for_pieces(&mut self, index: u32, payload: &CheckedPayload<'_>) -> Result<(), NoRoom> {
+        let Some(session) = self.table.get_mut(index) else { return Ok(()) };
+        let Session { content: Content::Framed(framed), account, .. } = session else { return Ok(()) };
         account.unsettle();
         let quota_left = self.pool.quota_left(account);
         framed.link.make_room_for_pieces(payload, quota_left, &mut Room::new(quota_left))
     }
 
-    fn has_room_for_pieces(&mut self, index: u32, payload: &CheckedPayload<'_>) -> bool {
-        let Some(session) = self.table.get_mut(index) else { return false };
-        let Session { content: Content::Framed(framed), account, .. } = session else { return true };
+    fn take_room_for_pieces(&mut self, index: u32, payload: &CheckedPayload<'_>) -> Result<(), NoRoom> {
+        let Some(session) = self.table.get_mut(index) else { return Ok(()) };
+        let Session { content: Content::Framed(framed), account, .. } = session else { return Ok(()) };
         account.unsettle();
         let mut room = self.pool.room(account);
         framed.link.make_room_for_pieces(payload, self.pool.quota_left(account), &mut room)
@@ -257,20 +262,18 @@ impl MultiSessionManager {
         self.settle_memory(index);
     }
 
-    /// Ends the session that has had a grant for longest, if that is too long and it is not the one in slot `index`, which was refused one (rule 4).
-    fn end_longest_grant(&mut self, index: u32) -> bool {
-        let is_short_of_pool = self
-            .table
-            .get(index)
-            .is_some_and(|session| self.pool.limit(&session.account) < self.pool.cap_bytes);
-        let Some(&(_, holder)) = self.pool.grants.iter().find(|(_, holder)| *holder != index) else {
+    /// Ends the session that has had a grant for longest, if that is too long, and may help the one in slot `index`, which was refused one (rule 4).
+    fn end_longest_grant(&mut self, index: u32, no_room: NoRoom) -> bool {
+        let Some(&(_, holder)) = self.pool.grants.first().filter(|(_, holder)| *holder != index) else {
             return false;
         };
         let grant = self.table.get(holder).and_then(|session| session.account.grant);
         let is_over = grant.is_some_and(|grant| grant.until.ends_at(&self.clock) <= self.clock.now());
-        if is_short_of_pool && is_over {
+        let may_help =
+            self.table.get(index).is_some_and(|session| self.pool.could_have_room(&session.account, no_room));
+        if is_over && may_help {
             self.end(holder, DisconnectReason::MemoryHeld);
         }
-        is_short_of_pool && is_over
+        is_over && may_help
     }
 }

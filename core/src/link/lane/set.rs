@@ -11,7 +11,7 @@ use super::{
 };
 use crate::link::LinkLimits;
 use crate::link::frame::UNORDERED_LANE;
-use crate::memory::{Room, Thrift, vec_bytes};
+use crate::memory::{NoRoom, Room, Thrift, vec_bytes};
 
 /// Lanes in the order of their numbers; those that were never used are not among them.
 #[derive(Debug)]
@@ -200,7 +200,8 @@ impl LaneReceivers {
             .receive(number, piece, terms, deliver)
     }
 
-    /// Makes room for what these pieces of one payload will make the lanes keep; `false`, and nothing changed, if that takes more memory than there is.
+    /// Makes room for what these pieces of one payload will make the lanes keep. If that takes more memory than there is, nothing changes, and the error says
+    /// how much it takes.
     ///
     /// `quota_bytes` is what of it the session is sure of. A lane that needs more is granted its longest message at once: if lanes took what they need piece
     /// by piece, each of two might have half of a message, and wait for ever for what the other has.
@@ -210,7 +211,7 @@ impl LaneReceivers {
         limits: &LinkLimits,
         quota_bytes: usize,
         room: &mut Room,
-    ) -> bool {
+    ) -> Result<(), NoRoom> {
         let none = ReliableReceiver::default();
         let mut foreseen: SmallVec<[(u8, Foresight); 4]> = SmallVec::new();
         for (lane, number, piece) in pieces.filter(|(lane, ..)| *lane < limits.ordered_lanes) {
@@ -231,14 +232,15 @@ impl LaneReceivers {
         };
         let needed = needed_bytes(false);
         let with_grant = needed > quota_bytes;
-        let is_planned = room.plan(if with_grant { needed_bytes(true) } else { needed });
-        if is_planned {
-            for (lane, foresight) in foreseen {
-                let receiver = self.ordered.get_or_insert_with(lane, ReliableReceiver::default);
-                receiver.make_room_for(&foresight, limits.lane_terms(lane), with_grant, room);
-            }
+        let planned_bytes = if with_grant { needed_bytes(true) } else { needed };
+        if !room.plan(planned_bytes) {
+            return Err(NoRoom { needed_bytes: planned_bytes });
         }
-        is_planned
+        for (lane, foresight) in foreseen {
+            let receiver = self.ordered.get_or_insert_with(lane, ReliableReceiver::default);
+            receiver.make_room_for(&foresight, limits.lane_terms(lane), with_grant, room);
+        }
+        Ok(())
     }
 
     /// What is charged for the lanes, beside their places.

@@ -316,3 +316,41 @@ fn a_message_that_grows_into_what_was_promised_to_it_takes_no_more_than_that() {
     }
     server.close();
 }
+
+/// Sends the first piece of a message that goes on, on each of these lanes, in one payload; whether they were taken.
+fn begins_on(server: &mut Harness, peer: &mut Peer, lanes: core::ops::Range<u8>) -> bool {
+    let packet = peer.frames(|writer| {
+        for lane in lanes {
+            assert!(writer.write_fragment(lane, 40, (&[1], &[])));
+        }
+    });
+    matches!(server.take(peer.address, &packet), Verdict::Accepted(_))
+}
+
+#[test]
+fn nobody_ends_for_a_payload_that_would_not_find_room_in_the_whole_pool() {
+    let (mut server, mut anna, mut ben) = two_players();
+    takes_the_pool(&mut server, &mut anna);
+    server.live(&mut [&mut anna, &mut ben], 31_000);
+
+    assert!(!begins_on(&mut server, &mut ben, 0..4), "four messages need more than there is");
+
+    assert!(server.state_of(ANNA).is_some(), "to end Anna's session would not have helped");
+    server.close();
+}
+
+#[test]
+fn the_longest_holder_of_the_pool_ends_nobody_who_holds_some_for_less() {
+    let mut server = Harness::new(Config { pool_bytes_max: 84_000, ..tight_config() });
+    let (mut anna, mut ben) = (server.player(ANNA, 1), server.player(BEN, 2));
+    takes_the_pool(&mut server, &mut ben);
+    server.live(&mut [&mut anna, &mut ben], 1_000);
+    takes_the_pool(&mut server, &mut anna);
+    server.live(&mut [&mut anna, &mut ben], 31_000);
+
+    let refused = sends_from(&mut server, &mut ben, 1, 0);
+
+    assert!(refused < PIECES, "Ben may have no second long message just now");
+    assert!(server.state_of(ANNA).is_some(), "Ben has kept his part of the pool for longer than Anna hers");
+    server.close();
+}
