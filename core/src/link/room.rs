@@ -8,7 +8,7 @@
 
 use super::control::ControlQueue;
 use super::draft::CarriedList;
-use super::frame::{CheckedPayload, Frame};
+use super::frame::Frame;
 use super::lane::{LaneReceivers, LaneSenders, Message, Piece};
 use super::latest::{LatestReceiver, LatestSender};
 use super::received::ReceivedPackets;
@@ -69,14 +69,14 @@ impl Link {
         has_room
     }
 
-    /// Makes room for what a payload will make the lanes keep; an error if that takes more memory than there is, of which `quota_bytes` are the session's own.
-    pub(crate) fn make_room_for_pieces(
+    /// Makes room for what these frames of one payload will make the lanes keep; an error if that takes more memory than there is, of which `quota_bytes` are the session's own.
+    pub(crate) fn make_room_for_pieces<'a>(
         &mut self,
-        payload: &CheckedPayload<'_>,
+        frames: impl Iterator<Item = Frame<'a>>,
         quota_bytes: usize,
         room: &mut Room,
     ) -> Result<(), NoRoom> {
-        let pieces = payload.frames().filter_map(|frame| match frame {
+        let pieces = frames.filter_map(|frame| match frame {
             Frame::Lane { lane, number, message } => Some((lane, number, Piece::last(message))),
             Frame::Fragment { lane, number, bytes } => Some((lane, number, Piece::continued(bytes))),
             _ => None,

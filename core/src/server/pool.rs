@@ -19,7 +19,8 @@
 //! 4. *Grants are not kept.* When a lane is refused a grant, and another session has had one for `Config::pool_grant_ms`, that session ends
 //!    ([`DisconnectReason::MemoryHeld`]): the longest holder first, one for each refusal. Nobody's session ends while nobody else is in need, or for what would not
 //!    find room in the whole pool, or for the longest holder itself, whose message need not ask again.
-//! 5. *Acknowledgements count even in a payload that is refused*: what they set free may be what it needs.
+//! 5. *Acknowledgements count even in a payload that is refused*, and so do the pieces in it that find room: what they set free may be what the others need, and
+//!    a lane that may go on waits for no other one that may not.
 //! 6. *What leaves is always recorded*: the memory for a few packets under way is fixed, so that a session without room still empties its queues.
 
 use alloc::collections::BTreeSet;
@@ -211,36 +212,50 @@ impl MultiSessionManager {
         index: u32,
         payload: &CheckedPayload<'_>,
     ) -> Result<(), DropReason> {
-        if self.take_quota_for_pieces(index, payload).is_ok() {
+        if self.take_quota_for_pieces(index, payload.frames()).is_ok() {
             return Ok(());
         }
         self.settle_memory(index);
-        if self.take_room_for_pieces(index, payload).is_ok() {
+        if self.take_room_for_pieces(index, payload.frames()).is_ok() {
             return Ok(());
         }
         self.take_acks(index, payload)?;
         self.give_back_spare(index);
-        let Err(no_room) = self.take_room_for_pieces(index, payload) else { return Ok(()) };
-        if self.end_longest_grant(index, no_room) && self.take_room_for_pieces(index, payload).is_ok() {
+        if self.take_room_for_pieces(index, payload.frames()).is_ok() {
+            return Ok(());
+        }
+        self.take_pieces_with_room(index, payload)?;
+        let Err(no_room) = self.take_room_for_pieces(index, payload.frames()) else { return Ok(()) };
+        if self.end_longest_grant(index, no_room)
+            && self.take_room_for_pieces(index, payload.frames()).is_ok()
+        {
             return Ok(());
         }
         Err(DropReason::SessionMemory)
     }
 
-    fn take_quota_for_pieces(&mut self, index: u32, payload: &CheckedPayload<'_>) -> Result<(), NoRoom> {
+    fn take_quota_for_pieces<'a>(
+        &mut self,
+        index: u32,
+        pieces: impl Iterator<Item = Frame<'a>>,
+    ) -> Result<(), NoRoom> {
         let Some(session) = self.table.get_mut(index) else { return Ok(()) };
         let Session { content: Content::Framed(framed), account, .. } = session else { return Ok(()) };
         account.unsettle();
         let quota_left = self.pool.quota_left(account);
-        framed.link.make_room_for_pieces(payload, quota_left, &mut Room::new(quota_left))
+        framed.link.make_room_for_pieces(pieces, quota_left, &mut Room::new(quota_left))
     }
 
-    fn take_room_for_pieces(&mut self, index: u32, payload: &CheckedPayload<'_>) -> Result<(), NoRoom> {
+    fn take_room_for_pieces<'a>(
+        &mut self,
+        index: u32,
+        pieces: impl Iterator<Item = Frame<'a>>,
+    ) -> Result<(), NoRoom> {
         let Some(session) = self.table.get_mut(index) else { return Ok(()) };
         let Session { content: Content::Framed(framed), account, .. } = session else { return Ok(()) };
         account.unsettle();
         let mut room = self.pool.room(account);
-        framed.link.make_room_for_pieces(payload, self.pool.quota_left(account), &mut room)
+        framed.link.make_room_for_pieces(pieces, self.pool.quota_left(account), &mut room)
     }
 
     fn take_acks(&mut self, index: u32, payload: &CheckedPayload<'_>) -> Result<(), DropReason> {
@@ -250,6 +265,22 @@ impl MultiSessionManager {
             {
                 return Err(self.count_violation(index, violation));
             }
+        }
+        Ok(())
+    }
+
+    /// Takes each piece that finds room by itself; when the payload comes again, it is taken for a repeated one.
+    fn take_pieces_with_room(&mut self, index: u32, payload: &CheckedPayload<'_>) -> Result<(), DropReason> {
+        let pieces =
+            payload.frames().filter(|frame| matches!(frame, Frame::Lane { .. } | Frame::Fragment { .. }));
+        for piece in pieces {
+            if self.take_room_for_pieces(index, core::iter::once(piece)).is_err() {
+                continue;
+            }
+            if let Err(violation) = self.take_frame(index, &piece) {
+                return Err(self.count_violation(index, violation));
+            }
+            self.settle_memory(index);
         }
         Ok(())
     }

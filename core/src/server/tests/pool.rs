@@ -354,3 +354,29 @@ fn the_longest_holder_of_the_pool_ends_nobody_who_holds_some_for_less() {
     assert!(server.state_of(ANNA).is_some(), "Ben has kept his part of the pool for longer than Anna hers");
     server.close();
 }
+
+#[test]
+fn two_lanes_whose_pieces_share_packets_do_not_wait_for_each_other() {
+    let (mut server, mut anna, _ben) = two_players();
+    let last = 29;
+    let write = |writer: &mut FrameWriter<'_>, lane, number| {
+        let bytes: (&[u8], &[u8]) = (&[lane; 500], &[]);
+        if number == last {
+            writer.write_lane(lane, number, bytes)
+        } else {
+            writer.write_fragment(lane, number, bytes)
+        }
+    };
+    let mut unacknowledged: Vec<u64> = (0..=last).collect();
+    // What is not taken is sent again, in the packets in which it was.
+    for _ in 0..3 {
+        unacknowledged.retain(|&number| {
+            let packet = anna.frames(|writer| assert!(write(writer, 0, number) && write(writer, 1, number)));
+            !matches!(server.take(anna.address, &packet), Verdict::Accepted(_))
+        });
+    }
+
+    assert!(server.dropped(DropReason::SessionMemory) > 0, "there is no room for both at once");
+    assert_eq!((unacknowledged, messages_of(&server, ANNA)), (vec![], 2));
+    server.close();
+}
