@@ -238,6 +238,9 @@ impl ReliableReceiver {
 
     /// Moves the held bytes together, in place.
     fn close_holes(&mut self) {
+        if self.held_bytes.len() == self.held_len {
+            return;
+        }
         let held = self.held.make_contiguous();
         held.sort_unstable_by_key(|held| held.offset);
         let mut end = 0;

@@ -3,6 +3,7 @@ mod fragments;
 use alloc::vec::Vec;
 
 use super::*;
+use crate::memory::Thrift;
 
 const WINDOW: LaneWindow = LaneWindow::new(65_536);
 const TERMS: LaneTerms = LaneTerms { window: WINDOW, message_bytes_max: 262_144 };
@@ -284,6 +285,22 @@ fn a_window_filled_to_the_brim_moves_few_bytes_for_each_that_arrives() {
     assert!(receiver.moved_bytes() > 0, "holes are closed");
     assert!(receiver.moved_bytes() <= 4 * arrived, "{} for {arrived}", receiver.moved_bytes());
     assert!(receiver.memory_bytes() <= ReliableReceiver::memory_bytes_max(terms(0)));
+}
+
+#[test]
+fn where_there_are_no_holes_nothing_is_moved_to_give_memory_back() {
+    let mut receiver = ReliableReceiver::default();
+    for number in [0, 3, 1, 5, 6] {
+        receive(&mut receiver, number, &[1; 500]);
+    }
+    receiver.give_back(Thrift::Spare);
+    assert_eq!(receiver.moved_bytes(), 0, "nothing had its turn but what did not wait");
+
+    receive(&mut receiver, 2, &[1; 500]);
+    for _ in 0..10 {
+        receiver.give_back(Thrift::Spare);
+    }
+    assert_eq!(receiver.moved_bytes(), 1_000, "the hole of piece 3 is closed once");
 }
 
 #[test]

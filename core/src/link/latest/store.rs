@@ -132,6 +132,9 @@ impl ValueStore {
     }
 
     fn close_gaps(&mut self, mut on_moved: impl FnMut(u16, usize)) {
+        if self.bytes.len() == self.used_bytes {
+            return;
+        }
         let (mut from, mut to) = (0, 0);
         while let Some((key, len)) = self.header(from) {
             let end = (from + HEADER_BYTES + len).min(self.bytes.len());
@@ -198,6 +201,20 @@ mod tests {
         }
         assert_eq!(capacities[20..].iter().min(), capacities[20..].iter().max());
         assert!(capacities[999] < 3_000);
+    }
+
+    #[test]
+    fn where_there_are_no_gaps_no_value_is_moved_to_give_memory_back() {
+        let mut store = ValueStore::new(1_000);
+        let positions = [0, 1, 2].map(|key| store.insert(key, b"value", |_, _| {}));
+        let mut moved = vec![];
+        store.give_back(|key, _| moved.push(key));
+        assert_eq!(moved, []);
+
+        store.remove(positions[0]);
+        store.give_back(|key, _| moved.push(key));
+        store.give_back(|key, _| moved.push(key));
+        assert_eq!(moved, [1, 2]);
     }
 
     #[test]
