@@ -3,6 +3,9 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
+
 use crate::lifecycle::{Cause, DisconnectReason};
 use crate::link::frame::FrameWriter;
 use crate::{Config, DropReason, SendError, Verdict};
@@ -379,4 +382,67 @@ fn two_lanes_whose_pieces_share_packets_do_not_wait_for_each_other() {
     assert!(server.dropped(DropReason::SessionMemory) > 0, "there is no room for both at once");
     assert_eq!((unacknowledged, messages_of(&server, ANNA)), (vec![], 2));
     server.close();
+}
+
+/// A payload of a few pieces as they come: with gaps, again, of any length, on any lane.
+fn any_pieces(peer: &mut Peer, reached: &mut [u64; 4], random: &mut ChaCha20Rng) -> Vec<u8> {
+    let mut below = |end: u64| random.next_u64() % end;
+    peer.frames(|writer| {
+        for _ in 0..=below(3) {
+            let lane = u8::try_from(below(4)).unwrap();
+            let reached = &mut reached[usize::from(lane)];
+            let ahead = [0, 0, 0, below(4), below(60)][usize::try_from(below(5)).unwrap()];
+            let number = *reached + ahead;
+            let len = [below(30), below(400), 1_149][usize::try_from(below(3)).unwrap()];
+            let bytes = &[7; 1_150][..=usize::try_from(len).unwrap()];
+            let is_written = if below(8) == 0 {
+                writer.write_lane(lane, number, (bytes, &[]))
+            } else {
+                writer.write_fragment(lane, number, (bytes, &[]))
+            };
+            *reached += u64::from(is_written && ahead == 0);
+        }
+    })
+}
+
+/// What an application may have to say, or nothing.
+fn any_send(server: &mut Harness, client_id: u64, random: &mut ChaCha20Rng) {
+    let id = server.id_of(client_id);
+    let bytes = &[5; 1_150][..=usize::try_from(random.next_u64() % 1_150).unwrap()];
+    let number = random.next_u64() % 16;
+    server.call(|manager, now| match number {
+        0..=3 => drop(manager.send(now, id, number as u8, bytes)),
+        4 => drop(manager.broadcast(now, 0, bytes)),
+        5..=7 => drop(manager.send_latest(now, id, number as u16 * 9, bytes)),
+        8 => drop(manager.send_datagram(now, id, bytes)),
+        _ => {}
+    });
+}
+
+#[test]
+fn whatever_arrives_and_is_sent_nobody_takes_more_than_was_asked_for() {
+    let mut refused = 0;
+    for seed in 0..40 {
+        let mut random = ChaCha20Rng::seed_from_u64(seed);
+        let config = tight_config();
+        let session_quota_bytes = config.session_quota_bytes + usize::try_from(seed).unwrap() * 500;
+        let mut server = Harness::new(Config { session_quota_bytes, violations_max: 1_000, ..config });
+        let mut players: Vec<_> =
+            (1..=4_u16).map(|port| (server.player(port.into(), port), [0; 4])).collect();
+        for _ in 0..250 {
+            let turn = usize::try_from(random.next_u64() % 4).unwrap();
+            let (peer, reached) = &mut players[turn];
+            let packet = any_pieces(peer, reached, &mut random);
+            server.take(peer.address, &packet);
+            any_send(&mut server, turn as u64 + 1, &mut random);
+            if random.next_u64().is_multiple_of(40) {
+                server.live(&mut [peer], 100);
+            }
+            assert!(server.manager.pool_bytes_taken() <= 42_000);
+        }
+        refused += server.dropped(DropReason::SessionMemory);
+        server.check_memory();
+        server.close();
+    }
+    assert!(refused > 1_000, "{refused}");
 }
