@@ -97,9 +97,7 @@ impl ClientSession {
         }
         let (Some(path), Some(framed)) = (&mut self.path, self.content.framed_mut()) else { return };
         let finding = path.watch.handle_timeout(self.now, path.last_live, framed.answer_wait_micros());
-        let is_question_due =
-            self.handshake.as_ref().is_some_and(|handshake| handshake.is_question_due(self.now));
-        if is_question_due || finding != Finding::Nothing {
+        if finding != Finding::Nothing {
             framed.link.request_heartbeat(self.now);
         }
         if finding == Finding::LooksDead {

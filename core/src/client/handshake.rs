@@ -251,14 +251,9 @@ impl Handshake {
         (len > 0).then_some(len)
     }
 
-    /// Whether a request goes out now, nobody has answered one, and no question went ahead of this one.
-    pub(super) fn is_question_due(&self, now: Timestamp) -> bool {
-        matches!(self.stage, Stage::Requesting) && now >= self.next_send && !self.is_preceded
-    }
-
-    /// Whether this is the moment for the question that goes ahead of the request: there is one for each.
+    /// Whether this is the moment for the question that goes ahead of the request: there is one for each that goes out before any is answered.
     pub(super) fn take_question_due(&mut self, now: Timestamp) -> bool {
-        let is_due = self.is_question_due(now);
+        let is_due = matches!(self.stage, Stage::Requesting) && now >= self.next_send && !self.is_preceded;
         self.is_preceded |= is_due;
         is_due
     }

@@ -267,9 +267,7 @@ impl ClientSession {
             }
             return transmit;
         }
-        // While the path merely looks dead a question goes ahead of each request, so that its answer comes before the challenge.
-        if self.is_looking_beside()
-            && self.handshake.as_mut().is_some_and(|handshake| handshake.take_question_due(now))
+        if self.ask_ahead_of_request()
             && let Some(question) = self.poll_path(now, buffer)
         {
             return Some(question);

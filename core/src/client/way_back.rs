@@ -58,6 +58,18 @@ impl ClientSession {
         self.way_back.is_some() && self.path.as_ref().is_some_and(|path| !path.is_lost)
     }
 
+    /// While the path merely looks dead a question goes ahead of each request, so that its answer comes before the challenge: says whether
+    /// it is to leave now.
+    pub(super) fn ask_ahead_of_request(&mut self) -> bool {
+        let now = self.now;
+        let is_due = self.is_looking_beside()
+            && self.handshake.as_mut().is_some_and(|handshake| handshake.take_question_due(now));
+        if let Some(framed) = self.content.framed_mut().filter(|_| is_due) {
+            framed.link.request_heartbeat(now);
+        }
+        is_due
+    }
+
     /// How long a response waits for an answer of the path beside, which makes it needless: that was asked together with the request, so it
     /// comes as soon as the challenge did, give or take what round trips differ by.
     pub(super) fn response_pause_micros(&self) -> u64 {

@@ -286,6 +286,18 @@ fn a_hint_of_the_host_begins_the_search_at_once_and_may_be_wrong() {
 }
 
 #[test]
+fn a_hint_asks_first_even_if_the_host_sends_before_it_comes_back_with_the_time() {
+    let (mut bench, backend) = logged_in(&[1]);
+
+    bench.client.network_may_have_changed(bench.now);
+    let sent = bench.drain();
+
+    let question = sent.first().and_then(|sent| sent.open(&backend)).expect("it goes ahead of the request");
+    assert!(frames(&question.payload).iter().any(|frame| matches!(frame, Frame::Heartbeat { .. })));
+    assert_eq!(requests_of(&sent, &resume_token(1)), 1);
+}
+
+#[test]
 fn a_hint_means_nothing_to_a_client_that_cannot_come_back_or_is_on_its_way() {
     let (mut bench, backend) = logged_in(&[]);
     bench.client.network_may_have_changed(bench.now);
