@@ -146,6 +146,13 @@ impl Handshake {
         self.try_address(0, now);
     }
 
+    /// There is nothing left for which the response would wait.
+    pub(super) fn respond_now(&mut self, now: Timestamp) {
+        if self.is_responding() && !self.has_responded() {
+            self.next_send = now;
+        }
+    }
+
     /// Takes a packet from [`address`](Self::address). A failed open overwrites `datagram`. A challenge is answered after `pause_micros`.
     pub(super) fn handle_packet<'a>(
         &mut self,

@@ -98,7 +98,9 @@ impl ClientSession {
             self.state = ClientState::Away;
             self.events.push(ClientEvent::PathLost, &[]);
         }
-        if self.handshake.is_none() {
+        if let Some(handshake) = &mut self.handshake {
+            handshake.respond_now(self.now);
+        } else {
             self.purse.begin_round();
             self.try_next_token();
         }

@@ -182,6 +182,23 @@ fn p62_life_that_comes_after_the_response_ends_no_attempt_and_the_change_of_keys
     assert_eq!(kinds(&bench.run_for_ms(HEARTBEAT_MS), &backend), []);
 }
 
+#[test]
+fn the_response_waits_for_life_on_the_path_no_longer_than_the_path_counts_as_alive() {
+    let (mut bench, backend) = logged_in(&[1]);
+    let long_ago = bench.now.as_micros() - 7_000_000;
+    answer(&mut bench, &backend, long_ago);
+    bench.run_for_ms(LOST_MS - 100);
+    bench.client.network_may_have_changed(bench.now);
+    bench.drain();
+    let first = resume_token(1);
+    let challenge = bench.challenge(&first);
+
+    bench.give(&challenge);
+
+    assert_eq!(kinds(&bench.run_for_ms(99), &first), [], "round trips differ by seconds");
+    assert_eq!(kinds(&bench.run_for_ms(1), &first), [PacketKind::Response, PacketKind::Payload]);
+}
+
 fn hello_of(sent: &[Sent], token: &ConnectToken) -> u64 {
     let epochs = opened(sent, token).into_iter().filter(|packet| packet.kind == PacketKind::Payload);
     let mut epochs = epochs.map(|packet| match frames(&packet.payload)[..] {
