@@ -54,6 +54,7 @@ fn step(bench: &mut Bench, token: &ConnectToken, draw: &mut Draw) {
             let key = u16::try_from(draw.below(300)).unwrap();
             let _result = bench.client.send_latest(key, b"value");
         }
+        13 => bench.client.network_may_have_changed(bench.now),
         11 => {
             // A clock that goes back.
             bench.client.handle_timeout(Timestamp::ZERO);
@@ -94,6 +95,26 @@ fn whatever_happens_disconnected_comes_once_and_last_and_nothing_spins() {
             let ends = events.iter().filter(|(event, _)| is_last(event)).count();
             assert!(ends <= 1, "seed {seed}");
             assert!(ends == 0 || is_last(&events.last().unwrap().0), "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn the_output_comes_to_an_end_for_a_host_that_sends_one_datagram_per_wake() {
+    let token = token(1, &[first_server(), second_server()]);
+    for seed in 0..60 {
+        let mut bench = Bench::new(ClientConfig::default(), &token);
+        let mut draw = Draw(seed);
+        for _ in 0..150 {
+            step(&mut bench, &token, &mut draw);
+            bench.now = bench.now.plus_millis(draw.below(300));
+            let mut sent = 0;
+            bench.client.handle_timeout(bench.now);
+            while bench.poll_transmit().is_some() {
+                sent += 1;
+                assert!(sent < 50, "seed {seed}");
+                bench.client.handle_timeout(bench.now);
+            }
         }
     }
 }
