@@ -83,11 +83,11 @@ impl Leave {
         self.state != DrainState::Serving
     }
 
-    /// When whoever is left has to go; never if nobody has to.
-    pub(super) fn deadline(&self) -> Timestamp {
+    /// When whoever is left has to go; `None` if nobody has to.
+    fn deadline(&self) -> Option<Timestamp> {
         match self.state {
-            DrainState::Draining { deadline: Some(deadline), .. } => deadline,
-            _ => Timestamp::NEVER,
+            DrainState::Draining { deadline, .. } => deadline,
+            _ => None,
         }
     }
 
@@ -142,7 +142,7 @@ impl MultiSessionManager {
 
     /// Ends whoever is left when the deadline has come.
     pub(super) fn fire_drain(&mut self) {
-        if self.leave.deadline() > self.clock.now() {
+        if self.leave.deadline().is_none_or(|deadline| deadline > self.clock.now()) {
             return;
         }
         if let DrainState::Draining { deadline, .. } = &mut self.leave.state {
@@ -187,8 +187,8 @@ impl MultiSessionManager {
 
     /// When the drain ends whoever is left.
     pub(super) fn drain_deadline(&self) -> Option<Deadline> {
-        let at = self.leave.deadline();
-        (at < Timestamp::NEVER).then_some(Deadline { at, cause: DeadlineCause::Drain })
+        let at = self.leave.deadline().filter(|&at| at < Timestamp::NEVER)?;
+        Some(Deadline { at, cause: DeadlineCause::Drain })
     }
 }
 

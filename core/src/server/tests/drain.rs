@@ -241,6 +241,24 @@ fn it_is_over_when_the_last_one_has_left() {
 }
 
 #[test]
+fn a_server_that_does_not_drain_ends_nobody_for_it_even_at_the_end_of_time() {
+    let mut server = Harness::framed();
+    let _anna = server.player(ANNA, 1);
+
+    for _ in 0..3 {
+        server.manager.handle_timeout(Timestamp::NEVER);
+    }
+
+    let mut causes = Vec::new();
+    while let Some(event) = server.manager.poll_event(&mut Vec::new()) {
+        if let Event::Lifecycle(lifecycle) = event {
+            causes.push(lifecycle.cause);
+        }
+    }
+    assert!(!causes.contains(&Cause::Ended(DisconnectReason::Drained)), "{causes:?}");
+}
+
+#[test]
 fn an_empty_server_is_drained_at_once_and_told_so_in_the_same_step() {
     let mut server = Harness::framed();
 
