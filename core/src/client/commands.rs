@@ -106,7 +106,8 @@ impl ClientSession {
     /// The host has a hint that its network may be another one now, or none: for instance, the system finds no way to the server.
     ///
     /// A session that can be resumed looks for another way to the server at once, beside the path that it has. If the path is alive after
-    /// all, that has cost nothing (P62). Otherwise this does nothing, so that it may be called with each hint.
+    /// all, that has cost nothing (P62). Otherwise this does nothing, so that it may be called with each hint: however many come, no more
+    /// than ten requests a second leave.
     pub fn network_may_have_changed(&mut self, now: Timestamp) {
         self.enter(now);
         self.doubt_path();

@@ -105,6 +105,7 @@ pub(super) enum HandshakeStep<'a> {
 }
 
 impl Handshake {
+    /// Begins with the first address: at once, or, where the token was just tried in another attempt, when that one would have gone on.
     pub(super) fn new(held: HeldToken, now: Timestamp) -> Self {
         let mut handshake = Self {
             held,
@@ -115,6 +116,7 @@ impl Handshake {
             address_deadline: now,
         };
         handshake.try_address(0, now);
+        handshake.next_send = handshake.held.next_send.max(now);
         handshake
     }
 
@@ -254,6 +256,7 @@ impl Handshake {
             None => self.write_request(buffer)?,
         };
         self.next_send = now.plus_millis(SEND_INTERVAL_MS);
+        self.held.next_send = self.next_send;
         self.is_preceded = false;
         (len > 0).then_some(len)
     }

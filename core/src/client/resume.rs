@@ -25,6 +25,8 @@ pub(super) struct HeldToken {
     /// From the sequence of the first hello that went out before the server let the client in to that of the last.
     pub(super) hellos: Option<RangeInclusive<u64>>,
     pub(super) expires_at: Timestamp,
+    /// When the next attempt with it may begin: a packet of one that ended may have left just now.
+    pub(super) next_send: Timestamp,
 }
 
 impl HeldToken {
@@ -43,7 +45,15 @@ impl HeldToken {
             token.server_to_client_key.clone(),
             first_sequence,
         );
-        Self { generation, token, connection, first_sequence, hellos: None, expires_at }
+        Self {
+            generation,
+            token,
+            connection,
+            first_sequence,
+            hellos: None,
+            expires_at,
+            next_send: Timestamp::ZERO,
+        }
     }
 
     /// Whether it came from the server, for coming back.

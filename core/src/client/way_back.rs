@@ -205,6 +205,8 @@ impl ClientSession {
         }
         if is_under_way {
             self.restart_handshake();
+        } else if let Some(handshake) = &mut self.handshake {
+            handshake.restart(self.now);
         }
         if self.way_back.is_some()
             && let Some(path) = &mut self.path

@@ -315,6 +315,23 @@ fn a_hint_asks_first_even_if_the_host_sends_before_it_comes_back_with_the_time()
 }
 
 #[test]
+fn hints_without_end_cause_ten_requests_a_second_and_a_certain_change_waits_for_none_of_them() {
+    let (mut bench, backend) = logged_in(&[1]);
+    let mut sent = Vec::new();
+    for _ in 0..99 {
+        bench.client.network_may_have_changed(bench.now);
+        sent.extend(bench.run_for_ms(2));
+        bench.give_frames(&backend, |writer| writer.write_heartbeat(1));
+    }
+    assert_eq!(requests_of(&sent, &resume_token(1)), 2);
+    assert_eq!((bench.events(), bench.client.resume_tokens()), (Vec::new(), 1));
+
+    bench.client.network_changed(bench.now);
+
+    assert_eq!(requests_of(&bench.drain(), &resume_token(1)), 1);
+}
+
+#[test]
 fn a_hint_means_nothing_to_a_client_that_cannot_come_back_or_is_on_its_way() {
     let (mut bench, backend) = logged_in(&[]);
     bench.client.network_may_have_changed(bench.now);
