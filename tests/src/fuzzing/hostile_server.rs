@@ -44,6 +44,7 @@ enum Use {
     Move { tick: u64 },
     ChangeNetwork,
     Disconnect,
+    DoubtNetwork,
 }
 
 /// An input: for how long the handshake goes on undisturbed, and what happens then.
@@ -141,6 +142,7 @@ impl Range {
             Use::Move { tick } => drop(client.send_move(tick, b"run")),
             Use::ChangeNetwork => client.network_changed(now),
             Use::Disconnect => client.disconnect(now),
+            Use::DoubtNetwork => client.network_may_have_changed(now),
         }
     }
 
