@@ -205,13 +205,24 @@ impl ClientSession {
         }
         if is_under_way {
             self.restart_handshake();
-        } else if let Some(handshake) = &mut self.handshake {
-            handshake.restart(self.now);
+        } else {
+            self.begin_at_once();
         }
         if self.way_back.is_some()
             && let Some(path) = &mut self.path
         {
             path.is_left = true;
+        }
+    }
+
+    /// The next attempt waits for nothing: neither for the end of a pause nor for what left in an attempt before.
+    fn begin_at_once(&mut self) {
+        let is_pausing = self.way_back.as_ref().is_some_and(|way_back| way_back.retry_at.is_some());
+        if is_pausing && self.handshake.is_none() {
+            self.try_next_token();
+        }
+        if let Some(handshake) = &mut self.handshake {
+            handshake.restart(self.now);
         }
     }
 

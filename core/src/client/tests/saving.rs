@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::bench::{Bench, TIMEOUT_MS, UNIX_S, WINDOW_MS, first_server, opened, token, welcome};
+use super::bench::{Bench, TIMEOUT_MS, TIMEOUT_S, UNIX_S, WINDOW_MS, first_server, opened, token, welcome};
 use crate::client::{
     ClientConfig, ClientDisconnectReason, ClientEvent, ClientSession, ClientState, SavedError,
 };
@@ -92,6 +92,19 @@ fn p63_a_token_that_something_was_sealed_under_is_not_saved_nor_one_below_it() {
     }
 
     assert_eq!(generations(&saved(&bench)), [3]);
+}
+
+#[test]
+fn a_process_that_waits_for_its_next_try_tries_at_once_when_the_network_changes() {
+    let timeout_ms = u64::from(TIMEOUT_S.unsigned_abs()) * 1_000;
+    let first = logged_in(&[4]);
+    let mut bench = Bench::with(resume(&saved(&first)).unwrap(), Timestamp::ZERO);
+    bench.run_for_ms(timeout_ms);
+    assert_eq!(bench.drain(), [], "nobody answered, so that it pauses");
+
+    bench.client.network_changed(bench.now);
+
+    assert!(bench.drain().first().is_some_and(|sent| sent.is_request_of(&resume_token(4))));
 }
 
 #[test]
