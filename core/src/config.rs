@@ -44,7 +44,7 @@ pub enum AtCapacity {
     Deny,
     /// It gets the place of the player who has been away the longest: that session ends as
     /// [`PlaceGivenUp`](crate::lifecycle::DisconnectReason::PlaceGivenUp) when the newcomer's handshake is complete. Only a session in `ReconnectPending` gives its place up, one whose
-    /// player is in the game or on the way back never does; where there is none the newcomer is denied.
+    /// player is in the game, or has a handshake that waits for its confirmation, never does; where there is none the newcomer is denied.
     GiveUpLongestAway,
 }
 

@@ -396,6 +396,7 @@ impl MultiSessionManager {
             // A backend attempt in place of a resume attempt: nobody is on the way back any more.
             self.apply(index, Input::AttemptEnded);
         }
+        self.list_if_nobody_is_on_the_way(index);
         self.touch(index);
     }
 
@@ -440,6 +441,7 @@ impl MultiSessionManager {
         if !session.first_handshake_waits_at(address) {
             self.directory.clear_attempt(address, index);
         }
+        self.list_if_nobody_is_on_the_way(index);
         Some(attempt)
     }
 

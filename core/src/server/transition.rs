@@ -130,12 +130,25 @@ impl MultiSessionManager {
         }
     }
 
-    /// A session that rests in `ReconnectPending` may have to give its place up; a way back that fails does not make it wait anew.
+    /// To be called when a session has an attempt, or has none any more.
+    pub(super) fn list_if_nobody_is_on_the_way(&mut self, index: u32) {
+        if let Some(state) = self.table.get(index).and_then(|session| session.state.get()) {
+            self.list_if_away(index, state);
+        }
+    }
+
+    /// A session that rests in `ReconnectPending`, with no handshake of its player that waits for its confirmation, may have to give its place up; a way back
+    /// that fails does not make it wait anew.
     fn list_if_away(&mut self, index: u32, state: SessionState) {
         let now = self.clock.now();
         let Some(session) = self.table.get_mut(index) else { return };
         if state == SessionState::ReconnectPending {
-            self.directory.set_away(*session.away_since.get_or_insert(now), index);
+            let since = *session.away_since.get_or_insert(now);
+            if session.attempt.is_none() {
+                self.directory.set_away(since, index);
+            } else {
+                self.directory.clear_away(since, index);
+            }
             return;
         }
         if let Some(since) = session.away_since {

@@ -127,8 +127,9 @@ impl Model {
 
     /// Whoever waits for its player for longest, while nobody is on the way.
     fn longest_away(&self) -> Option<SessionId> {
-        let away =
-            self.sessions.iter().filter(|(_, session)| session.state == SessionState::ReconnectPending);
+        let away = self.sessions.iter().filter(|(_, session)| {
+            session.state == SessionState::ReconnectPending && session.attempt.is_none()
+        });
         away.min_by_key(|(id, session)| (session.away_since, id.index)).map(|(id, _)| *id)
     }
 

@@ -95,6 +95,22 @@ fn whoever_is_on_the_way_back_keeps_its_place_and_the_next_one_gives_its_up() {
 }
 
 #[test]
+fn whoever_logs_in_anew_while_away_keeps_its_place_until_that_fails() {
+    let (mut server, _anna, _ben) = deserted_house(AtCapacity::GiveUpLongestAway);
+    assert!(tries_to_enter(&mut server, ANNA, 5), "Anna has another token of the backend");
+    assert_eq!(server.state_of(ANNA), Some(State::ReconnectPending));
+
+    assert!(tries_to_enter(&mut server, CARL, 3));
+
+    assert_eq!(server.last_of(BEN).cause, Cause::Ended(DisconnectReason::PlaceGivenUp));
+    assert_eq!(server.state_of(ANNA), Some(State::ReconnectPending));
+    server.advance(10_500);
+    assert!((44..46).all(|client_id| tries_to_enter(&mut server, client_id.into(), client_id)));
+    assert_eq!(server.state_of(ANNA), None, "her handshake was never confirmed");
+    server.close();
+}
+
+#[test]
 fn a_way_back_that_fails_does_not_make_a_session_wait_anew() {
     let (mut server, mut anna, _ben) = deserted_house(AtCapacity::GiveUpLongestAway);
     anna.begin_resume(client_address(5));
