@@ -9,7 +9,7 @@
 //! | request | size, version, game, expiry; a token that was used | [`REQUEST_OPENS`], before the token is opened | the budget is gone for its sender |
 //! | request or response from a banned prefix | its prefix | | |
 //! | response | no handshake is under way at its address | [`RESPONSE_OPENS`] for each key to try, and [`DERIVATION_OPENS`] where the key has to be derived, before that | as a request with a resume token |
-//! | keep-alive, payload, disconnect | no session at its address; its sequence was received, or is too old | 1 for each key it does not open under, afterwards | never: or junk with a player's address would silence that player |
+//! | keep-alive, payload, disconnect | no session at its IP address; its sequence was received, or is too old | 1 for each key it does not open under, afterwards | from the address of a session never: or junk with a player's address would silence that player. From another port of its IP address: when the finer budget for searches is gone |
 //! | one of them that opens | | its session's own budget, nothing of this one | that is spent; the first one of a handshake never |
 //!
 //! Half of the budget is for everybody, as they come. Below that
@@ -132,12 +132,12 @@ impl UnprovedBudget {
         lasts(0) && expected.try_take(now, EXPECTED_RATE, 1)
     }
 
-    /// Charges the open of a packet that came from the address of a session and is not its player's. It was not to be refused, so it
-    /// takes nothing from the reserves.
-    pub(super) fn charge_failed_open(&mut self, now: Timestamp) {
-        if self.total.level(now, self.rate) > u64::from(self.rate.burst / 2) {
-            self.total.take_up_to(now, self.rate, 1);
-        }
+    /// Charges so many opens of a packet that is not the player's whose it could have been. It was not to be refused, so it takes nothing
+    /// from the reserves.
+    pub(super) fn charge_failed_opens(&mut self, now: Timestamp, opens: u32) {
+        let spare = self.total.level(now, self.rate).saturating_sub(u64::from(self.rate.burst / 2));
+        let charged = u32::try_from(spare).map_or(opens, |spare| spare.min(opens));
+        self.total.take_up_to(now, self.rate, charged);
     }
 
     /// Whose share an address belongs to: that of its site, or its own with its port.

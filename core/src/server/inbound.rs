@@ -149,7 +149,7 @@ impl MultiSessionManager {
     fn count_failed_receive(&mut self, error: ReceiveError) -> DropReason {
         match error {
             ReceiveError::Unopened => {
-                self.budget.charge_failed_open(self.clock.now());
+                self.budget.charge_failed_opens(self.clock.now(), 1);
                 DropReason::Unopened
             }
             ReceiveError::Replayed => DropReason::Replayed,

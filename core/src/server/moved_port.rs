@@ -80,6 +80,7 @@ impl MultiSessionManager {
             }
         }
         self.search_budget.end(now, search, tries, next_slot);
+        self.budget.charge_failed_opens(now, tries - u32::from(found.is_some()));
         found.ok_or(DropReason::UnknownAddress)
     }
 

@@ -1,4 +1,5 @@
-//! How much work goes to packets from unknown ports: a budget for all of them, and a share of it for each IP address.
+//! How much work goes to packets from unknown ports: a budget for all of them, and a share of it for each IP address. The opens that fail
+//! are charged to the budget of everything unproved as well (`budget`); this one is the finer bound, as it can refuse a search.
 
 use alloc::boxed::Box;
 use core::fmt;

@@ -100,8 +100,9 @@ fn a_copied_tag_and_a_known_address_are_served_little_more_often_than_an_honest_
 #[test]
 fn opens_that_failed_leave_the_reserves_alone() {
     let mut budget = budget(&config());
-    for _ in 0..100_000 {
-        budget.charge_failed_open(at(0));
+    for _ in 0..50_000 {
+        budget.charge_failed_opens(at(0), 1);
+        budget.charge_failed_opens(at(0), 3);
     }
 
     assert_eq!(budget.total.level(at(0), RATE), 3_200);

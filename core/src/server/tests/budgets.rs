@@ -12,6 +12,7 @@ const ANNA: u64 = 11;
 const BEN: u64 = 22;
 /// What a request costs, of the budget below.
 const REQUEST_OPENS: u32 = 8;
+const DROPPED_UNREADABLE: Verdict = Verdict::Dropped(DropReason::TokenUnreadable);
 
 fn small_budget() -> Config {
     Config { unproved_opens_per_s: 8_000, unproved_opens_burst: 8_000, ..framed_config() }
@@ -156,6 +157,32 @@ fn junk_with_a_players_address_neither_silences_the_player_nor_keeps_anybody_out
     let ben = Peer::new(server.newcomer(BEN, 2).ticket, site(5));
     assert_eq!(server.take(ben.address, &ben.request()), Verdict::Answered);
     server.resume(&mut anna, 3);
+    server.close();
+}
+
+#[test]
+fn what_is_looked_for_among_a_players_neighbours_is_charged_like_all_that_does_not_open() {
+    let mut server = Harness::new(Config { port_searches_per_s: 100_000, ..small_budget() });
+    let junk = Junk::new(&mut server);
+    let mut anna = server.player(ANNA, 1);
+    server.beat(&mut anna);
+    let served = |server: &mut Harness| {
+        (0..500).filter(|_| server.read(site(1), &junk.request) == DROPPED_UNREADABLE).count()
+    };
+    server.now = server.now.plus_millis(2_000);
+    let undisturbed = served(&mut server);
+
+    server.now = server.now.plus_millis(2_000);
+    let mut forged = anna.heartbeat();
+    *forged.last_mut().unwrap() ^= 1;
+    for port in 5_000..7_000 {
+        let verdict = server.read(client_address(port), &forged);
+        assert_eq!(verdict, Verdict::Dropped(DropReason::UnknownAddress));
+    }
+
+    let expected = undisturbed - 2_000 / REQUEST_OPENS as usize;
+    assert_eq!(served(&mut server), expected, "one open each");
+    server.settle();
     server.close();
 }
 

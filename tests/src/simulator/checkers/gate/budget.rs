@@ -4,17 +4,17 @@
 //! 2. Whoever shows a resume token of this start, or answers from where a handshake is under way, and comes less than
 //!    [`OFTEN`] times a second, is not, while there is anything at all.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::net::{IpAddr, SocketAddr};
 
 use rejoin::DropReason::{
-    Malformed, PrefixBanned, ResponseUnexpected, TokenConsumed, TokenExpired, Unopened, UnprovedBudget,
-    WrongProtocol,
+    Empty, Malformed, PrefixBanned, Replayed, ResponseUnexpected, TokenConsumed, TokenExpired,
+    UnprovedBudget, WrongDirection, WrongProtocol,
 };
-use rejoin::{Config, Timestamp, Verdict};
+use rejoin::{Config, SessionId, Timestamp, Verdict};
 
 use crate::laws::{Violation, ensure};
-use crate::netcode::kind::{REQUEST, RESPONSE, kind_of};
+use crate::netcode::kind::{KEEP_ALIVE, REQUEST, RESPONSE, kind_of};
 use crate::simulator::step::Datagram;
 
 /// Whoever comes as often as that within a second is not promised anything, on purpose or because a network repeats what it carries.
@@ -23,8 +23,10 @@ const SECOND_MICROS: u64 = 1_000_000;
 const REQUEST_OPENS: u64 = 8;
 /// At most, with three keys to try and one of them to derive.
 const RESPONSE_OPENS: u64 = 9;
-/// At most, under two keys.
-const FAILED_OPENS: u64 = 2;
+/// At most, under the keys of those who are at an address, or wait there.
+const FAILED_OPENS_AT_ADDRESS: u64 = 2;
+/// At most, under those of sessions that may have moved there.
+const FAILED_OPENS_OF_NEIGHBOURS: u64 = 8;
 
 /// What is left, at least: where a datagram alone does not tell what it cost, it cost the most that it can.
 #[derive(Debug, Default)]
@@ -36,6 +38,9 @@ pub(super) struct Budget {
     at: Timestamp,
     /// Where handshakes are or were under way.
     challenged: HashSet<SocketAddr>,
+    /// Who was heard last at an address, and who was heard at all at any of an IP address.
+    heard_last: HashMap<SocketAddr, SessionId>,
+    heard: HashMap<IpAddr, HashSet<SessionId>>,
     /// When each good token and each address came, of the last second.
     lately: BTreeMap<Familiar, VecDeque<Timestamp>>,
 }
@@ -105,15 +110,37 @@ impl Budget {
             }
             (Some(RESPONSE), Verdict::Dropped(ResponseUnexpected)) if !self.is_challenged(datagram.from) => 0,
             (Some(RESPONSE), _) if !is_refused => RESPONSE_OPENS,
-            (_, Verdict::Dropped(Unopened)) => {
+            (Some(KEEP_ALIVE..), verdict) => {
                 // What could not be refused does not touch what is kept back.
                 let kept_back = (self.burst / 2 * SECOND_MICROS).min(self.left);
-                self.left = self.left.saturating_sub(FAILED_OPENS * SECOND_MICROS).max(kept_back);
+                let opens = self.failed_opens(datagram.from, verdict);
+                self.left = self.left.saturating_sub(opens * SECOND_MICROS).max(kept_back);
                 0
             }
             _ => 0,
         };
         self.left = self.left.saturating_sub(opens * SECOND_MICROS);
+    }
+
+    /// Under how many keys at most something of a session was tried in vain.
+    fn failed_opens(&mut self, from: SocketAddr, verdict: Verdict) -> u64 {
+        let others_max = self.heard.get(&from.ip()).map_or(0, HashSet::len) as u64;
+        let neighbours = others_max.min(FAILED_OPENS_OF_NEIGHBOURS);
+        match verdict {
+            Verdict::Dropped(Empty | Malformed | WrongDirection) => 0,
+            // The key of the one who is there was not tried.
+            Verdict::Dropped(Replayed) => neighbours.min(others_max.saturating_sub(1)),
+            Verdict::Accepted(id) => {
+                self.heard.entry(from.ip()).or_default().insert(id);
+                // It is tried first on whoever is there.
+                let is_there = self.heard_last.insert(from, id) == Some(id);
+                if is_there { 0 } else { FAILED_OPENS_AT_ADDRESS + neighbours }
+            }
+            Verdict::Answered | Verdict::Dropped(_) => {
+                let is_anybody_there = self.heard_last.contains_key(&from) || self.is_challenged(from);
+                neighbours + if is_anybody_there { FAILED_OPENS_AT_ADDRESS } else { 0 }
+            }
+        }
     }
 }
 
