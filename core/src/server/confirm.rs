@@ -227,9 +227,7 @@ impl MultiSessionManager {
 
     /// Makes `address` the path of the session in slot `index`. A session that is displaced loses its path, not itself.
     fn take_path(&mut self, address: SocketAddr, index: u32) {
-        if let Some(other) = self.directory.place(address).trial {
-            self.end_trial(other);
-        }
+        self.leave_trial_at(address);
         if let Some(displaced) = self.directory.set_path(address, index) {
             self.apply(displaced, Input::PathTaken);
             self.resume_attempt_goes_on(displaced);

@@ -105,9 +105,9 @@ impl Directory {
         self.away.first().map(|&(_, index)| index)
     }
 
-    /// Notes that the session may be moving here; returns the one that might have been.
-    pub(super) fn set_trial(&mut self, address: SocketAddr, index: u32) -> Option<u32> {
-        self.update(address, |place| place.trial.replace(index)).filter(|&former| former != index)
+    /// Notes that the session may be moving here.
+    pub(super) fn set_trial(&mut self, address: SocketAddr, index: u32) {
+        self.update(address, |place| place.trial = Some(index));
     }
 
     pub(super) fn clear_trial(&mut self, address: SocketAddr, index: u32) {

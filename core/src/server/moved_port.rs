@@ -93,13 +93,20 @@ impl MultiSessionManager {
     fn put_on_trial(&mut self, index: u32, address: SocketAddr) {
         let Some(session) = self.table.get_mut(index) else { return };
         let trial = TrialPath::new(address, session.trial.as_deref());
-        if let Some(former) = session.trial.replace(Box::new(trial)) {
-            self.directory.clear_trial(former.address(), index);
+        let former = session.trial.replace(Box::new(trial));
+        if let Some(former) = former.and_then(|former| former.address()) {
+            self.directory.clear_trial(former, index);
         }
-        if let Some(other) = self.directory.set_trial(address, index)
-            && let Some(other) = self.table.get_mut(other)
-        {
-            other.trial = None;
+        self.leave_trial_at(address);
+        self.directory.set_trial(address, index);
+    }
+
+    /// The address is somebody's now: no session is on trial there any more.
+    pub(super) fn leave_trial_at(&mut self, address: SocketAddr) {
+        let Some(index) = self.directory.place(address).trial else { return };
+        self.directory.clear_trial(address, index);
+        if let Some(trial) = self.table.get_mut(index).and_then(|session| session.trial.as_mut()) {
+            trial.leave();
         }
     }
 
@@ -174,11 +181,11 @@ impl MultiSessionManager {
         self.apply_with(index, Input::PathMoved, detail);
     }
 
-    /// Ends the trial of the session in slot `index`, if there is one; returns its address.
+    /// Ends the trial of the session in slot `index`, if there is one, with all that is known of it; returns its address.
     pub(super) fn end_trial(&mut self, index: u32) -> Option<SocketAddr> {
-        let trial = self.table.get_mut(index)?.trial.take()?;
-        self.directory.clear_trial(trial.address(), index);
-        Some(trial.address())
+        let address = self.table.get_mut(index)?.trial.take()?.address()?;
+        self.directory.clear_trial(address, index);
+        Some(address)
     }
 
     /// Writes the challenge of the session in slot `index` whose time has come.
@@ -193,7 +200,7 @@ impl MultiSessionManager {
         let (side, value) = trial.poll_challenge(now, challenge_bytes)?;
         let to = match side {
             Side::InUse => connection.address(),
-            Side::OnTrial => trial.address(),
+            Side::OnTrial => trial.address()?,
         };
         let len = connection.seal_payload(buffer, |sequence, body| match body.first_chunk_mut() {
             Some(body) => framed.link.write_path_challenge(now, sequence, value, body),
@@ -207,7 +214,7 @@ impl MultiSessionManager {
 impl Session {
     /// Whether this address is on trial.
     pub(super) fn is_on_trial(&self, address: SocketAddr) -> bool {
-        self.trial.as_ref().is_some_and(|trial| trial.address() == address)
+        self.trial.as_ref().is_some_and(|trial| trial.address() == Some(address))
     }
 
     /// Whether a packet with this sequence from another port may be of this session, which may follow it there.

@@ -179,8 +179,8 @@ impl MultiSessionManager {
         }
         self.directory.clear_attempt(address, index);
         self.directory.leave_ip(address.ip(), index);
-        if let Some(trial) = &session.trial {
-            self.directory.clear_trial(trial.address(), index);
+        if let Some(trial) = session.trial.as_ref().and_then(|trial| trial.address()) {
+            self.directory.clear_trial(trial, index);
         }
         if let Some(attempt) = &session.attempt {
             self.directory.clear_attempt(attempt.connection.address(), index);

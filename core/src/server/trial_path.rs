@@ -17,7 +17,8 @@ const LONGEST_PAUSE_MICROS: u64 = 64_000_000;
 /// A port that may be where a session's peer is now. Until that is clear it gets nothing but challenges.
 #[derive(Debug)]
 pub(super) struct TrialPath {
-    address: SocketAddr,
+    /// `None` where it is somebody else's by now: what is left then is how often to ask.
+    address: Option<SocketAddr>,
     /// Whole datagrams of the session, in bytes: no more goes there than came from there (P43).
     bytes_received: u64,
     bytes_sent: u64,
@@ -57,7 +58,7 @@ impl TrialPath {
     /// many ports is asked no more often.
     pub(super) fn new(address: SocketAddr, former: Option<&Self>) -> Self {
         Self {
-            address,
+            address: Some(address),
             bytes_received: 0,
             bytes_sent: 0,
             question: None,
@@ -66,9 +67,15 @@ impl TrialPath {
         }
     }
 
-    /// The port, with the session's IP address.
-    pub(super) const fn address(&self) -> SocketAddr {
+    /// The port, with the session's IP address; `None` if it is on trial no more.
+    pub(super) const fn address(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// The port is somebody else's. The pauses go on: who claims ports for others makes nobody be asked more often.
+    pub(super) const fn leave(&mut self) {
+        self.address = None;
+        self.question = None;
     }
 
     /// Whether neither a question nor a pause is under way: then another port may take its place.
@@ -205,7 +212,7 @@ mod tests {
             let end = trial.rests_until;
             pauses.push(end.micros_since(now) / 1_000_000);
             now = end;
-            trial = TrialPath::new(trial.address(), Some(&trial));
+            trial = TrialPath::new(trial.address().unwrap(), Some(&trial));
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 64]);
     }

@@ -85,7 +85,7 @@ impl Model {
             ]);
         let Some(session) = self.sessions.get_mut(&id).filter(|_| is_opened) else { return };
         let is_newest = session.path.note(packet.sequence);
-        let is_on_trial = session.trial.as_ref().is_some_and(|trial| trial.address == packet.from);
+        let is_on_trial = session.trial.as_ref().is_some_and(|trial| trial.is_at(packet.from));
         if is_on_trial {
             self.packet_on_trial(id, packet.bytes, is_newest);
         }

@@ -31,7 +31,8 @@ const LONGEST_PAUSE_MICROS: u64 = 64_000_000;
 /// A port that a session may be moving to.
 #[derive(Clone, Debug)]
 pub(super) struct Trial {
-    pub(super) address: SocketAddr,
+    /// `None` if it is somebody else's by now; the pauses go on.
+    address: Option<SocketAddr>,
     bytes_from: u64,
     bytes_to: u64,
     /// Signs of life from there for which nothing was asked yet.
@@ -79,7 +80,7 @@ enum Heard {
 impl Trial {
     fn new(address: SocketAddr, former: Option<&Self>) -> Self {
         Self {
-            address,
+            address: Some(address),
             bytes_from: 0,
             bytes_to: 0,
             unanswered: Vec::new(),
@@ -88,6 +89,11 @@ impl Trial {
             pause_micros: former.map_or(FIRST_PAUSE_MICROS, |former| former.pause_micros),
             may_rest_longer: former.is_some_and(|former| former.may_rest_longer),
         }
+    }
+
+    /// Whether this is the port.
+    pub(super) fn is_at(&self, address: SocketAddr) -> bool {
+        self.address == Some(address)
     }
 
     /// Whether the peer is asked now, as far as is known.
@@ -127,8 +133,7 @@ impl Model {
 
     /// The session whose packets come from here, though its path is elsewhere.
     pub(super) fn on_trial_at(&self, address: SocketAddr) -> Option<(SessionId, &Session)> {
-        let is_here =
-            |session: &Session| session.trial.as_ref().is_some_and(|trial| trial.address == address);
+        let is_here = |session: &Session| session.trial.as_ref().is_some_and(|trial| trial.is_at(address));
         self.sessions.iter().find(|(_, session)| is_here(session)).map(|(id, session)| (*id, session))
     }
 
@@ -141,8 +146,10 @@ impl Model {
 
     /// The address belongs to somebody else now.
     pub(super) fn end_trial_at(&mut self, address: SocketAddr) {
-        for session in self.sessions.values_mut() {
-            session.trial = session.trial.take().filter(|trial| trial.address != address);
+        let trials = self.sessions.values_mut().filter_map(|session| session.trial.as_mut());
+        for trial in trials.filter(|trial| trial.is_at(address)) {
+            (trial.address, trial.question) = (None, None);
+            trial.unanswered.clear();
         }
     }
 
@@ -173,7 +180,10 @@ impl Model {
     /// The sessions that are asked something, or may be, with the token under which they are.
     pub(super) fn asked_at(&self, to: SocketAddr) -> Vec<(SessionId, TokenId)> {
         let concerns = |session: &Session| {
-            session.trial.as_ref().is_some_and(|trial| trial.address == to || session.path.address == to)
+            session
+                .trial
+                .as_ref()
+                .is_some_and(|trial| trial.address == Some(to) || session.path.address == to)
         };
         let asked = self.sessions.iter().filter(|(_, session)| concerns(session));
         asked.map(|(id, session)| (*id, session.path.token)).collect()
@@ -198,7 +208,7 @@ impl Model {
         let Some(trial) = self.sessions.get(&id).and_then(|session| session.trial.as_ref()) else {
             return Ok(());
         };
-        let is_on_trial = trial.address == to;
+        let is_on_trial = trial.is_at(to);
         let known = trial
             .question
             .map(|question| if is_on_trial { question.value_on_trial } else { question.value_in_use });
@@ -236,7 +246,10 @@ impl Model {
             .is_none_or(|question| self.has_passed(question.earliest) && question.heard != Heard::InTime);
         let asked_at = trial.unanswered.iter().find(|sign| sign.bytes_left >= bytes).map(|sign| sign.at);
         ensure(is_over && asked_at.is_some_and(|at| trial.rests_until <= at), || {
-            format!("session {id} is asked whether it is at {}, for which there is no reason", trial.address)
+            format!(
+                "session {id} is asked whether it is at {:?}, for which there is no reason",
+                trial.address
+            )
         })?;
         let asked_at = asked_at.unwrap_or(self.now);
         let earliest = self.deadline_since(asked_at, ANSWER_MICROS);
@@ -298,7 +311,7 @@ impl Model {
             let pays = |sign: &Sign| sign.is_free && sign.bytes_left >= CHALLENGE_PACKET_BYTES_MAX;
             let is_owed = trial.question.is_none() && trial.unanswered.iter().any(pays);
             trial.unanswered.clear();
-            ensure(!is_owed, || format!("session {id} is not asked whether it is at {}", trial.address))?;
+            ensure(!is_owed, || format!("session {id} is not asked whether it is at {:?}", trial.address))?;
         }
         Ok(())
     }
@@ -355,14 +368,14 @@ impl Model {
 
     fn follow(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let Some(trial) = session.trial.take() else { return };
-        let former = std::mem::replace(&mut session.path.address, trial.address);
+        let Some(address) = session.trial.take().and_then(|trial| trial.address) else { return };
+        let former = std::mem::replace(&mut session.path.address, address);
         let is_away = session.state.is_away();
         if self.paths.get(&former) == Some(&id) {
             self.paths.remove(&former);
         }
-        self.paths.insert(trial.address, id);
-        let (from_port, to_port) = (former.port(), trial.address.port());
+        self.paths.insert(address, id);
+        let (from_port, to_port) = (former.port(), address.port());
         self.expected.push(Event::PathMoved { session: id, at: self.now, from_port, to_port });
         self.moves_followed += 1;
         self.touched.push(id);

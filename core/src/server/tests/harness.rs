@@ -307,15 +307,15 @@ impl Harness {
             for handshake in &session.resume_handshakes {
                 assert_eq!(place(handshake.address).resume, index, "a challenge can be answered");
             }
-            if let Some(trial) = &session.trial {
-                let there = place(trial.address());
+            if let Some(on_trial) = session.trial.as_ref().and_then(|trial| trial.address()) {
+                let there = place(on_trial);
                 assert_eq!(
                     (there.path, there.trial),
                     (None, index),
                     "a trial has its place, and nobody else's"
                 );
-                assert_eq!(trial.address().ip(), here.ip(), "only a port moves");
-                known.insert(trial.address());
+                assert_eq!(on_trial.ip(), here.ip(), "only a port moves");
+                known.insert(on_trial);
             }
             let follows = self.manager.config().port_searches_per_s > 0;
             if follows && session.is_confirmed && session.content.is_framed() {

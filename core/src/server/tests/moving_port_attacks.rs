@@ -54,16 +54,52 @@ fn a_relay_that_changes_its_port_asks_no_more_often() {
     let mut server = Harness::framed();
     let mut anna = near_player(&mut server, ANNA, 1);
     for port in 100..300 {
-        let heartbeat = anna.long_heartbeat();
-        server.take(client_address(port), &heartbeat);
-        server.listen(&mut anna);
-        if let Some(&value) = anna.path_challenges().last() {
-            let response = anna.path_response(value);
-            server.talk(&mut anna, &response);
-        }
+        copied(&mut server, &mut anna, port);
         server.advance(100);
     }
     assert!(trials(&server) <= 5, "{}", trials(&server));
+    assert_eq!(server.session_of(ANNA).address(), client_address(1));
+    server.close();
+}
+
+/// Brings the server a packet of a player from `port`; the player answers what it is asked on its path.
+fn copied(server: &mut Harness, peer: &mut Peer, port: u16) {
+    let heartbeat = peer.long_heartbeat();
+    server.take(client_address(port), &heartbeat);
+    server.listen(peer);
+    if let Some(&value) = peer.path_challenges().last() {
+        let response = peer.path_response(value);
+        server.talk(peer, &response);
+    }
+}
+
+#[test]
+fn a_relay_of_two_players_at_one_port_asks_each_no_more_often() {
+    let mut server = Harness::framed();
+    let mut anna = near_player(&mut server, ANNA, 1);
+    let mut ben = near_player(&mut server, BEN, 2);
+    for _ in 0..300 {
+        copied(&mut server, &mut anna, 9);
+        copied(&mut server, &mut ben, 9);
+        server.advance(100);
+    }
+    // Of each after 0, 1, 3, 7 and 15 seconds.
+    assert!((4..=10).contains(&trials(&server)), "{}", trials(&server));
+    assert_eq!(moves(&server), []);
+    server.close();
+}
+
+#[test]
+fn a_relay_that_has_a_session_of_its_own_where_it_is_asks_no_more_often() {
+    let mut server = Harness::framed();
+    let mut anna = near_player(&mut server, ANNA, 1);
+    let mut relay = server.player(BEN, 2);
+    for port in 100..250 {
+        copied(&mut server, &mut anna, port);
+        server.resume(&mut relay, port);
+        server.advance(100);
+    }
+    assert!((2..=5).contains(&trials(&server)), "{}", trials(&server));
     assert_eq!(server.session_of(ANNA).address(), client_address(1));
     server.close();
 }
