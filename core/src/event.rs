@@ -69,7 +69,7 @@ pub enum Event {
         ended: u32,
     },
     /// The path of a session goes by another port of the same IP address, because a router gave its player a new one, and the session
-    /// has followed. Told once for each move, never dropped.
+    /// has followed. Told once for each move, never dropped: before it was polled, the session does not follow to yet another port.
     PathMoved {
         /// The session.
         session: SessionId,

@@ -221,10 +221,12 @@ impl MultiSessionManager {
             return self.poll_drained().inspect(|_| payload.clear());
         };
         self.table.forget_last_ended();
-        if let Event::Lifecycle(lifecycle) = &event
-            && lifecycle.kind == LifecycleEventKind::Disconnected
-        {
-            self.table.release(lifecycle.session);
+        match &event {
+            Event::Lifecycle(lifecycle) if lifecycle.kind == LifecycleEventKind::Disconnected => {
+                self.table.release(lifecycle.session);
+            }
+            Event::PathMoved { session, .. } => self.note_move_told(*session),
+            _ => {}
         }
         Some(event)
     }

@@ -9,12 +9,12 @@
 use alloc::boxed::Box;
 use core::net::SocketAddr;
 
-use crate::Timestamp;
 use crate::counters::DropReason;
 use crate::event::{Continuity, Event};
 use crate::lifecycle::Input;
 use crate::link::frame::PATH_CHALLENGE_BYTES;
 use crate::netcode::packet::{Header, PacketKind};
+use crate::{SessionId, Timestamp};
 
 use super::content::Content;
 use super::manager::{MultiSessionManager, Transmit, Verdict, packet_buffer};
@@ -122,7 +122,8 @@ impl MultiSessionManager {
         }
         session.last_live = now;
         session.liveness = self.clock.peer_deadline(session.timeout_micros);
-        if trial.may_ask(now, challenge_bytes) {
+        // One move at a time: a host that polls no events has one of each session in the queue at most.
+        if !session.has_untold_move && trial.may_ask(now, challenge_bytes) {
             self.ask_on_both_paths(index);
         }
     }
@@ -173,12 +174,20 @@ impl MultiSessionManager {
             from_port: from.port(),
             to_port: to.port(),
         };
+        session.has_untold_move = true;
         self.outbox.push_event(event, &[]);
         self.directory.clear_path(from, index);
         let displaced = self.directory.set_path(to, index);
         debug_assert_eq!(displaced, None, "a path is not put on trial");
         let detail = EventDetail { continuity: Some(Continuity::Kept), ..EventDetail::default() };
         self.apply_with(index, Input::PathMoved, detail);
+    }
+
+    /// The host knows of the last move of a session, which may move again.
+    pub(super) fn note_move_told(&mut self, id: SessionId) {
+        if let Some(session) = self.table.resolve(id).and_then(|index| self.table.get_mut(index)) {
+            session.has_untold_move = false;
+        }
     }
 
     /// Ends the trial of the session in slot `index`, if there is one, with all that is known of it; returns its address.

@@ -47,7 +47,7 @@ pub(super) struct OutboxLimits {
 }
 
 /// Events of one session that are never refused, before the host polls again: it opens, logs in, falls silent, moves, comes back,
-/// ends.
+/// ends. It does not move again before it was polled that it did.
 const LIFECYCLE_EVENTS_MAX: usize = 9;
 /// The bytes that belong to them: what its tokens say.
 const LIFECYCLE_BYTES_MAX: usize = 2 * USER_DATA_BYTES;

@@ -49,6 +49,8 @@ pub(super) struct Session {
 
     /// Another port from which packets of the session come.
     pub(super) trial: Option<Box<TrialPath>>,
+    /// The host has not polled the event of its last move to another port.
+    pub(super) has_untold_move: bool,
     /// A completed handshake that would replace the connection.
     pub(super) attempt: Option<Box<Attempt>>,
     /// Resume handshakes that were challenged and have not answered, the newest last.
@@ -187,6 +189,7 @@ impl Session {
             last_sent: now,
             timeout_micros: new.timeout_micros,
             trial: None,
+            has_untold_move: false,
             datagrams: new.datagrams,
             attempt: None,
             resume_handshakes: Vec::new(),

@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 
 use crate::lifecycle::{Cause, LifecycleEventKind as Kind, SessionState as State};
-use crate::{Config, Continuity, DropReason, Event, SessionId, Verdict};
+use crate::{
+    Config, Continuity, DATAGRAM_BYTES_MAX, DropReason, Event, MultiSessionManager, SessionId, Verdict,
+};
 
 use super::harness::{Harness, client_address, framed_config, token_login_config};
 use super::peer::Peer;
@@ -303,5 +305,46 @@ fn a_server_may_be_told_to_follow_nobody() {
     let heartbeat = anna.heartbeat();
     let dropped = Verdict::Dropped(DropReason::UnknownAddress);
     assert_eq!(server.take(client_address(2), &heartbeat), dropped);
+    server.close();
+}
+
+/// As [`move_port`], for a host that sends what is to be sent and polls no events.
+fn move_port_untold(server: &mut Harness, peer: &mut Peer, port: u16) {
+    peer.address = client_address(port);
+    let asked_before = peer.path_challenges().len();
+    let packet = peer.long_heartbeat();
+    assert!(matches!(server.read(peer.address, &packet), Verdict::Accepted(_)));
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    while let Some(sent) = server.measured(|manager, now| manager.poll_transmit(now, &mut buffer)) {
+        if sent.to == peer.address {
+            peer.hear(buffer[..sent.len].to_vec());
+        }
+    }
+    if let Some(&value) = peer.path_challenges().get(asked_before) {
+        let response = peer.path_response(value);
+        assert!(matches!(server.read(peer.address, &response), Verdict::Accepted(_)));
+    }
+    for _ in 0..5 {
+        // In steps that are no stall.
+        server.oversleep(100);
+        server.measured(MultiSessionManager::handle_timeout);
+    }
+}
+
+#[test]
+fn a_host_that_polls_no_events_has_one_move_of_each_session_in_the_queue() {
+    let mut server = Harness::framed();
+    let mut anna = near_player(&mut server, ANNA, 1);
+    let id = server.id_of(ANNA);
+    for port in 2..6 {
+        move_port_untold(&mut server, &mut anna, port);
+        assert_eq!(server.manager.counters().paths_moved, 1);
+    }
+    server.settle();
+    assert_eq!(moves(&server), [(id, 1, 2)]);
+
+    move_port(&mut server, &mut anna, 6);
+    server.advance(ANSWER_MS);
+    assert_eq!(moves(&server), [(id, 1, 2), (id, 2, 6)]);
     server.close();
 }
