@@ -238,6 +238,8 @@ impl Session {
         // One who lost its path to somebody else may come back there when it is free again; that is no other port.
         is_plausible
             && self.connection.address() != to
+            // Or it was tried before.
+            && !self.is_on_trial(to)
             && self.is_confirmed
             && self.content.is_epoch_open()
             && self.trial.as_ref().is_none_or(|trial| trial.is_idle(now))

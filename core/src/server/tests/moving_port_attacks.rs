@@ -206,6 +206,22 @@ fn junk_uses_up_the_budget_of_its_own_ip_address_and_that_comes_back() {
 }
 
 #[test]
+fn what_does_not_open_at_a_port_on_trial_is_not_tried_on_the_same_session_again() {
+    let mut server = Harness::new(Config { port_searches_per_s: 400, ..framed_config() });
+    let mut anna = near_player(&mut server, ANNA, 1);
+    appear_at(&mut server, &mut anna, 9);
+    server.advance(1_000);
+    let mut junk = anna.heartbeat();
+    *junk.last_mut().unwrap() ^= 1;
+
+    let verdicts = [(); 150].map(|()| server.take(client_address(9), &junk));
+
+    let unopened = verdicts.iter().filter(|verdict| **verdict == Verdict::Dropped(DropReason::Unopened));
+    assert_eq!(unopened.count(), 100, "a search each, and no try");
+    server.close();
+}
+
+#[test]
 fn raw_clients_and_key_epochs_that_are_opening_are_not_followed() {
     let mut server = Harness::raw();
     let mut anna = server.raw_player(ANNA, 1);
