@@ -25,6 +25,8 @@ const REQUEST_OPENS: u64 = 8;
 const RESPONSE_OPENS: u64 = 9;
 /// At most, under the keys of those who are at an address, or wait there.
 const FAILED_OPENS_AT_ADDRESS: u64 = 2;
+/// How long keys wait for their first packet at most: a timeout, with what stalls and holds add.
+const WAIT_MICROS: u64 = 60 * SECOND_MICROS;
 /// At most, under those of sessions that may have moved there.
 const FAILED_OPENS_OF_NEIGHBOURS: u64 = 8;
 
@@ -40,6 +42,8 @@ pub(super) struct Budget {
     challenged: HashSet<SocketAddr>,
     /// Who was heard last at an address, and who was heard at all at any of an IP address.
     heard_last: HashMap<SocketAddr, SessionId>,
+    /// When a response from an address was answered last: keys wait there for their first packet, which is tried under others before.
+    answered: HashMap<SocketAddr, Timestamp>,
     heard: HashMap<IpAddr, HashSet<SessionId>>,
     /// When each good token and each address came, of the last second.
     lately: BTreeMap<Familiar, VecDeque<Timestamp>>,
@@ -109,7 +113,10 @@ impl Budget {
                 REQUEST_OPENS
             }
             (Some(RESPONSE), Verdict::Dropped(ResponseUnexpected)) if !self.is_challenged(datagram.from) => 0,
-            (Some(RESPONSE), _) if !is_refused => RESPONSE_OPENS,
+            (Some(RESPONSE), _) if !is_refused => {
+                self.answered.insert(datagram.from, self.at);
+                RESPONSE_OPENS
+            }
             (Some(KEEP_ALIVE..), verdict) => {
                 // What could not be refused does not touch what is kept back.
                 let kept_back = (self.burst / 2 * SECOND_MICROS).min(self.left);
@@ -134,7 +141,13 @@ impl Budget {
                 self.heard.entry(from.ip()).or_default().insert(id);
                 // It is tried first on whoever is there.
                 let is_there = self.heard_last.insert(from, id) == Some(id);
-                if is_there { 0 } else { FAILED_OPENS_AT_ADDRESS + neighbours }
+                let answered_at = self.answered.get(&from);
+                let may_wait = answered_at.is_some_and(|at| self.at.micros_since(*at) <= WAIT_MICROS);
+                match (is_there, may_wait) {
+                    (true, false) => 0,
+                    (true, true) => 1,
+                    (false, _) => FAILED_OPENS_AT_ADDRESS + neighbours,
+                }
             }
             Verdict::Answered | Verdict::Dropped(_) => {
                 let is_anybody_there = self.heard_last.contains_key(&from) || self.is_challenged(from);
