@@ -166,11 +166,11 @@ fn what_is_looked_for_among_a_players_neighbours_is_charged_like_all_that_does_n
     let junk = Junk::new(&mut server);
     let mut anna = server.player(ANNA, 1);
     server.beat(&mut anna);
-    let served = |server: &mut Harness| {
+    let count_served = |server: &mut Harness| {
         (0..500).filter(|_| server.read(site(1), &junk.request) == DROPPED_UNREADABLE).count()
     };
     server.now = server.now.plus_millis(2_000);
-    let undisturbed = served(&mut server);
+    let undisturbed = count_served(&mut server);
 
     server.now = server.now.plus_millis(2_000);
     let mut forged = anna.heartbeat();
@@ -181,7 +181,7 @@ fn what_is_looked_for_among_a_players_neighbours_is_charged_like_all_that_does_n
     }
 
     let expected = undisturbed - 2_000 / REQUEST_OPENS as usize;
-    assert_eq!(served(&mut server), expected, "one open each");
+    assert_eq!(count_served(&mut server), expected, "one open each");
     server.settle();
     server.close();
 }
