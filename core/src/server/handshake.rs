@@ -230,14 +230,11 @@ impl MultiSessionManager {
         }
         self.check_prefix(from)?;
         self.spend(from, Standing::Challenged, opens)?;
-        let responders = self.responders_at(from);
-        let Some(last) = responders.len().checked_sub(1) else {
-            return Err(DropReason::ResponseUnexpected);
-        };
+        let mut responders = self.responders_at(from).into_iter().peekable();
         let mut copy = packet_buffer();
-        for (position, (responder, key)) in responders.into_iter().enumerate() {
+        while let Some((responder, key)) = responders.next() {
             // A failed open destroys the buffer, so all keys but the last work on a copy.
-            let bytes = if position == last {
+            let bytes = if responders.peek().is_none() {
                 &mut *datagram
             } else {
                 let copy = copy.get_mut(..datagram.len()).ok_or(DropReason::Malformed)?;
