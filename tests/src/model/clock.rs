@@ -120,6 +120,7 @@ impl Model {
         while let Some(session) = self.next_move().or_else(|| self.next_due()) {
             self.fire_session(session);
         }
+        self.note_questions_over();
         self.find_quiet();
     }
 

@@ -62,6 +62,8 @@ struct Question {
     heard: Heard,
     /// The answers are due within these two, which are the same where the round trip is known.
     earliest: Deadline,
+    /// Whether deadlines fired after that: what is held or forgiven later changes nothing for it.
+    may_be_over: bool,
     latest: Deadline,
     is_exact: bool,
     /// It was asked in this step.
@@ -116,7 +118,7 @@ impl Model {
             let newest = session.path.newest.unwrap_or(u64::MAX);
             let is_free = session.trial.as_ref().is_none_or(|trial| {
                 trial.rests_until <= self.now
-                    && trial.question.is_none_or(|question| self.has_passed(question.earliest))
+                    && trial.question.is_none_or(|question| self.may_be_over(&question))
             });
             self.rules.payloads == Payloads::Framed
                 && session.is_confirmed
@@ -129,6 +131,25 @@ impl Model {
         };
         let plausible = self.sessions.iter().filter(|(_, session)| is_plausible(session));
         plausible.map(|(id, session)| (*id, session.path.token)).collect()
+    }
+
+    /// Whether the time to answer may be over, as far as is known.
+    fn may_be_over(&self, question: &Question) -> bool {
+        question.may_be_over || self.has_passed(question.earliest)
+    }
+
+    /// Deadlines have fired: those of questions too, if their time was over.
+    pub(super) fn note_questions_over(&mut self) {
+        let asked = self.sessions.iter().filter_map(|(id, session)| {
+            let question = session.trial.as_ref()?.question.as_ref()?;
+            self.may_be_over(question).then_some(*id)
+        });
+        for id in asked.collect::<Vec<_>>() {
+            let trial = self.sessions.get_mut(&id).and_then(|session| session.trial.as_mut());
+            if let Some(question) = trial.and_then(|trial| trial.question.as_mut()) {
+                question.may_be_over = true;
+            }
+        }
     }
 
     /// The session whose packets come from here, though its path is elsewhere.
@@ -243,7 +264,7 @@ impl Model {
         };
         let is_over = trial
             .question
-            .is_none_or(|question| self.has_passed(question.earliest) && question.heard != Heard::InTime);
+            .is_none_or(|question| self.may_be_over(&question) && question.heard != Heard::InTime);
         let asked_at = trial.unanswered.iter().find(|sign| sign.bytes_left >= bytes).map(|sign| sign.at);
         ensure(is_over && asked_at.is_some_and(|at| trial.rests_until <= at), || {
             format!(
@@ -257,8 +278,16 @@ impl Model {
         let (value_in_use, value_on_trial) =
             if is_on_trial { (None, Some(value)) } else { (Some(value), None) };
         let heard = Heard::No;
-        let question =
-            Question { value_in_use, value_on_trial, heard, earliest, latest, is_exact: false, is_new: true };
+        let question = Question {
+            value_in_use,
+            value_on_trial,
+            heard,
+            earliest,
+            may_be_over: false,
+            latest,
+            is_exact: false,
+            is_new: true,
+        };
         if let Some(trial) = self.sessions.get_mut(&id).and_then(|session| session.trial.as_mut()) {
             trial.question = Some(question);
             trial.unanswered.clear();
@@ -284,7 +313,7 @@ impl Model {
         for value in values {
             let question = self.sessions.get(&id).and_then(|session| session.trial.as_ref()?.question);
             let Some(question) = question else { return };
-            let in_time = is_sure && !self.has_passed(question.earliest);
+            let in_time = is_sure && !self.may_be_over(&question);
             let trial = self.sessions.get_mut(&id).and_then(|session| session.trial.as_mut());
             let Some(trial) = trial else { return };
             if question.value_in_use == Some(*value) {
@@ -346,7 +375,7 @@ impl Model {
             return None;
         };
         let question = self.sessions.get(session)?.trial.as_ref()?.question?;
-        let may_move = question.heard != Heard::No && self.has_passed(question.earliest);
+        let may_move = question.heard != Heard::No && self.may_be_over(&question);
         (*at == self.now && may_move).then_some(*session)
     }
 
