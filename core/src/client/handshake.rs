@@ -135,6 +135,11 @@ impl Handshake {
         matches!(&self.stage, Stage::Responding(response) if response.is_sent)
     }
 
+    /// Until when the server may let the client in, once it has asked for a response; `None` also where that has no end.
+    pub(super) fn answer_deadline(&self) -> Option<Timestamp> {
+        (self.is_responding() && self.address_deadline < Timestamp::NEVER).then_some(self.address_deadline)
+    }
+
     pub(super) const fn held(&self) -> &HeldToken {
         &self.held
     }

@@ -87,7 +87,12 @@ impl ClientSession {
             return Err(DropReason::UnknownAddress.into());
         };
         match handshake.handle_packet(self.now, pause_micros, header, datagram)? {
-            HandshakeStep::Continues => {}
+            HandshakeStep::Continues => {
+                if let (Some(way_back), Some(until)) = (&mut self.way_back, handshake.answer_deadline()) {
+                    // Only a session that the server has still is challenged, so it is there until the answer can have come.
+                    way_back.give_up_at = way_back.give_up_at.max(until);
+                }
+            }
             HandshakeStep::Failed(failure) => self.handle_failure(failure),
             HandshakeStep::Completed { sequence, payload } => {
                 if let Some(handshake) = self.handshake.take() {

@@ -286,6 +286,20 @@ fn the_search_ends_with_the_window() {
 }
 
 #[test]
+fn a_challenge_at_the_end_of_the_window_is_answered_and_the_answer_waited_for() {
+    let (mut bench, _, _) = away(&[1]);
+    bench.run_for_ms(TIMEOUT_MS + WINDOW_MS - DEAD_MS - 1);
+
+    let challenge = bench.challenge(&resume_token(1));
+    bench.give(&challenge);
+    bench.run_for_ms(TOKEN_TIMEOUT_MS - 1);
+    assert_eq!(bench.client.state(), ClientState::Away);
+    bench.run_for_ms(1);
+
+    assert!(has_ended(&mut bench, ClientDisconnectReason::ReconnectExpired));
+}
+
+#[test]
 fn without_tokens_the_old_path_is_what_is_hoped_for() {
     let (mut bench, backend, _) = away(&[]);
     bench.run_for_ms(10_000);
