@@ -239,11 +239,7 @@ impl MultiSessionManager {
         index: u32,
         pieces: impl Iterator<Item = Frame<'a>>,
     ) -> Result<(), NoRoom> {
-        let Some(session) = self.table.get_mut(index) else { return Ok(()) };
-        let Session { content: Content::Framed(framed), account, .. } = session else { return Ok(()) };
-        account.unsettle();
-        let quota_left = self.pool.quota_left(account);
-        framed.link.make_room_for_pieces(pieces, quota_left, &mut Room::new(quota_left))
+        self.take_for_pieces(index, pieces, |pool, account| Room::new(pool.quota_left(account)))
     }
 
     fn take_room_for_pieces<'a>(
@@ -251,10 +247,19 @@ impl MultiSessionManager {
         index: u32,
         pieces: impl Iterator<Item = Frame<'a>>,
     ) -> Result<(), NoRoom> {
+        self.take_for_pieces(index, pieces, MemoryPool::room)
+    }
+
+    fn take_for_pieces<'a>(
+        &mut self,
+        index: u32,
+        pieces: impl Iterator<Item = Frame<'a>>,
+        room_of: impl FnOnce(&MemoryPool, &Account) -> Room,
+    ) -> Result<(), NoRoom> {
         let Some(session) = self.table.get_mut(index) else { return Ok(()) };
         let Session { content: Content::Framed(framed), account, .. } = session else { return Ok(()) };
         account.unsettle();
-        let mut room = self.pool.room(account);
+        let mut room = room_of(&self.pool, account);
         framed.link.make_room_for_pieces(pieces, self.pool.quota_left(account), &mut room)
     }
 
