@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use super::bench::{
-    Bench, HEARTBEAT_MS, Sent, TIMEOUT_MS, TIMEOUT_S, WINDOW_MS, first_server, frames, opened, token, welcome,
+    Bench, HEARTBEAT_MS, Sent, TIMEOUT_MS, TIMEOUT_S, WINDOW_MS, first_server, frames, opened, requests_of,
+    resume_token, token, welcome,
 };
 use crate::client::{ClientConfig, ClientDisconnectReason, ClientEvent, ClientState, DropReason, Verdict};
 use crate::link::frame::{Frame, Welcome};
@@ -14,20 +15,9 @@ use crate::{ConnectToken, Continuity};
 const DEAD_MS: u64 = TIMEOUT_MS / 2;
 const TOKEN_TIMEOUT_MS: u64 = 1_000 * TIMEOUT_S as u64;
 
-fn resume_token(number: u8) -> ConnectToken {
-    let mut token = token(number, &[first_server()]);
-    token.expire_unix = token.create_unix + 86_400;
-    token
-}
-
 /// A client that is logged in and has resume tokens of these generations, whose keys are numbered alike.
 fn logged_in(generations: &[u8]) -> (Bench, ConnectToken) {
-    let backend = token(100, &[first_server()]);
-    let mut bench = Bench::welcomed(ClientConfig::default(), &backend, &welcome());
-    for &generation in generations {
-        bench.give_resume_token(&backend, generation.into(), &resume_token(generation));
-    }
-    bench.events();
+    let (mut bench, backend) = Bench::with_resume_tokens(generations);
     bench.run_for_ms(50);
     (bench, backend)
 }
@@ -40,10 +30,6 @@ fn away(generations: &[u8]) -> (Bench, ConnectToken, Vec<Sent>) {
     let sent = bench.run_for_ms(1);
     assert_eq!(bench.events(), [ClientEvent::PathLost]);
     (bench, backend, sent)
-}
-
-fn requests_of(sent: &[Sent], token: &ConnectToken) -> usize {
-    sent.iter().filter(|sent| sent.is_request_of(token)).count()
 }
 
 fn has_ended(bench: &mut Bench, reason: ClientDisconnectReason) -> bool {

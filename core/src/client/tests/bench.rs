@@ -26,6 +26,13 @@ pub(super) fn second_server() -> SocketAddr {
     "[2001:db8::1]:40000".parse().unwrap()
 }
 
+/// A token with keys of its own that lives as long as one of the server's.
+pub(super) fn resume_token(number: u8) -> ConnectToken {
+    let mut token = token(number, &[first_server()]);
+    token.expire_unix = token.create_unix + 86_400;
+    token
+}
+
 /// A token with keys of its own.
 pub(super) fn token(number: u8, addresses: &[SocketAddr]) -> ConnectToken {
     TokenSpec {
@@ -82,6 +89,11 @@ impl Sent {
     }
 }
 
+/// How many of these are requests with this token.
+pub(super) fn requests_of(sent: &[Sent], token: &ConnectToken) -> usize {
+    sent.iter().filter(|sent| sent.is_request_of(token)).count()
+}
+
 /// The packets among `sent` that open under the keys of `token`.
 pub(super) fn opened(sent: &[Sent], token: &ConnectToken) -> Vec<Opened> {
     sent.iter().filter_map(|sent| sent.open(token)).collect()
@@ -118,6 +130,17 @@ impl Bench {
         bench.let_in(token);
         bench.welcome(token, welcome);
         bench
+    }
+
+    /// A client that is logged in and has resume tokens of these generations, whose keys are numbered alike; with the token it came with.
+    pub(super) fn with_resume_tokens(generations: &[u8]) -> (Self, ConnectToken) {
+        let backend = token(100, &[first_server()]);
+        let mut bench = Self::welcomed(ClientConfig::default(), &backend, &welcome());
+        for &generation in generations {
+            bench.give_resume_token(&backend, generation.into(), &resume_token(generation));
+        }
+        bench.events();
+        (bench, backend)
     }
 
     /// What leaves now.

@@ -2,7 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::bench::{Bench, HEARTBEAT_MS, Sent, TIMEOUT_MS, first_server, frames, opened, token, welcome};
+use super::bench::{
+    Bench, HEARTBEAT_MS, Sent, TIMEOUT_MS, first_server, frames, opened, requests_of, resume_token, token,
+    welcome,
+};
 use crate::client::{ClientConfig, ClientEvent, ClientState};
 use crate::link::frame::{Frame, HeartbeatResponse, Welcome};
 use crate::netcode::packet::PacketKind;
@@ -16,20 +19,9 @@ const LOOKS_DEAD_MS: u64 = HEARTBEAT_MS + 3 * WAIT_MS;
 /// From the last sign of life to the loss of the path.
 const LOST_MS: u64 = TIMEOUT_MS / 2;
 
-fn resume_token(number: u8) -> ConnectToken {
-    let mut token = token(number, &[first_server()]);
-    token.expire_unix = token.create_unix + 86_400;
-    token
-}
-
 /// A client that is logged in and has resume tokens of these generations. Its last heartbeat, `RTT_MS` ago, was answered just now.
 fn logged_in(generations: &[u8]) -> (Bench, ConnectToken) {
-    let backend = token(100, &[first_server()]);
-    let mut bench = Bench::welcomed(ClientConfig::default(), &backend, &welcome());
-    for &generation in generations {
-        bench.give_resume_token(&backend, generation.into(), &resume_token(generation));
-    }
-    bench.events();
+    let (mut bench, backend) = Bench::with_resume_tokens(generations);
     for _ in 0..20 {
         let stamp = next_heartbeat(&mut bench, &backend);
         bench.run_for_ms(RTT_MS);
@@ -73,10 +65,6 @@ fn looks_dead(generations: &[u8]) -> (Bench, ConnectToken, Vec<Sent>) {
     assert!(before.iter().all(|sent| sent.open(&backend).is_some()), "no request so far");
     let sent = bench.run_for_ms(1);
     (bench, backend, sent)
-}
-
-fn requests_of(sent: &[Sent], token: &ConnectToken) -> usize {
-    sent.iter().filter(|sent| sent.is_request_of(token)).count()
 }
 
 fn kinds(sent: &[Sent], token: &ConnectToken) -> Vec<PacketKind> {

@@ -1,25 +1,19 @@
 //! At a change of key epoch a client takes nothing of the former one, and loses nothing of the new one, in whatever order packets
 //! arrive.
 
-use super::bench::{Bench, TIMEOUT_MS, first_server, frames, opened, token, welcome};
+use super::bench::{Bench, TIMEOUT_MS, first_server, frames, opened, resume_token, token, welcome};
 use crate::client::{ClientConfig, ClientEvent, ClientState, DropReason, Verdict};
 use crate::link::frame::{Frame, Welcome};
 use crate::netcode::CHALLENGE_TOKEN_BYTES;
 use crate::netcode::packet::Packet;
 use crate::{ConnectToken, Violation};
 
-fn resume_token() -> ConnectToken {
-    let mut token = token(1, &[first_server()]);
-    token.expire_unix = token.create_unix + 86_400;
-    token
-}
-
 /// A client that is logged in, has a resume token, and a message under way; with the token it came with and the sequence of its
 /// message.
 fn with_a_message_under_way() -> (Bench, ConnectToken, u64) {
     let backend = token(100, &[first_server()]);
     let mut bench = Bench::welcomed(ClientConfig::default(), &backend, &welcome());
-    bench.give_resume_token(&backend, 1, &resume_token());
+    bench.give_resume_token(&backend, 1, &resume_token(1));
     bench.run_for_ms(50);
     bench.client.send(0, b"message").unwrap();
     let sent = opened(&bench.drain(), &backend);
@@ -30,13 +24,13 @@ fn with_a_message_under_way() -> (Bench, ConnectToken, u64) {
 /// Loses the path, and is let in again under the keys of its resume token; the welcome has not come.
 fn let_in_again(bench: &mut Bench) {
     bench.run_for_ms(TIMEOUT_MS / 2);
-    bench.let_in(&resume_token());
+    bench.let_in(&resume_token(1));
     bench.events();
 }
 
 fn switch_keys(bench: &mut Bench, lanes_kept: bool) {
     let_in_again(bench);
-    bench.welcome(&resume_token(), &Welcome { lanes_kept, ..welcome() });
+    bench.welcome(&resume_token(1), &Welcome { lanes_kept, ..welcome() });
     bench.drain();
     bench.events();
 }
@@ -70,7 +64,7 @@ fn p13_an_ack_of_former_sequences_sealed_under_the_new_keys_confirms_nothing() {
     let (mut bench, _, sequence) = with_a_message_under_way();
     switch_keys(&mut bench, true);
 
-    let ack = ack_of(&mut bench, &resume_token(), sequence);
+    let ack = ack_of(&mut bench, &resume_token(1), sequence);
 
     assert_eq!(bench.give(&ack), Verdict::Dropped(DropReason::Violation));
     assert_eq!(bench.client.counters().violations(Violation::AckNeverSent), 1);
@@ -83,9 +77,9 @@ fn p24_what_was_under_way_goes_on_under_the_new_keys_or_is_discarded_and_is_neve
         let (mut bench, _, _) = with_a_message_under_way();
         let_in_again(&mut bench);
         let terms = Welcome { lanes_kept, ..welcome() };
-        bench.welcome(&resume_token(), &terms);
+        bench.welcome(&resume_token(1), &terms);
 
-        let sent = opened(&bench.drain(), &resume_token());
+        let sent = opened(&bench.drain(), &resume_token(1));
 
         let is_sent_again = sent
             .iter()
@@ -100,7 +94,7 @@ fn p24_what_was_under_way_goes_on_under_the_new_keys_or_is_discarded_and_is_neve
 fn p22_lane_data_that_overtakes_the_welcome_is_neither_taken_nor_acknowledged_and_is_delivered_after_it() {
     for lanes_kept in [true, false] {
         let (mut bench, backend, _) = with_a_message_under_way();
-        let resume = resume_token();
+        let resume = resume_token(1);
         bench.give_frames(&backend, |writer| writer.write_lane(0, 0, (b"former", b"")));
         bench.events();
         // With lanes that begin afresh this number stands for another message.

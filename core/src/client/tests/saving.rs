@@ -2,28 +2,18 @@
 
 use alloc::vec::Vec;
 
-use super::bench::{Bench, TIMEOUT_MS, TIMEOUT_S, UNIX_S, WINDOW_MS, first_server, opened, token, welcome};
+use super::bench::{
+    Bench, TIMEOUT_MS, TIMEOUT_S, UNIX_S, WINDOW_MS, first_server, opened, resume_token, token, welcome,
+};
 use crate::client::{
     ClientConfig, ClientDisconnectReason, ClientEvent, ClientSession, ClientState, SavedError,
 };
-use crate::{CONNECT_TOKEN_BYTES, ConnectToken, Timestamp, TokenError};
+use crate::{CONNECT_TOKEN_BYTES, Timestamp, TokenError};
 
 const HEAD_BYTES: usize = 7 + 1 + 8 + 8 + 1;
 
-fn resume_token(number: u8) -> ConnectToken {
-    let mut token = token(number, &[first_server()]);
-    token.expire_unix = token.create_unix + 86_400;
-    token
-}
-
 fn logged_in(generations: &[u8]) -> Bench {
-    let backend = token(100, &[first_server()]);
-    let mut bench = Bench::welcomed(ClientConfig::default(), &backend, &welcome());
-    for &generation in generations {
-        bench.give_resume_token(&backend, generation.into(), &resume_token(generation));
-    }
-    bench.events();
-    bench
+    Bench::with_resume_tokens(generations).0
 }
 
 fn saved(bench: &Bench) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::bench::{Bench, first_server, token, welcome};
+use super::bench::{Bench, first_server, resume_token, token, welcome};
 use crate::client::{ClientConfig, ClientDisconnectReason, ClientEvent, ClientState};
 use crate::link::frame::Welcome;
 
@@ -36,9 +36,7 @@ fn a_welcome_with_figures_beyond_all_bounds_overflows_nothing() {
         Welcome { heartbeat_ms: u64::MAX, timeout_ms: u64::MAX, reconnect_window_ms: u64::MAX, ..welcome() };
     let backend = token(100, &[first_server()]);
     let mut bench = Bench::welcomed(ClientConfig::default(), &backend, &terms);
-    let mut resume = token(1, &[first_server()]);
-    resume.expire_unix = resume.create_unix + 86_400;
-    bench.give_resume_token(&backend, 1, &resume);
+    bench.give_resume_token(&backend, 1, &resume_token(1));
 
     bench.run_for_ms(60_000);
     assert_eq!(bench.client.state(), ClientState::LoggedIn, "no silence is too long for this server");
